@@ -1,0 +1,43 @@
+"""The one typed tree of settings: `Node` is softswitch.yaml, `Centre` is centre.yaml.
+
+Every default, limit and explanation of a setting stands in these models and nowhere else. Reading
+files, with the line of every mistake, is in `softswitch.config.files`.
+"""
+
+from __future__ import annotations
+
+from softswitch.config.base import Model, Target
+from softswitch.config.centre import (
+    KINDS,
+    Agent,
+    Centre,
+    FeatureCodes,
+    Flow,
+    Number,
+    Queue,
+    Trunk,
+    User,
+)
+from softswitch.config.node import Limits, Listen, Log, Media, Node, PortRange, Recording, Sip
+
+__all__ = [
+    "KINDS",
+    "Agent",
+    "Centre",
+    "FeatureCodes",
+    "Flow",
+    "Limits",
+    "Listen",
+    "Log",
+    "Media",
+    "Model",
+    "Node",
+    "Number",
+    "PortRange",
+    "Queue",
+    "Recording",
+    "Sip",
+    "Target",
+    "Trunk",
+    "User",
+]

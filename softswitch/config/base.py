@@ -1,0 +1,104 @@
+"""What all settings share: the frozen base model and the kinds of value used in many places."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Any, Literal, NamedTuple, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+Algorithm = Literal["MD5", "SHA-256", "SHA-512-256"]
+ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
+Codec = Literal["PCMU", "PCMA"]
+
+HOST_AND_PORT = re.compile(r"^(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?$")
+TARGET_KINDS = ("flow", "queue", "user")
+
+
+class Model(BaseModel):
+    """A frozen group of settings; a key it does not know is a mistake, never ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_unset(cls, given: Any) -> Any:
+        """`key:` with nothing after it means the default, unless nothing is a value of that key."""
+        if not isinstance(given, dict):
+            return {} if given is None else given
+        return {key: value for key, value in given.items() if value is not None or _takes_none(cls, key)}
+
+
+def _takes_none(model: type[BaseModel], key: str) -> bool:
+    field = model.model_fields.get(key)
+    return field is None or type(None) in get_args(field.annotation)
+
+
+class Target(NamedTuple):
+    """Where a call goes, written `flow:main`, `queue:sales` or `user:alice`."""
+
+    kind: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """Raise ValueError, saying what is allowed, for anything but `kind:name`."""
+        kind, colon, name = text.partition(":")
+        if kind not in TARGET_KINDS or not colon or not name:
+            raise ValueError("is no target; allowed: flow:NAME, queue:NAME or user:NAME")
+        return cls(kind, name)
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
+def split_host_port(text: str, default_port: int = 5060) -> tuple[str, int]:
+    """`host`, `host:port`, `[v6]` or `[v6]:port` as (host without brackets, port); ValueError otherwise."""
+    match = HOST_AND_PORT.match(text)
+    if match is None:
+        raise ValueError("is no address; allowed: host, host:port or [IPv6]:port")
+    port = int(match["port"] or default_port)
+    if not 0 < port < 65536:
+        raise ValueError("has a port outside 1 to 65535")
+    return match["host"].strip("[]"), port
+
+
+def _target_text(text: str) -> str:
+    Target.parse(text)
+    return text
+
+
+def _address_text(text: str) -> str:
+    split_host_port(text)
+    return text
+
+
+def _network_text(text: str) -> str:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("is no IP address or network; allowed: 192.0.2.7 or 192.0.2.0/24") from None
+    return text
+
+
+def _one_line(text: str) -> str:
+    if any(ord(char) < 32 or ord(char) == 127 for char in text):
+        raise ValueError("has control characters; allowed: one line of text")
+    return text
+
+
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"),
+]
+DialledNumber = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^\+?[A-Za-z0-9*#._-]+$")]
+Code = Annotated[str, Field(min_length=2, max_length=8, pattern=r"^[*#][0-9*#]+$")]
+Line = Annotated[str, Field(max_length=128), AfterValidator(_one_line)]
+Secret = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_one_line)]
+TargetText = Annotated[str, AfterValidator(_target_text)]
+AddressText = Annotated[str, AfterValidator(_address_text)]
+NetworkText = Annotated[str, AfterValidator(_network_text)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(ge=0, le=86400)]
+PositiveSeconds = Annotated[float, Field(gt=0, le=86400)]

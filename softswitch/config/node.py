@@ -1,0 +1,232 @@
+"""softswitch.yaml: what one machine listens on, where it keeps its files, what it allows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import AfterValidator, Field, model_validator
+
+from softswitch.config.base import (
+    AddressText,
+    Algorithm,
+    Codec,
+    Line,
+    Model,
+    Name,
+    Port,
+    PositiveSeconds,
+    Secret,
+    split_host_port,
+)
+
+Host = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9.:_-]+$")]
+
+
+class PortRange(NamedTuple):
+    """First and last UDP port for media, both included; RTP takes the even ones, RTCP the next odd one."""
+
+    first: int
+    last: int
+
+    @classmethod
+    def parse(cls, text: str) -> PortRange:
+        first, dash, last = text.partition("-")
+        if not (dash and first.isdigit() and last.isdigit()):
+            raise ValueError("is no range of ports; allowed: FIRST-LAST, such as 16384-20479")
+        ports = cls(int(first), int(last))
+        if not 1024 <= ports.first < ports.last <= 65535:
+            raise ValueError("is no usable range of ports; allowed: FIRST below LAST, within 1024 to 65535")
+        return ports
+
+    def share(self, index: int, workers: int) -> PortRange:
+        """The part of worker `index` of `workers`: even start, no port in two parts."""
+        first = self.first + self.first % 2
+        pairs = (self.last + 1 - first) // 2
+        start, stop = pairs * index // workers, pairs * (index + 1) // workers
+        return PortRange(first + 2 * start, first + 2 * stop - 1)
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+
+def _ports_text(text: str) -> str:
+    PortRange.parse(text)
+    return text
+
+
+class Listen(Model):
+    """One SIP socket."""
+
+    transport: Literal["UDP", "TCP"] = Field("UDP", description="Transport of this socket.")
+    host: Host = Field("127.0.0.1", description="Local address; 0.0.0.0 means all IPv4 addresses.")
+    port: Port = Field(5060, description="Local port.")
+    advertised: AddressText | None = Field(
+        None,
+        description="host or host:port that phones and trunks must use to reach this socket, when it differs"
+        " from host and port (NAT, or host is 0.0.0.0).",
+    )
+    auth_algorithms: tuple[Algorithm, ...] | None = Field(
+        None,
+        description="Digest algorithms challenged here, strongest first; unset: sip.auth_algorithms.",
+    )
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.host, self.port
+
+    @property
+    def advertised_address(self) -> tuple[str, int]:
+        """What Via and Contact say."""
+        if self.advertised is None:
+            return self.address
+        return split_host_port(self.advertised, self.port)
+
+
+class Sip(Model):
+    """Signalling."""
+
+    listen: tuple[Listen, ...] = Field(
+        (Listen(transport="UDP"), Listen(transport="TCP")),
+        min_length=1,
+        description="Sockets that take SIP.",
+    )
+    realm: Line = Field(
+        "softswitch",
+        min_length=1,
+        description="Digest realm. Passwords are stored hashed with it: after a"
+        " change every password must be given again.",
+    )
+    nonce_secret: Secret | None = Field(
+        None,
+        repr=False,
+        description="Key of the digest nonces; unset: a new one at each start, so that phones"
+        " authenticate again after a restart.",
+    )
+    nonce_lifetime_s: PositiveSeconds = Field(300, description="How long a digest nonce may be used.")
+    auth_algorithms: tuple[Algorithm, ...] = Field(
+        ("MD5",),
+        min_length=1,
+        description="Digest algorithms challenged, strongest first. Some phones, baresip of Debian 12 among"
+        " them, give up when they see one they do not know.",
+    )
+    user_agent: Line = Field("softswitch", description="Text of the Server and User-Agent headers.")
+    min_expires_s: int = Field(60, ge=1, le=86400, description="Shortest registration accepted (else 423).")
+    max_expires_s: int = Field(3600, ge=1, le=86400, description="Longest registration granted.")
+
+    @model_validator(mode="after")
+    def _distinct_sockets(self) -> Sip:
+        seen = [(listen.transport, listen.host, listen.port) for listen in self.listen]
+        for socket in seen:
+            if seen.count(socket) > 1:
+                raise ValueError(
+                    f"two sockets want {socket[0]} {socket[1]}:{socket[2]}; give each its own port"
+                )
+        if self.min_expires_s > self.max_expires_s:
+            raise ValueError("min_expires_s is greater than max_expires_s")
+        return self
+
+    def algorithms(self, listen: Listen) -> tuple[Algorithm, ...]:
+        """Digest algorithms of one socket."""
+        return listen.auth_algorithms or self.auth_algorithms
+
+
+class Media(Model):
+    """Audio."""
+
+    host: Host = Field("127.0.0.1", description="Local address of the RTP ports.")
+    advertised_host: Host | None = Field(
+        None, description="Address that SDP names, when it differs from host (NAT, or host is 0.0.0.0)."
+    )
+    ports: Annotated[str, AfterValidator(_ports_text)] = Field(
+        "16384-20479", description="UDP ports for RTP and RTCP, shared by all workers; a call takes four."
+    )
+    workers: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Media processes; unset: one fewer than the machine has cores, at least 1.",
+    )
+    wake_ms: int = Field(5, ge=1, le=20, description="How often a worker empties its sockets.")
+    codecs: tuple[Codec, ...] = Field(
+        ("PCMA", "PCMU"), min_length=1, description="Codecs offered and accepted, the preferred one first."
+    )
+
+    @property
+    def sdp_host(self) -> str:
+        return self.advertised_host or self.host
+
+    @property
+    def port_range(self) -> PortRange:
+        return PortRange.parse(self.ports)
+
+    @property
+    def worker_count(self) -> int:
+        return self.workers or max(1, (os.cpu_count() or 2) - 1)
+
+
+class Recording(Model):
+    """Recording of calls; each queue decides for itself with `record`."""
+
+    enabled: bool = Field(True, description="false: nothing is recorded, whatever the queues say.")
+    directory: Path = Field(Path("recordings"), description="Where the WAV files go.")
+
+
+class Log(Model):
+    """What the processes write to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity written.")
+
+
+class Limits(Model):
+    """Where the switch refuses instead of breaking down."""
+
+    max_calls: int = Field(1000, ge=1, description="Calls at one time; more get 503.")
+    max_tcp_connections: int = Field(1024, ge=1, description="SIP connections at one time; more are closed.")
+    max_contacts_per_user: int = Field(5, ge=1, le=100, description="Phones that one user may register.")
+
+
+class Node(Model):
+    """softswitch.yaml: the settings of one machine.
+
+    Relative paths are relative to the directory of the file (`load_node` makes them absolute).
+    """
+
+    name: Name = Field("node1", description="Name of this machine in the journal and in call records.")
+    state_dir: Path = Field(Path("state"), description="Journal, snapshots and database.")
+    run_dir: Path = Field(Path("run"), description="Sockets and shared memory of the running processes.")
+    prompts_dir: Path | None = Field(
+        None, description="Directory with manifest.json; unset: the prompts supplied."
+    )
+    sip: Sip = Field(Sip(), description="Signalling.")
+    media: Media = Field(Media(), description="Audio.")
+    recording: Recording = Field(Recording(), description="Recording of calls.")
+    log: Log = Field(Log(), description="Log.")
+    limits: Limits = Field(Limits(), description="Limits.")
+
+    @property
+    def control_path(self) -> Path:
+        """The Unix socket of the commands."""
+        return self.run_dir / "control.sock"
+
+    @property
+    def secrets_path(self) -> Path:
+        """The file (mode 0600) of the secrets that must be known in clear."""
+        return self.state_dir / "secrets.json"
+
+    @property
+    def database_path(self) -> Path:
+        return self.state_dir / "softswitch.db"
+
+    def resolved(self, base: Path) -> Node:
+        """The same node with every path absolute, relative ones counted from `base`."""
+        recording = self.recording.model_copy(update={"directory": base / self.recording.directory})
+        return self.model_copy(
+            update={
+                "state_dir": base / self.state_dir,
+                "run_dir": base / self.run_dir,
+                "prompts_dir": None if self.prompts_dir is None else base / self.prompts_dir,
+                "recording": recording,
+            }
+        )
