@@ -31,15 +31,16 @@ class User(Model):
 
     name: Name = Field(description="SIP user name; also the digest user name.")
     password: Secret | None = Field(
-        None,
+        default=None,
         repr=False,
         description="Password. Only its hashes (HA1) are stored; give either password or ha1.",
     )
-    ha1: dict[Algorithm, str] = Field({}, repr=False, description="HA1 in hexadecimal by algorithm.")
-    realm: Line = Field("", description="Realm of ha1; unset: sip.realm of the node.")
-    display: Line = Field("", description="Name shown on the phones of others.")
+    ha1: dict[Algorithm, str] = Field(default={}, repr=False, description="HA1 in hexadecimal by algorithm.")
+    realm: Line = Field(default="", description="Realm of ha1; unset: sip.realm of the node.")
+    display: Line = Field(default="", description="Name shown on the phones of others.")
     permissions: tuple[Permission, ...] = Field(
-        (), description="supervise: may listen to calls. dial_out: may call numbers outside through a trunk."
+        default=(),
+        description="supervise: may listen to calls. dial_out: may call numbers outside through a trunk.",
     )
 
 
@@ -49,15 +50,18 @@ class Agent(Model):
     name: Name = Field(description="Name of the agent.")
     user: Name = Field(description="User whose phone rings.")
     pin: Secret | None = Field(
-        None,
+        default=None,
         repr=False,
         pattern=r"^\d{3,12}$",
         description="Digits asked for when signing in by phone; unset: none.",
     )
-    queues: tuple[Name, ...] = Field((), description="Queues whose calls this agent takes.")
-    wrap_up_s: Seconds | None = Field(None, description="Time after each call; unset: that of the queue.")
+    queues: tuple[Name, ...] = Field(default=(), description="Queues whose calls this agent takes.")
+    wrap_up_s: Seconds | None = Field(
+        default=None, description="Time after each call; unset: that of the queue."
+    )
     ring_timeout_s: PositiveSeconds | None = Field(
-        None, description="How long the phone rings before the next agent is tried; unset: that of the queue."
+        default=None,
+        description="How long the phone rings before the next agent is tried; unset: that of the queue.",
     )
 
 
@@ -65,29 +69,31 @@ class Queue(Model):
     """Where calls wait for an agent."""
 
     name: Name = Field(description="Name of the queue.")
-    strategy: Literal["longest_idle"] = Field("longest_idle", description="Which free agent is next.")
-    music: Name = Field("hold", description="Music of the prompt manifest heard while waiting.")
-    language: Language | None = Field(None, description="Language of announcements; unset: that of the flow.")
-    announce_position_every_s: PositiveSeconds | None = Field(
-        30, description="How often the caller hears the place in the queue; null: never."
+    strategy: Literal["longest_idle"] = Field(default="longest_idle", description="Which free agent is next.")
+    music: Name = Field(default="hold", description="Music of the prompt manifest heard while waiting.")
+    language: Language | None = Field(
+        default=None, description="Language of announcements; unset: that of the flow."
     )
-    ring_timeout_s: PositiveSeconds = Field(15, description="How long an agent's phone rings.")
-    wrap_up_s: Seconds = Field(10, description="Time for the agent after each call.")
+    announce_position_every_s: PositiveSeconds | None = Field(
+        default=30, description="How often the caller hears the place in the queue; null: never."
+    )
+    ring_timeout_s: PositiveSeconds = Field(default=15, description="How long an agent's phone rings.")
+    wrap_up_s: Seconds = Field(default=10, description="Time for the agent after each call.")
     max_wait_s: PositiveSeconds | None = Field(
-        None, description="Longest wait, after which the call goes to on_timeout; unset: no limit."
+        default=None, description="Longest wait, after which the call goes to on_timeout; unset: no limit."
     )
     on_timeout: TargetText | None = Field(
-        None, description="Target after max_wait_s; unset: the flow goes on with its next step."
+        default=None, description="Target after max_wait_s; unset: the flow goes on with its next step."
     )
     max_length: int | None = Field(
-        None,
+        default=None,
         ge=1,
         description="Most calls waiting; a further one overflows and its flow goes on; unset: no limit.",
     )
     service_level_s: PositiveSeconds = Field(
-        20, description="Calls answered within this time count towards the service level."
+        default=20, description="Calls answered within this time count towards the service level."
     )
-    record: bool = Field(True, description="Record the calls that agents answer from this queue.")
+    record: bool = Field(default=True, description="Record the calls that agents answer from this queue.")
 
 
 class Trunk(Model):
@@ -95,28 +101,36 @@ class Trunk(Model):
 
     name: Name = Field(description="Name of the trunk.")
     addresses: tuple[AddressText, ...] = Field(
-        (), description="Where calls are sent, host or host:port, tried in this order."
+        default=(), description="Where calls are sent, host or host:port, tried in this order."
     )
     allow_from: tuple[NetworkText, ...] = Field(
-        (), description="Addresses or networks whose calls are calls of this trunk without a password."
+        default=(),
+        description="Addresses or networks whose calls are calls of this trunk without a password.",
     )
-    transport: Literal["UDP", "TCP"] = Field("UDP", description="Transport towards the peer.")
-    username: Line = Field("", description="User name when the peer asks for a password.")
-    password: Secret | None = Field(None, repr=False, description="Password when the peer asks for one.")
-    realm: Line = Field("", description="Only a challenge of this realm is answered; unset: any.")
+    transport: Literal["UDP", "TCP"] = Field(default="UDP", description="Transport towards the peer.")
+    username: Line = Field(default="", description="User name when the peer asks for a password.")
+    password: Secret | None = Field(
+        default=None, repr=False, description="Password when the peer asks for one."
+    )
+    realm: Line = Field(default="", description="Only a challenge of this realm is answered; unset: any.")
     registrar: AddressText | None = Field(
-        None, description="Register with the peer at this address (needs username); unset: no registration."
+        default=None,
+        description="Register with the peer at this address (needs username); unset: no registration.",
     )
     user: Name | None = Field(
-        None, description="User as which the peer registers with us; its calls are calls of this trunk."
+        default=None,
+        description="User as which the peer registers with us; its calls are calls of this trunk.",
     )
-    codecs: tuple[Codec, ...] | None = Field(None, description="Codecs of this trunk; unset: media.codecs.")
+    codecs: tuple[Codec, ...] | None = Field(
+        default=None, description="Codecs of this trunk; unset: media.codecs."
+    )
     media_source: Literal["sdp", "learn"] = Field(
-        "sdp", description="learn: take the peer's RTP address from its first packets (it is behind NAT)."
+        default="sdp",
+        description="learn: take the peer's RTP address from its first packets (it is behind NAT).",
     )
-    max_calls: int | None = Field(None, ge=1, description="Calls at one time; unset: no limit.")
+    max_calls: int | None = Field(default=None, ge=1, description="Calls at one time; unset: no limit.")
     caller_id: DialledNumber | None = Field(
-        None, description="Number shown for outgoing calls; unset: the caller's own."
+        default=None, description="Number shown for outgoing calls; unset: the caller's own."
     )
 
     @model_validator(mode="after")
@@ -136,7 +150,7 @@ class Number(Model):
     number: DialledNumber = Field(description="The number as it is dialled.")
     target: TargetText = Field(description="flow:NAME, queue:NAME or user:NAME.")
     trunk: Name | None = Field(
-        None, description="Only calls of this trunk reach the number; unset: all trunks and users."
+        default=None, description="Only calls of this trunk reach the number; unset: all trunks and users."
     )
 
     @property
@@ -148,20 +162,20 @@ class Flow(Model):
     """An IVR flow; docs/flows.md describes the steps."""
 
     name: Name = Field(description="Name of the flow.")
-    language: Language = Field("en", description="Language of the prompts.")
-    steps: tuple[Any, ...] = Field((), description="Steps, carried out in this order.")
+    language: Language = Field(default="en", description="Language of the prompts.")
+    steps: tuple[Any, ...] = Field(default=(), description="Steps, carried out in this order.")
 
 
 class FeatureCodes(Model):
     """What users dial for the services of the switch; no code may be the beginning of another."""
 
     listen: Code = Field(
-        "*1", description="Followed by an agent's name or user: listen to that call (supervise)."
+        default="*1", description="Followed by an agent's name or user: listen to that call (supervise)."
     )
-    sign_in: Code = Field("*21", description="Sign in as agent (asks for the PIN if there is one).")
-    sign_out: Code = Field("*22", description="Sign out.")
-    available: Code = Field("*23", description="Status available.")
-    on_break: Code = Field("*24", description="Status on break.")
+    sign_in: Code = Field(default="*21", description="Sign in as agent (asks for the PIN if there is one).")
+    sign_out: Code = Field(default="*22", description="Sign out.")
+    available: Code = Field(default="*23", description="Status available.")
+    on_break: Code = Field(default="*24", description="Status on break.")
 
     @model_validator(mode="after")
     def _prefix_free(self) -> FeatureCodes:
@@ -176,13 +190,15 @@ class FeatureCodes(Model):
 class Centre(Model):
     """centre.yaml: everything that `softswitch apply` loads, each group a mapping by name."""
 
-    users: dict[Name, User] = Field({}, description="People with phones.")
-    agents: dict[Name, Agent] = Field({}, description="People who answer queued calls.")
-    queues: dict[Name, Queue] = Field({}, description="Where calls wait.")
-    trunks: dict[Name, Trunk] = Field({}, description="Carriers, gateways, other exchanges.")
-    numbers: dict[DialledNumber, Number] = Field({}, description='Numbers; short form `"100": flow:main`.')
-    flows: dict[Name, Flow] = Field({}, description="IVR flows.")
-    feature_codes: FeatureCodes = Field(FeatureCodes(), description="Service codes.")
+    users: dict[Name, User] = Field(default={}, description="People with phones.")
+    agents: dict[Name, Agent] = Field(default={}, description="People who answer queued calls.")
+    queues: dict[Name, Queue] = Field(default={}, description="Where calls wait.")
+    trunks: dict[Name, Trunk] = Field(default={}, description="Carriers, gateways, other exchanges.")
+    numbers: dict[DialledNumber, Number] = Field(
+        default={}, description='Numbers; short form `"100": flow:main`.'
+    )
+    flows: dict[Name, Flow] = Field(default={}, description="IVR flows.")
+    feature_codes: FeatureCodes = Field(default=FeatureCodes(), description="Service codes.")
 
     @model_validator(mode="before")
     @classmethod

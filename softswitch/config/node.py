@@ -59,16 +59,16 @@ def _ports_text(text: str) -> str:
 class Listen(Model):
     """One SIP socket."""
 
-    transport: Literal["UDP", "TCP"] = Field("UDP", description="Transport of this socket.")
-    host: Host = Field("127.0.0.1", description="Local address; 0.0.0.0 means all IPv4 addresses.")
-    port: Port = Field(5060, description="Local port.")
+    transport: Literal["UDP", "TCP"] = Field(default="UDP", description="Transport of this socket.")
+    host: Host = Field(default="127.0.0.1", description="Local address; 0.0.0.0 means all IPv4 addresses.")
+    port: Port = Field(default=5060, description="Local port.")
     advertised: AddressText | None = Field(
-        None,
+        default=None,
         description="host or host:port that phones and trunks must use to reach this socket, when it differs"
         " from host and port (NAT, or host is 0.0.0.0).",
     )
     auth_algorithms: tuple[Algorithm, ...] | None = Field(
-        None,
+        default=None,
         description="Digest algorithms challenged here, strongest first; unset: sip.auth_algorithms.",
     )
 
@@ -88,32 +88,34 @@ class Sip(Model):
     """Signalling."""
 
     listen: tuple[Listen, ...] = Field(
-        (Listen(transport="UDP"), Listen(transport="TCP")),
+        default=(Listen(transport="UDP"), Listen(transport="TCP")),
         min_length=1,
         description="Sockets that take SIP.",
     )
     realm: Line = Field(
-        "softswitch",
+        default="softswitch",
         min_length=1,
         description="Digest realm. Passwords are stored hashed with it: after a"
         " change every password must be given again.",
     )
     nonce_secret: Secret | None = Field(
-        None,
+        default=None,
         repr=False,
         description="Key of the digest nonces; unset: a new one at each start, so that phones"
         " authenticate again after a restart.",
     )
-    nonce_lifetime_s: PositiveSeconds = Field(300, description="How long a digest nonce may be used.")
+    nonce_lifetime_s: PositiveSeconds = Field(default=300, description="How long a digest nonce may be used.")
     auth_algorithms: tuple[Algorithm, ...] = Field(
-        ("MD5",),
+        default=("MD5",),
         min_length=1,
         description="Digest algorithms challenged, strongest first. Some phones, baresip of Debian 12 among"
         " them, give up when they see one they do not know.",
     )
-    user_agent: Line = Field("softswitch", description="Text of the Server and User-Agent headers.")
-    min_expires_s: int = Field(60, ge=1, le=86400, description="Shortest registration accepted (else 423).")
-    max_expires_s: int = Field(3600, ge=1, le=86400, description="Longest registration granted.")
+    user_agent: Line = Field(default="softswitch", description="Text of the Server and User-Agent headers.")
+    min_expires_s: int = Field(
+        default=60, ge=1, le=86400, description="Shortest registration accepted (else 423)."
+    )
+    max_expires_s: int = Field(default=3600, ge=1, le=86400, description="Longest registration granted.")
 
     @model_validator(mode="after")
     def _distinct_sockets(self) -> Sip:
@@ -135,22 +137,26 @@ class Sip(Model):
 class Media(Model):
     """Audio."""
 
-    host: Host = Field("127.0.0.1", description="Local address of the RTP ports.")
+    host: Host = Field(default="127.0.0.1", description="Local address of the RTP ports.")
     advertised_host: Host | None = Field(
-        None, description="Address that SDP names, when it differs from host (NAT, or host is 0.0.0.0)."
+        default=None,
+        description="Address that SDP names, when it differs from host (NAT, or host is 0.0.0.0).",
     )
     ports: Annotated[str, AfterValidator(_ports_text)] = Field(
-        "16384-20479", description="UDP ports for RTP and RTCP, shared by all workers; a call takes four."
+        default="16384-20479",
+        description="UDP ports for RTP and RTCP, shared by all workers; a call takes four.",
     )
     workers: int | None = Field(
-        None,
+        default=None,
         ge=1,
         le=64,
         description="Media processes; unset: one fewer than the machine has cores, at least 1.",
     )
-    wake_ms: int = Field(5, ge=1, le=20, description="How often a worker empties its sockets.")
+    wake_ms: int = Field(default=5, ge=1, le=20, description="How often a worker empties its sockets.")
     codecs: tuple[Codec, ...] = Field(
-        ("PCMA", "PCMU"), min_length=1, description="Codecs offered and accepted, the preferred one first."
+        default=("PCMA", "PCMU"),
+        min_length=1,
+        description="Codecs offered and accepted, the preferred one first.",
     )
 
     @property
@@ -169,22 +175,28 @@ class Media(Model):
 class Recording(Model):
     """Recording of calls; each queue decides for itself with `record`."""
 
-    enabled: bool = Field(True, description="false: nothing is recorded, whatever the queues say.")
-    directory: Path = Field(Path("recordings"), description="Where the WAV files go.")
+    enabled: bool = Field(default=True, description="false: nothing is recorded, whatever the queues say.")
+    directory: Path = Field(default=Path("recordings"), description="Where the WAV files go.")
 
 
 class Log(Model):
     """What the processes write to standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity written.")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severity written."
+    )
 
 
 class Limits(Model):
     """Where the switch refuses instead of breaking down."""
 
-    max_calls: int = Field(1000, ge=1, description="Calls at one time; more get 503.")
-    max_tcp_connections: int = Field(1024, ge=1, description="SIP connections at one time; more are closed.")
-    max_contacts_per_user: int = Field(5, ge=1, le=100, description="Phones that one user may register.")
+    max_calls: int = Field(default=1000, ge=1, description="Calls at one time; more get 503.")
+    max_tcp_connections: int = Field(
+        default=1024, ge=1, description="SIP connections at one time; more are closed."
+    )
+    max_contacts_per_user: int = Field(
+        default=5, ge=1, le=100, description="Phones that one user may register."
+    )
 
 
 class Node(Model):
@@ -193,17 +205,21 @@ class Node(Model):
     Relative paths are relative to the directory of the file (`load_node` makes them absolute).
     """
 
-    name: Name = Field("node1", description="Name of this machine in the journal and in call records.")
-    state_dir: Path = Field(Path("state"), description="Journal, snapshots and database.")
-    run_dir: Path = Field(Path("run"), description="Sockets and shared memory of the running processes.")
-    prompts_dir: Path | None = Field(
-        None, description="Directory with manifest.json; unset: the prompts supplied."
+    name: Name = Field(
+        default="node1", description="Name of this machine in the journal and in call records."
     )
-    sip: Sip = Field(Sip(), description="Signalling.")
-    media: Media = Field(Media(), description="Audio.")
-    recording: Recording = Field(Recording(), description="Recording of calls.")
-    log: Log = Field(Log(), description="Log.")
-    limits: Limits = Field(Limits(), description="Limits.")
+    state_dir: Path = Field(default=Path("state"), description="Journal, snapshots and database.")
+    run_dir: Path = Field(
+        default=Path("run"), description="Sockets and shared memory of the running processes."
+    )
+    prompts_dir: Path | None = Field(
+        default=None, description="Directory with manifest.json; unset: the prompts supplied."
+    )
+    sip: Sip = Field(default=Sip(), description="Signalling.")
+    media: Media = Field(default=Media(), description="Audio.")
+    recording: Recording = Field(default=Recording(), description="Recording of calls.")
+    log: Log = Field(default=Log(), description="Log.")
+    limits: Limits = Field(default=Limits(), description="Limits.")
 
     @property
     def control_path(self) -> Path:
