@@ -90,9 +90,9 @@ def _decode(path: str, rate_hz: int) -> Samples:
 
 
 def _check_bounds(path: str, file: soundfile.SoundFile) -> None:
-    """A few crafted bytes may claim hours or thousands of channels; memory stays bounded whatever they say."""
+    """A few crafted bytes may claim hours or thousands of channels; memory stays bounded all the same."""
     if not 1000 <= file.samplerate <= MAX_RATE_HZ or not 1 <= file.channels <= MAX_CHANNELS:
-        raise PromptError(f"prompt {path!r}: {file.samplerate} Hz with {file.channels} channels is out of range")
+        raise PromptError(f"prompt {path!r}: {file.samplerate} Hz, {file.channels} channels: out of range")
     if file.frames > MAX_SECONDS * file.samplerate:
         raise PromptError(f"prompt {path!r}: longer than {MAX_SECONDS} s")
 
