@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from softswitch.media.arrays import StereoFrames
 from softswitch.media.tap_layout import (
     COUNTERS,
-    FILEHEADER_BYTES,
+    FILE_HEADER_BYTES,
     FRAME_BYTES,
     HEADER,
     MAX_RATE_HZ,
@@ -235,7 +235,7 @@ class TapFile:
         self._descriptor = descriptor
         self._map = mmap.mmap(descriptor, file_bytes(slots))
         self._rings_at = rings_offset(slots)
-        self.headers = np.frombuffer(self._map, dtype=HEADER, count=slots, offset=FILEHEADER_BYTES)
+        self.headers = np.frombuffer(self._map, dtype=HEADER, count=slots, offset=FILE_HEADER_BYTES)
         flat = np.frombuffer(self._map, dtype=np.int16, offset=self._rings_at)
         self.rings: NDArray[np.int16] = flat.reshape(slots, -1, 2)
         self._rings_as_words = flat.view(np.int32).reshape(slots, -1)

@@ -16,8 +16,9 @@ SIDES = ("left", "right")
 COUNTERS = ("expected", "received", "concealed", "late")
 
 _MAGIC = 0x736674617031  # changes with the layout
-FILEHEADER_BYTES = 4096
-RING_BYTES = MAX_RATE_HZ * RING_SECONDS * FRAME_BYTES
+FILE_HEADER_BYTES = 4096
+# Whole pages, so that a ring's memory can be given back.
+RING_BYTES = -(-MAX_RATE_HZ * RING_SECONDS * FRAME_BYTES // 4096) * 4096
 _HOLES = 32
 
 _HOLE = np.dtype([("start", "<i8"), ("frames", "<i8"), ("reason", "<i8")])
@@ -75,7 +76,7 @@ class Hole:
 
 
 def rings_offset(slots: int) -> int:
-    return FILEHEADER_BYTES + slots * HEADER.itemsize
+    return FILE_HEADER_BYTES + slots * HEADER.itemsize
 
 
 def file_bytes(slots: int) -> int:
