@@ -19,7 +19,7 @@ TARGET_KINDS = ("flow", "queue", "user")
 class Model(BaseModel):
     """A frozen group of settings; a key it does not know is a mistake, never ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -88,12 +88,23 @@ def _one_line(text: str) -> str:
     return text
 
 
-Name = Annotated[
-    str,
-    Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"),
-]
-DialledNumber = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^\+?[A-Za-z0-9*#._-]+$")]
-Code = Annotated[str, Field(min_length=2, max_length=8, pattern=r"^[*#][0-9*#]+$")]
+NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"
+NUMBER = r"^\+?[A-Za-z0-9*#._-]+$"
+CODE = r"^[*#][0-9*#]+$"
+PIN = r"^\d{3,12}$"
+HOST = r"^[A-Za-z0-9.:_-]+$"
+PATTERNS = {
+    NAME: "letters, digits and . _ - without spaces, beginning with a letter, a digit or _",
+    NUMBER: "digits, letters and * # . _ - without spaces, beginning with + if need be",
+    CODE: "* or # followed by digits",
+    PIN: "3 to 12 digits",
+    HOST: "an IP address or a host name",
+}
+
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=NAME)]
+DialledNumber = Annotated[str, Field(min_length=1, max_length=32, pattern=NUMBER)]
+Code = Annotated[str, Field(min_length=2, max_length=8, pattern=CODE)]
+Host = Annotated[str, Field(min_length=1, max_length=255, pattern=HOST)]
 Line = Annotated[str, Field(max_length=128), AfterValidator(_one_line)]
 Secret = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_one_line)]
 TargetText = Annotated[str, AfterValidator(_target_text)]

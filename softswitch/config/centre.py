@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from softswitch.config.base import (
+    PIN,
     AddressText,
     Algorithm,
     Code,
@@ -52,7 +53,7 @@ class Agent(Model):
     pin: Secret | None = Field(
         default=None,
         repr=False,
-        pattern=r"^\d{3,12}$",
+        pattern=PIN,
         description="Digits asked for when signing in by phone; unset: none.",
     )
     queues: tuple[Name, ...] = Field(default=(), description="Queues whose calls this agent takes.")

@@ -12,6 +12,7 @@ from softswitch.config.base import (
     AddressText,
     Algorithm,
     Codec,
+    Host,
     Line,
     Model,
     Name,
@@ -20,8 +21,6 @@ from softswitch.config.base import (
     Secret,
     split_host_port,
 )
-
-Host = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9.:_-]+$")]
 
 
 class PortRange(NamedTuple):
