@@ -10,6 +10,7 @@ import stat
 from collections import OrderedDict
 from functools import lru_cache
 from math import ceil, gcd
+from typing import cast
 
 import numpy as np
 import soundfile
@@ -99,8 +100,8 @@ def _check_bounds(path: str, file: soundfile.SoundFile) -> None:
 
 def to_int16(samples: FloatSamples) -> Samples:
     """Float samples in -1…1 as int16, rounded, saturating; NaN becomes silence."""
-    scaled = np.nan_to_num(samples * np.float32(32768.0), nan=0.0)
-    return np.clip(np.rint(scaled), -32768, 32767).astype(np.int16)
+    scaled = np.rint(np.nan_to_num(samples, nan=0.0) * np.float32(32768.0))
+    return cast(Samples, np.clip(scaled, -32768, 32767).astype(np.int16))
 
 
 def resample(samples: FloatSamples, from_hz: int, to_hz: int) -> FloatSamples:
