@@ -34,7 +34,7 @@ class User(Model):
     password: Secret | None = Field(
         default=None,
         repr=False,
-        description="Password. Only its hashes (HA1) are stored; give either password or ha1.",
+        description="Password. Only hashes (HA1) of it are stored. Unset, with ha1 unset: those stored stay.",
     )
     ha1: dict[Algorithm, str] = Field(default={}, repr=False, description="HA1 in hexadecimal by algorithm.")
     realm: Line = Field(default="", description="Realm of ha1; unset: sip.realm of the node.")
@@ -95,6 +95,14 @@ class Queue(Model):
         default=20, description="Calls answered within this time count towards the service level."
     )
     record: bool = Field(default=True, description="Record the calls that agents answer from this queue.")
+
+    @model_validator(mode="after")
+    def _timeout_is_complete(self) -> Queue:
+        if self.on_timeout is not None and self.max_wait_s is None:
+            raise ValueError(
+                "on_timeout has no effect without max_wait_s; give max_wait_s, or remove on_timeout"
+            )
+        return self
 
 
 class Trunk(Model):

@@ -1,0 +1,108 @@
+"""The commands that read and change the configuration, the same for a running switch and without one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from softswitch.config import KINDS, Centre, Model
+from softswitch.config.errors import ConfigError, Problem, validate
+from softswitch.directory.change import HIDDEN_FIELDS, Change
+from softswitch.directory.directory import SECRET_FIELDS, Directory
+
+SaveSecrets = Callable[[Mapping[str, str]], None]
+VERBS = ("list", "set", "remove")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Answer for the one who asked, changes for the engines, facts for the journal."""
+
+    result: Any
+    changes: tuple[Change, ...] = ()
+    facts: tuple[dict[str, Any], ...] = ()
+
+
+class ConfigCommands:
+    """`apply` and KIND.list, KIND.set, KIND.remove on a Directory.
+
+    `save_secrets` is called with all clear secrets before a change of them is applied; when it raises,
+    nothing has changed.
+    """
+
+    def __init__(self, directory: Directory, save_secrets: SaveSecrets) -> None:
+        self._directory = directory
+        self._save_secrets = save_secrets
+
+    def knows(self, command: str) -> bool:
+        kind, _, verb = command.partition(".")
+        return command == "apply" or (kind in KINDS and verb in VERBS)
+
+    def handle(self, command: str, args: Mapping[str, Any]) -> Outcome:
+        """Carry out one command; ConfigError with every mistake, and then nothing has changed."""
+        if command == "apply":
+            return self._apply(args)
+        kind, _, verb = command.partition(".")
+        if verb == "list":
+            return Outcome(self._list(kind))
+        if verb == "set":
+            return self._commit(self._directory.plan_set(kind, self._wanted(kind, args)))
+        return self._commit(self._directory.plan_remove(kind, text_argument(args, "name")))
+
+    def _apply(self, args: Mapping[str, Any]) -> Outcome:
+        """args: centre (plain tree of centre.yaml), prune, dry_run."""
+        centre = validate(Centre, args.get("centre"))
+        changes = self._directory.plan(centre, prune=bool(args.get("prune")))
+        if args.get("dry_run"):
+            return Outcome({"changes": [change.to_json() for change in changes], "applied": False})
+        return self._commit(changes)
+
+    def _list(self, kind: str) -> list[dict[str, Any]]:
+        hidden = HIDDEN_FIELDS | {"password", SECRET_FIELDS.get(kind, "password")}
+        objects = getattr(self._directory.centre, KINDS[kind].group)
+        return [
+            {
+                **objects[name].model_dump(mode="json", exclude=set(hidden)),
+                "created_by": self._directory.created_by(kind, name),
+            }
+            for name in sorted(objects)
+        ]
+
+    def _wanted(self, kind: str, args: Mapping[str, Any]) -> Model:
+        """The object after `set`: the one stored with `fields` changed, or a new one.
+
+        args: fields, and must ("new" or "exist") when only one of both is meant.
+        """
+        entry = KINDS[kind]
+        fields = args.get("fields")
+        if not isinstance(fields, Mapping):
+            raise ConfigError([Problem((), "fields must be a group of keys")])
+        name = text_argument(fields, entry.key)
+        stored = getattr(self._directory.centre, entry.group).get(name)
+        must = args.get("must")
+        if must == "new" and stored is not None:
+            raise ConfigError(
+                [Problem((), f"there is already a {kind} {name!r}; use {kind} set to change it")]
+            )
+        if must == "exist" and stored is None:
+            raise ConfigError([Problem((), f"there is no {kind} {name!r}; use {kind} add to make it")])
+        base = {} if stored is None else stored.model_dump(exclude_defaults=True)
+        if fields.get("password") is not None:
+            base.pop("ha1", None)
+        return validate(entry.model, {**base, **fields})
+
+    def _commit(self, changes: list[Change]) -> Outcome:
+        if any(change.secret_changed for change in changes):
+            self._save_secrets(self._directory.secrets_after(changes))
+        shown = [change.to_json() for change in changes]
+        facts = self._directory.apply(changes)
+        return Outcome({"changes": shown, "applied": True}, tuple(changes), tuple(facts))
+
+
+def text_argument(args: Mapping[str, Any], name: str) -> str:
+    """A text argument of a command; ConfigError when it is missing."""
+    value = args.get(name)
+    if not isinstance(value, str) or not value:
+        raise ConfigError([Problem((name,), "is missing; give it as text")])
+    return value

@@ -1,0 +1,192 @@
+"""The stored configuration: what is there, what would change, and the change itself, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from softswitch.config import KINDS, Centre, FeatureCodes, Model, User
+from softswitch.config.base import ALGORITHMS
+from softswitch.config.errors import ConfigError, Path, Problem, did_you_mean, key_text, validate
+from softswitch.directory.change import Action, Change, Stored
+from softswitch.directory.references import check_references
+from softswitch.sip.digest import ha1
+
+FEATURE_CODES = "feature_codes"
+# The field of a kind that must be known in clear: it is kept in the secrets, never in the journal.
+SECRET_FIELDS = {"trunk": "password", "agent": "pin"}
+
+
+class Directory:
+    """`centre` is the whole stored configuration as one typed tree, passwords of trunks and PINs included.
+
+    `realm` is that of the node; `secrets` maps 'trunk/NAME' and 'agent/NAME' to what must be known in
+    clear. A change is planned (ConfigError with every mistake, nothing changed) and then applied; `apply`
+    returns the facts for the journal, and `restore` takes back the live state these facts keep.
+    """
+
+    def __init__(self, realm: str, secrets: Mapping[str, str] | None = None) -> None:
+        self.realm = realm
+        self.centre = Centre()
+        self.secrets = dict(secrets or {})
+        self._stored: dict[str, Stored] = {}
+        self._origins: dict[str, str] = {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up the configuration in a live state; keys of other owners are left alone."""
+        groups: dict[str, dict[str, Model]] = {kind.group: {} for kind in KINDS.values()}
+        codes = FeatureCodes()
+        for key, kept in state.items():
+            kind, _, name = key.partition("/")
+            if kind in KINDS:
+                secret = {SECRET_FIELDS[kind]: self.secrets.get(key)} if kind in SECRET_FIELDS else {}
+                given = {**kept["value"], **secret}
+                groups[KINDS[kind].group][name] = validate(KINDS[kind].model, given, (kind, name))
+            elif kind == FEATURE_CODES:
+                codes = validate(FeatureCodes, kept["value"], (kind,))
+            else:
+                continue
+            self._stored[key], self._origins[key] = kept["value"], kept["created_by"]
+        self.centre = Centre().model_copy(update={**groups, "feature_codes": codes})
+
+    def ha1(self, username: str, algorithm: str) -> str | None:
+        """HA1 of a user for a digest algorithm, None when there is none that fits the realm."""
+        user = self.centre.users.get(username)
+        if user is None or user.realm != self.realm:
+            return None
+        return user.ha1.get(algorithm)  # type: ignore[call-overload, no-any-return]
+
+    def users_of_other_realms(self) -> list[str]:
+        """Users whose password was hashed for another realm and must be given again."""
+        return sorted(name for name, user in self.centre.users.items() if user.realm != self.realm)
+
+    def created_by(self, kind: str, name: str) -> str | None:
+        """'apply' or 'command'; None when there is no such object."""
+        return self._origins.get(f"{kind}/{name}")
+
+    def plan(self, centre: Centre, *, prune: bool = False, origin: str = "apply") -> list[Change]:
+        """Changes that make the stored configuration hold all of `centre`.
+
+        With `prune` what an earlier plan of the same origin created and `centre` lacks is removed. Feature
+        codes that `centre` does not mention stay.
+        """
+        changes = [
+            self._change(kind, name, model, origin)
+            for kind, group in ((kind, entry.group) for kind, entry in KINDS.items())
+            for name, model in getattr(centre, group).items()
+        ]
+        if FEATURE_CODES in centre.model_fields_set and centre.feature_codes != self.centre.feature_codes:
+            changes.append(self._change(FEATURE_CODES, "", centre.feature_codes, origin))
+        if prune:
+            changes += self._pruned(centre, origin)
+        return self._checked(changes)
+
+    def plan_set(self, kind: str, model: Model, *, origin: str = "command") -> list[Change]:
+        """The change that adds or replaces one object."""
+        name = getattr(model, KINDS[kind].key)
+        return self._checked([self._change(kind, name, model, origin)])
+
+    def plan_remove(self, kind: str, name: str) -> list[Change]:
+        """The change that removes one object; ConfigError while another one refers to it."""
+        known = getattr(self.centre, KINDS[kind].group)
+        if name not in known:
+            message = f"there is no {kind} {name!r}; {did_you_mean(name, known)}"
+            raise ConfigError([Problem((), message)])
+        try:
+            return self._checked([self._removal(kind, name)])
+        except ConfigError as error:
+            users = ", ".join(key_text(problem.path) for problem in error.problems)
+            message = f"{kind} {name!r} is still used by {users}; change that first"
+            raise ConfigError([Problem((), message)]) from None
+
+    def secrets_after(self, changes: Iterable[Change]) -> dict[str, str]:
+        """All clear secrets as they will be once `changes` are applied."""
+        secrets = dict(self.secrets)
+        for change in changes:
+            if change.secret is None:
+                secrets.pop(change.key, None)
+            else:
+                secrets[change.key] = change.secret
+        return secrets
+
+    def apply(self, changes: Iterable[Change]) -> list[dict[str, Any]]:
+        """Carry out planned changes; one fact {type, data, keep} for each."""
+        changes = list(changes)
+        self.centre = self._centre_after(changes)
+        self.secrets = self.secrets_after(changes)
+        for change in changes:
+            if change.after is None:
+                del self._stored[change.key], self._origins[change.key]
+            else:
+                self._stored[change.key], self._origins[change.key] = change.after, change.origin
+        return [change.fact() for change in changes]
+
+    def _change(self, kind: str, name: str, model: Model, origin: str) -> Change:
+        if isinstance(model, User):
+            model = self._hashed(model)
+        key, secret_field = f"{kind}/{name}", SECRET_FIELDS.get(kind)
+        secret = getattr(model, secret_field) if secret_field else None
+        hidden = {secret_field} if secret_field else set()
+        after = model.model_dump(mode="json", exclude_defaults=True, exclude=hidden)
+        before = self._stored.get(key)
+        action: Action = "add" if before is None else "change"
+        origin = self._origins.get(key, origin)
+        changed = secret != self.secrets.get(key)
+        return Change(kind, name, action, origin, before, after, model, secret, changed)
+
+    def _removal(self, kind: str, name: str) -> Change:
+        key = f"{kind}/{name}"
+        known = key in self.secrets
+        return Change(kind, name, "remove", self._origins[key], self._stored[key], None, secret_changed=known)
+
+    def _pruned(self, centre: Centre, origin: str) -> list[Change]:
+        wanted = {kind: getattr(centre, entry.group) for kind, entry in KINDS.items()}
+        candidates = (key.split("/", 1) for key, by in self._origins.items() if by == origin)
+        return [
+            self._removal(kind, name)
+            for kind, name in candidates
+            if kind in wanted and name not in wanted[kind]
+        ]
+
+    def _checked(self, changes: list[Change]) -> list[Change]:
+        """Without those that change nothing; ConfigError when the outcome would contradict itself."""
+        changes = [each for each in changes if each.before != each.after or each.secret_changed]
+        after = self._centre_after(changes)
+        problems = [*_without_password(changes), *check_references(after)]
+        if problems:
+            raise ConfigError(problems)
+        return changes
+
+    def _centre_after(self, changes: Iterable[Change]) -> Centre:
+        update: dict[str, Any] = {
+            kind.group: dict(getattr(self.centre, kind.group)) for kind in KINDS.values()
+        }
+        for change in changes:
+            if change.kind == FEATURE_CODES:
+                update[FEATURE_CODES] = change.model
+            elif change.model is None:
+                del update[KINDS[change.kind].group][change.name]
+            else:
+                update[KINDS[change.kind].group][change.name] = change.model
+        return self.centre.model_copy(update=update)
+
+    def _hashed(self, user: User) -> User:
+        """`user` with HA1 instead of its password; without either, the HA1 that is stored stays."""
+        if user.password is not None:
+            hashes = {each: ha1(user.name, self.realm, user.password, each) for each in ALGORITHMS}
+            return user.model_copy(update={"password": None, "ha1": hashes, "realm": self.realm})
+        stored = self.centre.users.get(user.name)
+        if not user.ha1 and stored is not None:
+            return user.model_copy(update={"ha1": stored.ha1, "realm": stored.realm})
+        return user.model_copy(update={"realm": user.realm or self.realm})
+
+
+def _without_password(changes: Iterable[Change]) -> list[Problem]:
+    nameless: list[tuple[Path, User]] = [
+        (("users", change.name), change.model) for change in changes if isinstance(change.model, User)
+    ]
+    return [
+        Problem(path, "a new user needs a password (or ha1); add password: ...")
+        for path, user in nameless
+        if not user.ha1
+    ]

@@ -1,0 +1,73 @@
+"""What one configured object says about another must be true: the checks over the whole centre."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from softswitch.config import KINDS, Centre, Target
+from softswitch.config.errors import Path, Problem, did_you_mean
+
+
+def check_references(centre: Centre) -> list[Problem]:
+    """Every name that leads nowhere and every name used twice, with the path of the key that says it."""
+    return [
+        *_agents(centre),
+        *_queues(centre),
+        *_trunks(centre),
+        *_numbers(centre),
+    ]
+
+
+def missing(centre: Centre, path: Path, kind: str, name: str) -> Iterator[Problem]:
+    """A problem when there is no `kind` called `name`."""
+    known = getattr(centre, KINDS[kind].group)
+    if name not in known:
+        yield Problem(path, f"there is no {kind} {name!r}; {did_you_mean(name, known)}")
+
+
+def missing_target(centre: Centre, path: Path, text: str | None) -> Iterator[Problem]:
+    """A problem when `text` (`queue:sales`) names something that is not there."""
+    if text is not None:
+        target = Target.parse(text)
+        yield from missing(centre, path, target.kind, target.name)
+
+
+def _agents(centre: Centre) -> Iterator[Problem]:
+    for agent in centre.agents.values():
+        path: Path = ("agents", agent.name)
+        yield from missing(centre, (*path, "user"), "user", agent.user)
+        for place, queue in enumerate(agent.queues):
+            yield from missing(centre, (*path, "queues", place), "queue", queue)
+    yield from _twice("agents", "user", ((agent.name, agent.user) for agent in centre.agents.values()))
+
+
+def _queues(centre: Centre) -> Iterator[Problem]:
+    for queue in centre.queues.values():
+        yield from missing_target(centre, ("queues", queue.name, "on_timeout"), queue.on_timeout)
+
+
+def _trunks(centre: Centre) -> Iterator[Problem]:
+    for trunk in centre.trunks.values():
+        if trunk.user is not None:
+            yield from missing(centre, ("trunks", trunk.name, "user"), "user", trunk.user)
+    trunks = centre.trunks.values()
+    yield from _twice("trunks", "user", ((trunk.name, trunk.user) for trunk in trunks if trunk.user))
+    sources = ((trunk.name, source) for trunk in trunks for source in trunk.allow_from)
+    yield from _twice("trunks", "allow_from", sources)
+
+
+def _numbers(centre: Centre) -> Iterator[Problem]:
+    for number in centre.numbers.values():
+        path: Path = ("numbers", number.number)
+        yield from missing_target(centre, (*path, "target"), number.target)
+        if number.trunk is not None:
+            yield from missing(centre, (*path, "trunk"), "trunk", number.trunk)
+
+
+def _twice(group: str, field: str, pairs: Iterable[tuple[str, str]]) -> Iterator[Problem]:
+    """A problem for the second owner of a value that only one may have."""
+    owners: dict[str, str] = {}
+    for name, value in pairs:
+        owner = owners.setdefault(value, name)
+        if owner != name:
+            yield Problem((group, name, field), f"{value!r} already belongs to {owner}; give each its own")
