@@ -1,4 +1,5 @@
-"""Messages as sent: one f-string each; responses repeat their request's lines word for word (RFC 3261 §8.2.6)."""
+"""Messages as sent: one f-string each; a response repeats its request's lines word for word (RFC 3261
+§8.2.6)."""
 
 from __future__ import annotations
 
