@@ -1,0 +1,237 @@
+"""Session descriptions, read within limits and written (RFC 4566)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MAX_BYTES = 32_768
+MAX_LINES = 1000
+MAX_LINE = 4096
+MAX_MEDIA = 16
+
+DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
+
+Attributes = tuple[tuple[str, str | None], ...]
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_HOST = re.compile(r"[A-Za-z0-9.:_-]{1,255}")
+_TOKEN = re.compile(r"[!#$%&'*+./0-9A-Za-z^_`{|}~-]+")
+_NUMBER = re.compile(r"[0-9]{1,5}")
+
+
+class BadSdp(ValueError):
+    """Not a session description, or one beyond the limits; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One m= line with what belongs to it. `host` is its own c= address, '' if the session's holds."""
+
+    kind: str
+    port: int
+    protocol: str
+    formats: tuple[str, ...]
+    attributes: Attributes = ()
+    host: str = ""
+    bandwidth: tuple[str, ...] = ()
+
+    def attribute(self, name: str) -> str | None:
+        """The first value of an attribute, '' for a flag, None if absent."""
+        return _attribute(self.attributes, name)
+
+    def values(self, name: str) -> list[str]:
+        """All values of an attribute, in order."""
+        return [value or "" for key, value in self.attributes if key == name]
+
+    def lines(self) -> list[str]:
+        """The section's lines, without line ends."""
+        formats = " ".join(self.formats)
+        return [
+            f"m={self.kind} {self.port} {self.protocol} {formats}",
+            *([_connection_line(self.host)] if self.host else []),
+            *[f"b={value}" for value in self.bandwidth],
+            *_attribute_lines(self.attributes),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDescription:
+    """A whole description. `session_id` and `version` are the o= numbers, `origin_host` its address;
+    `host` is the session's c= address, '' if there is none. Lines without a field here are dropped."""
+
+    session_id: int
+    version: int
+    origin_host: str
+    host: str = ""
+    media: tuple[Media, ...] = ()
+    attributes: Attributes = ()
+    username: str = "-"
+    name: str = "-"
+    bandwidth: tuple[str, ...] = ()
+
+    @staticmethod
+    def parse(text: bytes | str) -> SessionDescription:
+        """Read a description; raises BadSdp."""
+        lines = _lines(text)
+        starts = [index for index, line in enumerate(lines) if line.startswith("m=")]
+        if len(starts) > MAX_MEDIA:
+            raise BadSdp(f"more than {MAX_MEDIA} media lines")
+        ends = [*starts[1:], len(lines)]
+        session = lines[: starts[0]] if starts else lines
+        media = tuple([_media(lines[start:end]) for start, end in zip(starts, ends, strict=True)])
+        return _session(session, media)
+
+    def host_of(self, media: Media) -> str:
+        """The connection address that holds for one of the media; raises BadSdp if there is none."""
+        host = media.host or self.host
+        if not host:
+            raise BadSdp("no connection address")
+        return host
+
+    def direction_of(self, media: Media) -> str:
+        """The direction that holds for one of the media, sendrecv unless something else is said."""
+        for attributes in (media.attributes, self.attributes):
+            for name, _ in attributes:
+                if name in DIRECTIONS:
+                    return name
+        return "sendrecv"
+
+    def __str__(self) -> str:
+        origin = f"{self.username} {self.session_id} {self.version} {_address(self.origin_host)}"
+        lines = [
+            "v=0",
+            f"o={origin}",
+            f"s={self.name}",
+            *([_connection_line(self.host)] if self.host else []),
+            *[f"b={value}" for value in self.bandwidth],
+            "t=0 0",
+            *_attribute_lines(self.attributes),
+        ]
+        for media in self.media:
+            lines.extend(media.lines())
+        return "\r\n".join(lines) + "\r\n"
+
+
+def _attribute(attributes: Attributes, name: str) -> str | None:
+    for key, value in attributes:
+        if key == name:
+            return value or ""
+    return None
+
+
+def _address(host: str) -> str:
+    return f"IN {'IP6' if ':' in host else 'IP4'} {host}"
+
+
+def _connection_line(host: str) -> str:
+    return f"c={_address(host)}"
+
+
+def _attribute_lines(attributes: Attributes) -> list[str]:
+    return [f"a={name}" if value is None else f"a={name}:{value}" for name, value in attributes]
+
+
+def _lines(text: bytes | str) -> list[str]:
+    """Non-empty lines; a bare LF ends a line too (RFC 4566 §5)."""
+    if len(text) > MAX_BYTES:
+        raise BadSdp("too large")
+    if isinstance(text, bytes):
+        try:
+            text = text.decode()
+        except UnicodeDecodeError:
+            text = text.decode("latin-1")
+    if _CONTROL.search(text) is not None:
+        raise BadSdp("control character")
+    lines = [line for line in text.replace("\r\n", "\n").split("\n") if line]
+    if len(lines) > MAX_LINES:
+        raise BadSdp("too many lines")
+    for line in lines:
+        if len(line) > MAX_LINE or line[1:2] != "=" or "\r" in line:
+            raise BadSdp("not a line of a description")
+    if not lines or lines[0].strip() != "v=0":
+        raise BadSdp("does not start with v=0")
+    return lines
+
+
+def _session(lines: list[str], media: tuple[Media, ...]) -> SessionDescription:
+    origin = _one(lines, "o")
+    parts = origin.split()
+    if len(parts) != 6:
+        raise BadSdp("bad origin")
+    return SessionDescription(
+        session_id=_number(parts[1]),
+        version=_number(parts[2]),
+        origin_host=_host(parts[5]),
+        host=_connection(lines),
+        media=media,
+        attributes=_attributes(lines),
+        username=parts[0],
+        name=_one(lines, "s") or "-",
+        bandwidth=_all(lines, "b"),
+    )
+
+
+def _media(lines: list[str]) -> Media:
+    parts = lines[0][2:].split()
+    if len(parts) < 4 or not all(_TOKEN.fullmatch(part) for part in parts):
+        raise BadSdp("bad media line")
+    kind, port, protocol, *formats = parts
+    return Media(
+        kind=kind.lower(),
+        port=_port(port.partition("/")[0]),
+        protocol=protocol,
+        formats=tuple(formats),
+        attributes=_attributes(lines),
+        host=_connection(lines),
+        bandwidth=_all(lines, "b"),
+    )
+
+
+def _all(lines: list[str], key: str) -> tuple[str, ...]:
+    return tuple([line[2:].strip() for line in lines if line[0] == key])
+
+
+def _one(lines: list[str], key: str) -> str:
+    values = _all(lines, key)
+    if len(values) != 1:
+        raise BadSdp(f"needs one {key}= line")
+    return values[0]
+
+
+def _number(text: str) -> int:
+    """An o= number. RFC 4566 says digits; some phones write more than 64 bits, some a sign or letters."""
+    return int(text[:30]) if text.isascii() and text.isdecimal() else 0
+
+
+def _port(text: str) -> int:
+    number = int(text) if _NUMBER.fullmatch(text) else -1
+    if not 0 <= number <= 65535:
+        raise BadSdp("port out of range")
+    return number
+
+
+def _host(text: str) -> str:
+    if _HOST.fullmatch(text) is None:
+        raise BadSdp("bad address")
+    return text
+
+
+def _connection(lines: list[str]) -> str:
+    """The address of the first c= line (several are for layered multicast), without a multicast TTL."""
+    for line in lines:
+        if line[0] == "c":
+            parts = line[2:].split()
+            if len(parts) != 3 or parts[0].upper() != "IN":
+                raise BadSdp("bad connection line")
+            return _host(parts[2].partition("/")[0])
+    return ""
+
+
+def _attributes(lines: list[str]) -> Attributes:
+    pairs: list[tuple[str, str | None]] = []
+    for line in lines:
+        if line[0] == "a":
+            name, colon, value = line[2:].partition(":")
+            pairs.append((name.strip(), value.strip() if colon else None))
+    return tuple(pairs)

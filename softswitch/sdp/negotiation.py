@@ -1,0 +1,303 @@
+"""Offer and answer for one audio stream with telephone-events (RFC 3264, RFC 4733, RFC 3551)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from softswitch.sdp.description import Attributes, BadSdp, Media, SessionDescription
+
+TELEPHONE_EVENT = "TELEPHONE-EVENT"
+_DTMF_PAYLOAD_TYPE = 101
+_PTIMES_MS = (10, 20, 30, 40, 60)
+
+
+class NotAcceptable(ValueError):
+    """No audio can be agreed on (488); the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFormat:
+    """One payload format; `encoding` in upper case, `clock_rate` in Hz as in rtpmap (G722 says 8000)."""
+
+    payload_type: int
+    encoding: str
+    clock_rate: int
+    parameters: str = ""
+
+    def to_state(self) -> list[Any]:
+        """As a value for JSON."""
+        return [self.payload_type, self.encoding, self.clock_rate, self.parameters]
+
+
+@dataclass(frozen=True, slots=True)
+class NegotiatedAudio:
+    """What both sides agreed on. `direction` is seen from us; `send` is what we send in, `receive` what may
+    come, `dtmf_send` and `dtmf_receive` are payload types of telephone-events, None if there are none."""
+
+    remote_host: str
+    remote_port: int
+    send: AudioFormat
+    receive: tuple[AudioFormat, ...]
+    dtmf_send: int | None
+    dtmf_receive: int | None
+    ptime_ms: int
+    direction: str
+
+    def to_state(self) -> dict[str, Any]:
+        """As a value for JSON; `from_state` reads it."""
+        return {
+            "remote_host": self.remote_host,
+            "remote_port": self.remote_port,
+            "send": self.send.to_state(),
+            "receive": [audio.to_state() for audio in self.receive],
+            "dtmf_send": self.dtmf_send,
+            "dtmf_receive": self.dtmf_receive,
+            "ptime_ms": self.ptime_ms,
+            "direction": self.direction,
+        }
+
+    @staticmethod
+    def from_state(state: dict[str, Any]) -> NegotiatedAudio:
+        """The value that `to_state` was taken of."""
+        receive = tuple([AudioFormat(*audio) for audio in state["receive"]])
+        return NegotiatedAudio(**{**state, "send": AudioFormat(*state["send"]), "receive": receive})
+
+
+# What we can offer: payload type, rtpmap encoding name, clock rate, rtpmap channels, fmtp.
+_OFFERED: dict[str, tuple[int, str, int, str, str]] = {
+    "PCMU": (0, "PCMU", 8000, "", ""),
+    "PCMA": (8, "PCMA", 8000, "", ""),
+    "G722": (9, "G722", 8000, "", ""),
+    "OPUS": (111, "opus", 48000, "/2", "useinbandfec=1"),
+}
+# Payload types that need no rtpmap (RFC 3551 §6), as far as we know their codec.
+_STATIC = {str(entry[0]): (name, entry[2]) for name, entry in _OFFERED.items() if entry[0] < 96}
+_RTPMAP = re.compile(r"([0-9]{1,3})\s+([A-Za-z0-9_.+-]+)/([0-9]{1,6})(?:/([0-9]{1,2}))?\s*")
+
+
+def make_offer(
+    *,
+    host: str,
+    port: int,
+    codecs: Sequence[str],
+    session_id: int,
+    version: int,
+    direction: str = "sendrecv",
+    ptime_ms: int = 20,
+) -> str:
+    """An offer of one audio stream: `codecs` in order of preference, and telephone-events.
+
+    Raises ValueError for a codec that is not known, or none.
+    """
+    formats = []
+    attributes: list[tuple[str, str | None]] = []
+    for codec in codecs:
+        if codec not in _OFFERED:
+            raise ValueError(f"codec must be one of {', '.join(_OFFERED)}, not {codec}")
+        payload_type, name, clock_rate, channels, parameters = _OFFERED[codec]
+        formats.append(str(payload_type))
+        attributes.append(("rtpmap", f"{payload_type} {name}/{clock_rate}{channels}"))
+        if parameters:
+            attributes.append(("fmtp", f"{payload_type} {parameters}"))
+    if not formats:
+        raise ValueError("an offer needs a codec")
+    formats.append(str(_DTMF_PAYLOAD_TYPE))
+    attributes += _dtmf_attributes(_DTMF_PAYLOAD_TYPE)
+    return _describe(host, session_id, version, (_audio(port, formats, attributes, ptime_ms, direction),))
+
+
+def answer_offer(
+    offer: SessionDescription | bytes | str,
+    *,
+    host: str,
+    port: int,
+    codecs: Sequence[str],
+    session_id: int,
+    version: int,
+    direction: str = "sendrecv",
+    prefer: str | None = None,
+) -> tuple[str, NegotiatedAudio]:
+    """An answer with one codec: `prefer` if it is offered and in `codecs`, else the offerer's first in
+    `codecs`.
+
+    The first usable audio line is taken, every other line is answered with port 0. Raises BadSdp for what is
+    no description, NotAcceptable if no audio line can be used.
+    """
+    description = _read(offer)
+    index, media = _first_audio(description)
+    usable = [audio for audio in _formats(media) if audio.encoding in codecs]
+    if not usable:
+        raise NotAcceptable("no common codec")
+    chosen = next((audio for audio in usable if audio.encoding == prefer), usable[0])
+    dtmf = _dtmf(media)
+    audio = _agreed(description, media, direction, send=chosen, receive=(chosen,), dtmf=(dtmf, dtmf))
+    ours = _answer_media(media, audio, port)
+    lines = [replace(other, port=0, attributes=(), host="", bandwidth=()) for other in description.media]
+    lines[index] = ours
+    return _describe(host, session_id, version, tuple(lines)), audio
+
+
+def read_answer(
+    answer: SessionDescription | bytes | str, *, codecs: Sequence[str], direction: str = "sendrecv"
+) -> NegotiatedAudio:
+    """What was agreed by the answer to a `make_offer` with these `codecs` and this `direction`.
+
+    Raises BadSdp or NotAcceptable.
+    """
+    description = _read(answer)
+    _, media = _first_audio(description)
+    usable = [audio for audio in _formats(media) if audio.encoding in codecs]
+    if not usable:
+        raise NotAcceptable("no common codec")
+    # The other side numbers what we send, we number what it sends (RFC 3264 §5.1); mostly they are the same.
+    receive = tuple([replace(audio, payload_type=_OFFERED[audio.encoding][0]) for audio in usable])
+    dtmf = _dtmf(media)
+    dtmf_receive = None if dtmf is None else _DTMF_PAYLOAD_TYPE
+    return _agreed(description, media, direction, send=usable[0], receive=receive, dtmf=(dtmf, dtmf_receive))
+
+
+def _read(description: SessionDescription | bytes | str) -> SessionDescription:
+    if isinstance(description, SessionDescription):
+        return description
+    return SessionDescription.parse(description)
+
+
+def _first_audio(description: SessionDescription) -> tuple[int, Media]:
+    for index, media in enumerate(description.media):
+        if media.kind == "audio" and media.port and media.protocol.upper() in ("RTP/AVP", "RTP/AVPF"):
+            return index, media
+    raise NotAcceptable("no audio stream over plain RTP")
+
+
+def _formats(media: Media) -> list[AudioFormat]:
+    """The audio formats of an m= line in its order, mono or as our own channels, without telephone-events."""
+    maps = _rtpmaps(media)
+    parameters = dict(value.partition(" ")[::2] for value in media.values("fmtp"))
+    formats = []
+    for payload_type in media.formats:
+        encoding, clock_rate = maps.get(payload_type) or _STATIC.get(payload_type, ("", 0))
+        known = _OFFERED.get(encoding)
+        if known is not None and known[2] == clock_rate:
+            fmtp = parameters.get(payload_type, "").strip()
+            formats.append(AudioFormat(int(payload_type), encoding, clock_rate, fmtp))
+    return formats
+
+
+def _rtpmaps(media: Media) -> dict[str, tuple[str, int]]:
+    """Payload type as written -> encoding in upper case and clock rate; only what is well-formed."""
+    maps: dict[str, tuple[str, int]] = {}
+    for value in media.values("rtpmap"):
+        match = _RTPMAP.fullmatch(value)
+        if match is None or int(match[1]) > 127:
+            continue
+        encoding = match[2].upper()
+        channels = f"/{match[4]}" if match[4] and match[4] != "1" else ""
+        if encoding not in _OFFERED or channels == _OFFERED[encoding][3]:
+            maps[str(int(match[1]))] = encoding, int(match[3])
+    return maps
+
+
+def _dtmf(media: Media) -> int | None:
+    """The payload type of telephone-events at 8000 Hz, None if there are none."""
+    maps = _rtpmaps(media)
+    for payload_type in media.formats:
+        if maps.get(payload_type) == (TELEPHONE_EVENT, 8000):
+            return int(payload_type)
+    return None
+
+
+def _agreed(
+    description: SessionDescription,
+    media: Media,
+    direction: str,
+    *,
+    send: AudioFormat,
+    receive: tuple[AudioFormat, ...],
+    dtmf: tuple[int | None, int | None],
+) -> NegotiatedAudio:
+    host = description.host_of(media)
+    on_hold = _is_unspecified(host)
+    remote = description.direction_of(media)
+    sends = direction in ("sendrecv", "sendonly") and remote in ("sendrecv", "recvonly") and not on_hold
+    receives = direction in ("sendrecv", "recvonly") and remote in ("sendrecv", "sendonly")
+    return NegotiatedAudio(
+        remote_host=host,
+        remote_port=media.port,
+        send=send,
+        receive=receive,
+        dtmf_send=dtmf[0],
+        dtmf_receive=dtmf[1],
+        ptime_ms=_ptime_ms(media),
+        direction=_direction(sends, receives),
+    )
+
+
+def _direction(sends: bool, receives: bool) -> str:
+    if sends:
+        return "sendrecv" if receives else "sendonly"
+    return "recvonly" if receives else "inactive"
+
+
+def _is_unspecified(host: str) -> bool:
+    """Whether the address is the old sign for hold. A name or a multicast address is refused: media is sent
+    to one host, and looking up a name would hold up everybody's."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        raise NotAcceptable("media address is not an IP address") from None
+    if address.is_multicast:
+        raise NotAcceptable("media address is multicast")
+    return address.is_unspecified
+
+
+def _ptime_ms(media: Media) -> int:
+    wanted = media.attribute("ptime") or ""
+    ptime_ms = int(wanted) if wanted.isascii() and wanted.isdecimal() and len(wanted) < 4 else 20
+    return ptime_ms if ptime_ms in _PTIMES_MS else 20
+
+
+def _answer_media(offered: Media, audio: NegotiatedAudio, port: int) -> Media:
+    chosen = audio.send
+    _, name, clock_rate, channels, parameters = _OFFERED[chosen.encoding]
+    formats = [str(chosen.payload_type)]
+    attributes: list[tuple[str, str | None]] = [
+        ("rtpmap", f"{chosen.payload_type} {name}/{clock_rate}{channels}")
+    ]
+    if parameters:
+        attributes.append(("fmtp", f"{chosen.payload_type} {parameters}"))
+    if audio.dtmf_receive is not None:
+        formats.append(str(audio.dtmf_receive))
+        attributes += _dtmf_attributes(audio.dtmf_receive)
+    ours = _audio(port, formats, attributes, audio.ptime_ms, audio.direction)
+    return replace(ours, protocol=offered.protocol)
+
+
+def _dtmf_attributes(payload_type: int) -> list[tuple[str, str | None]]:
+    return [("rtpmap", f"{payload_type} telephone-event/8000"), ("fmtp", f"{payload_type} 0-15")]
+
+
+def _audio(
+    port: int, formats: Sequence[str], attributes: list[tuple[str, str | None]], ptime_ms: int, direction: str
+) -> Media:
+    everything: Attributes = (*attributes, ("ptime", str(ptime_ms)), (direction, None))
+    return Media("audio", port, "RTP/AVP", tuple(formats), everything)
+
+
+def _describe(host: str, session_id: int, version: int, media: tuple[Media, ...]) -> str:
+    return str(SessionDescription(session_id, version, host, host, media, name="softswitch"))
+
+
+__all__ = [
+    "TELEPHONE_EVENT",
+    "AudioFormat",
+    "BadSdp",
+    "NegotiatedAudio",
+    "NotAcceptable",
+    "answer_offer",
+    "make_offer",
+    "read_answer",
+]
