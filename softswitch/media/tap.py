@@ -92,6 +92,11 @@ class TapSlot:
         return int(self._header["consumed"])
 
     @property
+    def file_made(self) -> bool:
+        """Whether the file at `path` is this recording's own, begun by this recorder or a former one."""
+        return bool(self._header["file_made"])
+
+    @property
     def opened_at(self) -> float:
         """UTC seconds."""
         return float(self._header["opened_at"])
@@ -205,17 +210,21 @@ class TapSlot:
         between was overwritten.
         """
         capacity = self.ring_frames
-        start = max(self.consumed, self.written - capacity)
+        whole = capacity - self.rate_hz // 10  # the oldest may be under the worker's pen right now
+        start = max(self.consumed, self.written - whole)
         count = min(limit, self.written - start)
         frames = get_frames(self._ring, start % capacity, count, capacity)
-        overwritten = max(0, self.written - capacity - start)  # while copying
-        return start + min(overwritten, count), frames[overwritten:]
+        overwritten = min(count, max(0, self.written - whole - start))  # while copying
+        return start + overwritten, frames[overwritten:]
 
     def consume(self, position: int, missed_for: HoleReason | None = None) -> None:
         """Everything before `position` is done with; with a reason, it is named as a hole."""
         if missed_for is not None and position > self.consumed:
             add_hole(self._header, "recorder", Hole(self.consumed, position - self.consumed, missed_for))
         self._header["consumed"] = position
+
+    def mark_file_made(self) -> None:
+        self._header["file_made"] = 1
 
     def raise_alarm(self, message: str) -> None:
         self._header["alarm"] = clipped(message, 256)

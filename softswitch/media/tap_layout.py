@@ -15,7 +15,7 @@ FRAME_BYTES = 4
 SIDES = ("left", "right")
 COUNTERS = ("expected", "received", "concealed", "late")
 
-_MAGIC = 0x736674617031  # changes with the layout
+_MAGIC = 0x736674617032  # changes with the layout
 FILE_HEADER_BYTES = 4096
 # Whole pages, so that a ring's memory can be given back.
 RING_BYTES = -(-MAX_RATE_HZ * RING_SECONDS * FRAME_BYTES // 4096) * 4096
@@ -27,17 +27,17 @@ HEADER = np.dtype(
         "names": [
             "state", "rate_hz", "ring_frames", "written", "opened_mono", "opened_at", "counters",
             "worker_hole_count", "worker_holes", "recording", "path",
-            "consumed", "recorder_hole_count", "recorder_holes", "alarms", "alarm", "error",
+            "consumed", "recorder_hole_count", "recorder_holes", "file_made", "alarms", "alarm", "error",
         ],
         "formats": [
             "<i8", "<i8", "<i8", "<i8", "<f8", "<f8", ("<i8", (2, 4)),
             "<i8", (_HOLE, _HOLES), "S128", "S512",
-            "<i8", "<i8", (_HOLE, _HOLES), "<i8", "S256", "S256",
+            "<i8", "<i8", (_HOLE, _HOLES), "<i8", "<i8", "S256", "S256",
         ],
         "offsets": [
             0, 8, 16, 24, 32, 40, 64,
             128, 136, 1024, 1152,
-            1664, 1672, 1680, 2560, 2568, 2824,
+            1664, 1672, 1680, 2448, 2560, 2568, 2824,
         ],
         "itemsize": 4096,
     }

@@ -1,0 +1,155 @@
+"""A recording on disk: stereo 16-bit WAV, playable whenever the writer was killed, and its certificate."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from softswitch.media.arrays import StereoFrames
+from softswitch.media.tap import TapSlot
+from softswitch.media.tap_layout import FRAME_BYTES, Hole
+
+HEADER_BYTES = 44
+MAX_FRAMES = (0xFFFF_FFFF - HEADER_BYTES) // FRAME_BYTES
+"""A RIFF file counts its bytes in 32 bits."""
+
+
+class RecordingRefused(Exception):
+    """This recording must not or cannot be written at its path; trying again does not help."""
+
+
+def wav_header(rate_hz: int, frames: int) -> bytes:
+    """RIFF header of a stereo 16-bit PCM file with `frames` frames."""
+    size_bytes = frames * FRAME_BYTES
+    form = struct.pack("<HHIIHH", 1, 2, rate_hz, rate_hz * FRAME_BYTES, FRAME_BYTES, 16)
+    riff = b"RIFF" + struct.pack("<I", HEADER_BYTES - 8 + size_bytes) + b"WAVE"
+    return riff + b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", size_bytes)
+
+
+def path_within(root: Path, path: str) -> Path:
+    """The path with links resolved. Raises RecordingRefused unless it is below the resolved `root`."""
+    given = Path(path)
+    if not given.is_absolute() or given.suffix != ".wav":
+        raise RecordingRefused(f"{path}: not an absolute path of a .wav file")
+    try:
+        resolved = given.parent.resolve() / given.name
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
+        raise RecordingRefused(f"{path}: {error}") from error
+    if not resolved.is_relative_to(root):
+        raise RecordingRefused(f"{path}: outside of the recording directory {root}")
+    return resolved
+
+
+class RecordingFile:
+    """An open file. Frames go to where their position says, so a gap left out reads as silence."""
+
+    def __init__(self, path: Path, descriptor: int, rate_hz: int) -> None:
+        self.path = path
+        self.rate_hz = rate_hz
+        self._descriptor = descriptor
+
+    @classmethod
+    def open(cls, root: Path, path: str, rate_hz: int, *, frames: int, ours: bool) -> RecordingFile:
+        """Makes the file, or goes on with `ours`, of which `frames` frames are done.
+
+        Raises RecordingRefused (outside of the root, exists already) or OSError (disk).
+        """
+        place = path_within(root, path)
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        if path_within(root, path) != place:
+            raise RecordingRefused(f"{path}: moved while being opened")
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            descriptor = os.open(place, flags if ours else flags | os.O_EXCL, 0o640)
+        except FileExistsError:
+            descriptor = _unfinished(place, flags)
+        file = cls(place, descriptor, rate_hz)
+        try:
+            file.write_header(frames)
+        except OSError:
+            file.close()
+            raise
+        return file
+
+    def write(self, position: int, frames: StereoFrames) -> None:
+        """Writes int16[n, 2] at `position` frames. Raises OSError."""
+        self._write_at(HEADER_BYTES + position * FRAME_BYTES, frames.tobytes())
+
+    def write_header(self, frames: int) -> None:
+        """Makes the first `frames` frames playable."""
+        self._write_at(0, wav_header(self.rate_hz, frames))
+
+    def finish(self, frames: int) -> None:
+        """Gives the file its final length, a hole at its end included, and puts it on the disk."""
+        os.ftruncate(self._descriptor, HEADER_BYTES + frames * FRAME_BYTES)
+        self.write_header(frames)
+        os.fdatasync(self._descriptor)
+
+    def sha256(self) -> str:
+        with open(self._descriptor, "rb", closefd=False) as file:
+            file.seek(0)
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def _write_at(self, offset: int, content: bytes) -> None:
+        while content:
+            count = os.pwrite(self._descriptor, content, offset)
+            content, offset = content[count:], offset + count
+
+
+def _unfinished(path: Path, flags: int) -> int:
+    """A recorder killed right after making the file leaves at most a header; anything more is not ours."""
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:  # a symbolic link, a directory
+        raise RecordingRefused(f"{path}: exists already ({error.strerror})") from error
+    if os.fstat(descriptor).st_size > HEADER_BYTES:
+        os.close(descriptor)
+        raise RecordingRefused(f"{path}: exists already")
+    return descriptor
+
+
+def certificate(slot: TapSlot, file: RecordingFile) -> dict[str, Any]:
+    """What the file holds and what it lacks: packets of both sides, and each hole with its reason."""
+    return {
+        "recording": slot.recording,
+        "file": file.path.name,
+        "sha256": file.sha256(),
+        "started_at": slot.opened_at,
+        "seconds": round(slot.seconds, 3),
+        "rate_hz": slot.rate_hz,
+        "channels": {"left": 0, "right": 1},
+        "packets": slot.counters(),
+        "holes": _named(slot.holes(), slot.rate_hz),
+    }
+
+
+def _named(holes: Sequence[Hole], rate_hz: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "start_s": round(hole.start / rate_hz, 3),
+            "seconds": round(hole.frames / rate_hz, 3),
+            "reason": hole.reason.name.lower(),
+        }
+        for hole in holes
+    ]
+
+
+def write_certificate(recording: Path, content: dict[str, Any]) -> None:
+    """Writes `<recording>.json` whole or not at all. Raises OSError."""
+    path = recording.with_name(recording.name + ".json")
+    fresh = recording.with_name(f".{path.name}.new")
+    try:
+        fresh.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
