@@ -1,0 +1,303 @@
+"""The ACD engine: what each event means for agents, calls and offers.
+
+Two things hold between events: no call waits in a queue that has a ready agent, and an agent is in at most
+one offer. So a new call looks only at its own queue, and a freed agent only at the heads of theirs.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from softswitch.acd import events
+from softswitch.acd.agent import Agent, AgentInput, AgentState
+from softswitch.acd.deadlines import Deadlines
+from softswitch.acd.matching import PAUSE_S, Matching
+from softswitch.acd.offers import Offer
+from softswitch.acd.outputs import AcdFact, Output
+from softswitch.acd.queue import QueuedCall
+from softswitch.acd.roster import Roster
+from softswitch.acd.snapshot import restore, snapshot, take_changes, whole_state
+from softswitch.acd.waiting import WaitingRoom
+from softswitch.reasons import reason as reason_of
+
+Handler = Callable[[Any, float, list[Output]], None]
+
+
+class Acd:
+    """Engine of all queues and agents; `entropy(n)` gives n random bytes for offer ids.
+
+    Configure queues and agents first, then `restore`, then feed events. `now` is monotonic seconds.
+    """
+
+    def __init__(self, entropy: Callable[[int], bytes]) -> None:
+        self._now = 0.0
+        self._deadlines = Deadlines()
+        self._room = WaitingRoom(self._deadlines)
+        self._roster = Roster(self._room.queues, self._deadlines)
+        self._matching = Matching(entropy, self._roster, self._room, self._deadlines)
+        self._handlers: dict[type, Handler] = {
+            events.QueueConfigured: self._queue_configured,
+            events.QueueRemoved: self._queue_removed,
+            events.AgentConfigured: self._agent_configured,
+            events.CallQueued: self._call_queued,
+            events.CallLeft: self._call_left,
+            events.AgentRinging: lambda event, now, out: self._matching.ringing(event.offer, now, out),
+            events.AgentAnswered: lambda event, now, out: self._matching.answered(event.offer, now, out),
+            events.OfferFailed: lambda event, now, out: self._matching.failed(
+                event.offer, event.outcome, event.reason, now, out),
+            events.AgentRemoved: self._agent_removed,
+            events.AgentSignedIn: self._of_agent(self._agent_signed_in),
+            events.AgentSignedOut: self._of_agent(self._agent_signed_out),
+            events.AgentStatusSet: self._of_agent(self._agent_status_set),
+            events.PhoneReachable: self._of_agent(self._phone_reachable),
+            events.PhoneUnreachable: self._of_agent(self._phone_unreachable),
+            events.AgentBusy: self._of_agent(self._agent_busy),
+            events.AgentFree: self._of_agent(self._agent_free),
+            events.AgentCallEnded: self._of_agent(self._agent_call_ended),
+            events.WrapUpEnded: self._of_agent(self._wrap_up_ended),
+        }
+        self._timeouts: dict[str, Callable[[str, float, list[Output]], None]] = {
+            "offer": self._matching.ring_timeout,
+            "wrap_up": self._wrap_up_over,
+            "pause": self._pause_over,
+            "announce": self._room.announce,
+            "max_wait": self._room.max_wait_over,
+            "restored": self._restored,
+        }
+
+    # The engine contract
+
+    def handle(self, event: events.Event, now: float) -> list[Output]:
+        """Take in one event. News about unknown agents, calls or offers is late news and changes nothing."""
+        out: list[Output] = []
+        self._now = now
+        self._handlers[type(event)](event, now, out)
+        return out
+
+    def next_timeout(self) -> float | None:
+        return self._deadlines.next()
+
+    def handle_timeout(self, now: float) -> list[Output]:
+        out: list[Output] = []
+        self._now = now
+        for kind, subject in self._deadlines.due(now):
+            self._timeouts[kind](subject, now, out)
+        return out
+
+    # State and views
+
+    def state(self) -> dict[str, Any]:
+        """Everything a later process needs: 'acd/agent/NAME' and 'acd/call/ID' -> JSON value."""
+        return whole_state(self._roster, self._room)
+
+    def take_changes(self) -> dict[str, Any]:
+        """Those keys of `state()` whose value changed since the last call; None: the key is gone."""
+        return take_changes(self._roster, self._room)
+
+    def restore(self, state: dict[str, Any], now: float) -> None:
+        """Take over a former process's state; other keys in `state` are ignored. Calls that were being
+        offered wait again at their place. The first `handle_timeout` offers what can be offered."""
+        self._now = now
+        for agent in restore(state, self._roster, self._room, now):
+            self._roster.restore(agent, self._wrap_up_s(agent), PAUSE_S, now)
+        self._deadlines.set(("restored", ""), now)
+
+    def snapshot(self, now: float | None = None) -> dict[str, Any]:
+        """Queues and agents for a status display; `now` is the time of the latest event if not given."""
+        return snapshot(self._roster, self._room, self._now if now is None else now)
+
+    def offer_of(self, call: str) -> str | None:
+        """Id of the offer in which the queued call is now."""
+        queued = self._room.calls.get(call)
+        return queued.offer if queued else None
+
+    def queue_of(self, call: str) -> str | None:
+        """Name of the queue in which the call waits."""
+        queued = self._room.calls.get(call)
+        return queued.queue if queued else None
+
+    # Configuration
+
+    def _queue_configured(self, event: events.QueueConfigured, now: float, out: list[Output]) -> None:
+        queue = self._room.configure(event.queue, now)
+        self._roster.enlist(queue)
+        self._matching.match_queue(queue, now, out)
+
+    def _queue_removed(self, event: events.QueueRemoved, now: float, out: list[Output]) -> None:
+        queue = self._room.queues.get(event.name)
+        if queue is None:
+            return
+        # Waiting calls first: an agent freed from an offer must not be offered one of them.
+        for queued in sorted((self._room.calls[call] for call in queue.calls()),
+                             key=lambda queued: queued.offer is not None):
+            self._send_away(queued, now, out)
+        del self._room.queues[event.name]
+
+    def _send_away(self, queued: QueuedCall, now: float, out: list[Output]) -> None:
+        agent = self._release(queued, "queue_removed", now, out)
+        self._room.send_away(queued, "queue_removed", now, out)
+        if agent is not None:
+            self._matching.match_agent(agent, now, out)
+
+    def _agent_configured(self, event: events.AgentConfigured, now: float, out: list[Output]) -> None:
+        self._matching.match_agent(self._roster.configure(event.agent, now), now, out)
+
+    def _agent_removed(self, event: events.AgentRemoved, now: float, out: list[Output]) -> None:
+        agent = self._roster.agents.get(event.name)
+        if agent is not None:
+            self._sign_out(agent, "signed_out", now, out)
+            self._roster.remove(agent)
+
+    # Agents
+
+    def _of_agent(self, handler: Callable[[Agent, Any, float, list[Output]], None]) -> Handler:
+        def found(event: Any, now: float, out: list[Output]) -> None:
+            agent = self._roster.agents.get(event.agent)
+            if agent is not None:
+                handler(agent, event, now, out)
+        return found
+
+    def _agent_signed_in(self, agent: Agent, event: events.AgentSignedIn, now: float,
+                         out: list[Output]) -> None:
+        if not agent.signed_in:
+            out.append(AcdFact("agent_signed_in", {"agent": agent.name, "user": agent.config.user}))
+            self._roster.feed(agent, AgentInput.SIGN_IN, now, out)
+            self._set_status(agent, "available", "", now, out)
+
+    def _agent_signed_out(self, agent: Agent, event: events.AgentSignedOut, now: float,
+                          out: list[Output]) -> None:
+        self._sign_out(agent, event.reason, now, out)
+
+    def _sign_out(self, agent: Agent, reason: str, now: float, out: list[Output]) -> None:
+        if not agent.signed_in:
+            return
+        offer = self._take_back_offer(agent, "withdrawn", reason, now, out)
+        if agent.state is AgentState.WRAP_UP:
+            self._roster.end_wrap_up(agent, out)
+        self._roster.feed(agent, AgentInput.SIGN_OUT, now, out, reason=reason)
+        self._roster.declare(agent, "not_available", reason, now, out)
+        out.append(AcdFact("agent_signed_out",
+                           {"agent": agent.name, "user": agent.config.user, "reason": reason}))
+        if offer is not None:
+            self._matching.put_back(offer, now, out)
+
+    def _agent_status_set(self, agent: Agent, event: events.AgentStatusSet, now: float,
+                          out: list[Output]) -> None:
+        if agent.signed_in:
+            self._set_status(agent, event.status, event.reason, now, out)
+
+    def _set_status(self, agent: Agent, status: str, reason: str, now: float, out: list[Output]) -> None:
+        self._roster.declare(agent, status, reason, now, out)
+        self._matching.match_agent(agent, now, out)
+
+    def _pause_over(self, name: str, now: float, out: list[Output]) -> None:
+        self._set_status(self._roster.agents[name], "available", "", now, out)
+
+    def _phone_reachable(self, agent: Agent, event: events.PhoneReachable, now: float,
+                         out: list[Output]) -> None:
+        agent.reachable = True
+        self._roster.refresh(agent)
+        if agent.signed_in and agent.reason == "agent_unreachable":
+            self._roster.declare(agent, "available", "", now, out)
+        self._matching.match_agent(agent, now, out)
+
+    def _phone_unreachable(self, agent: Agent, event: events.PhoneUnreachable, now: float,
+                           out: list[Output]) -> None:
+        agent.reachable = False
+        self._roster.refresh(agent)
+        offer = self._take_back_offer(agent, "unreachable", "agent_unreachable", now, out)
+        if offer is not None:
+            self._roster.feed(agent, AgentInput.WITHDRAW, now, out, offer.offer, "agent_unreachable")
+            self._matching.put_back(offer, now, out)
+
+    def _agent_busy(self, agent: Agent, event: events.AgentBusy, now: float, out: list[Output]) -> None:
+        self._roster.feed(agent, AgentInput.OTHER_CALL, now, out, event.call)
+
+    def _agent_free(self, agent: Agent, event: events.AgentFree, now: float, out: list[Output]) -> None:
+        self._roster.feed(agent, AgentInput.OTHER_CALL_OVER, now, out, event.call)
+        self._matching.match_agent(agent, now, out)
+
+    def _agent_call_ended(self, agent: Agent, event: events.AgentCallEnded, now: float,
+                          out: list[Output]) -> None:
+        if agent.state is not AgentState.TALKING or agent.call != event.call:
+            return
+        wrap_up_s = self._wrap_up_s(agent) if agent.signed_in else 0.0
+        if wrap_up_s > 0:
+            self._roster.feed(agent, AgentInput.END, now, out)
+            self._roster.start_wrap_up(agent, now + wrap_up_s, now, out)
+        else:
+            self._roster.feed(agent, AgentInput.END_WITHOUT_WRAP_UP, now, out)
+            self._matching.match_agent(agent, now, out)
+
+    def _wrap_up_s(self, agent: Agent) -> float:
+        if agent.config.wrap_up_s is not None:
+            return float(agent.config.wrap_up_s)
+        queue = self._room.queues.get(agent.queue or "")
+        return float(queue.config.wrap_up_s) if queue is not None else 0.0
+
+    def _wrap_up_ended(self, agent: Agent, event: events.WrapUpEnded, now: float,
+                       out: list[Output]) -> None:
+        if agent.state is AgentState.WRAP_UP:
+            self._wrap_up_over(agent.name, now, out)
+
+    def _wrap_up_over(self, name: str, now: float, out: list[Output]) -> None:
+        agent = self._roster.agents[name]
+        self._roster.end_wrap_up(agent, out)
+        self._roster.feed(agent, AgentInput.WRAP_UP_OVER, now, out)
+        self._matching.match_agent(agent, now, out)
+
+    def _take_back_offer(self, agent: Agent, outcome: str, reason: str, now: float,
+                         out: list[Output]) -> Offer | None:
+        offer = self._matching.offers.get(agent.offer or "")
+        if offer is not None:
+            self._matching.withdraw(offer, outcome, reason, now, out)
+        return offer
+
+    # Calls
+
+    def _call_queued(self, event: events.CallQueued, now: float, out: list[Output]) -> None:
+        known = self._room.calls.get(event.call)
+        if known is not None and known.queue == event.queue:
+            return
+        if known is not None:
+            self._leave(known, "withdrawn", "transferred", now, out)
+        queued_at = now if event.queued_at is None else event.queued_at
+        queue = self._room.enter(event.call, event.queue, event.priority, queued_at, now, out)
+        if queue is not None:
+            self._matching.match_queue(queue, now, out)
+
+    def _call_left(self, event: events.CallLeft, now: float, out: list[Output]) -> None:
+        queued = self._room.calls.get(event.call)
+        if queued is not None:
+            abandoned = reason_of(event.reason).outcome == "abandoned"
+            self._leave(queued, "abandoned" if abandoned else "withdrawn", event.reason, now, out)
+
+    def _leave(self, queued: QueuedCall, outcome: str, reason: str, now: float, out: list[Output]) -> None:
+        """Take a call out of its queue; an agent whose phone rang for it gets the next one, if any."""
+        agent = self._release(queued, reason, now, out)
+        self._room.leave(queued, outcome, reason, now, out)
+        if agent is not None:
+            self._matching.match_agent(agent, now, out)
+
+    def _release(self, queued: QueuedCall, reason: str, now: float, out: list[Output]) -> Agent | None:
+        """Take back the offer of a call that goes; the agent was not at fault."""
+        offer = self._matching.offers.get(queued.offer or "")
+        if offer is None:
+            return None
+        agent = self._roster.agents[offer.agent]
+        self._matching.withdraw(offer, "withdrawn", reason, now, out)
+        self._roster.feed(agent, AgentInput.WITHDRAW, now, out, offer.offer, reason)
+        return agent
+
+    def _restored(self, _: str, now: float, out: list[Output]) -> None:
+        """First act after a restore: calls that cannot wait leave, then the first in rank are offered."""
+        waiting = sorted((call for call in self._room.calls.values() if call.offer is None),
+                         key=lambda queued: queued.rank)
+        for queued in waiting:
+            queue = self._room.queues.get(queued.queue)
+            if queue is None:
+                self._room.send_away(queued, "queue_removed", now, out)
+            elif queued.expired:
+                self._room.send_away(queued, "queue_timeout", now, out)
+            elif queued.offer is None:
+                self._matching.match_queue(queue, now, out)

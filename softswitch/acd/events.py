@@ -1,0 +1,152 @@
+"""What the ACD engine is told. Calls, queues, agents and offers are named by their ids."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from softswitch import config
+
+AgentStatus = Literal["available", "not_available", "on_break"]
+FailedOutcome = Literal["rejected", "no_answer", "busy", "unreachable"]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueConfigured:
+    """A queue was added or changed; calls that wait in it stay."""
+
+    queue: config.Queue
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRemoved:
+    """A queue was removed; calls that wait in it are sent away with `queue_removed`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfigured:
+    """An agent was added or changed; signed in or not stays as it was."""
+
+    agent: config.Agent
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRemoved:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSignedIn:
+    """The agent signed in and is available."""
+
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSignedOut:
+    """The agent signed out: an offer is withdrawn, a conversation goes on to its end."""
+
+    agent: str
+    reason: str = "signed_out"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStatusSet:
+    """The agent (or a supervisor for them) declared a status; ignored for who is not signed in."""
+
+    agent: str
+    status: AgentStatus
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneReachable:
+    """The agent's user registered or refreshed a contact."""
+
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneUnreachable:
+    """The last contact of the agent's user is gone."""
+
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentBusy:
+    """The agent is on a call that did not come from a queue (outbound, internal, supervision)."""
+
+    agent: str
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFree:
+    """The call of an `AgentBusy` is over."""
+
+    agent: str
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallQueued:
+    """A caller entered a queue. Higher `priority` is served first, then the earlier `queued_at` (monotonic
+    seconds; None means now)."""
+
+    call: str
+    queue: str
+    priority: int = 0
+    queued_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallLeft:
+    """A queued caller is gone; `reason` is an end reason such as `abandoned_in_queue`."""
+
+    call: str
+    reason: str = "abandoned_in_queue"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRinging:
+    """The agent's phone rings; the ring timeout counts from here."""
+
+    offer: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAnswered:
+    offer: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfferFailed:
+    """The agent's phone refused or could not be reached; `reason` is an end reason, '' for the usual one."""
+
+    offer: str
+    outcome: FailedOutcome
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentCallEnded:
+    """The conversation of an agent with a caller from a queue is over; wrap-up begins."""
+
+    agent: str
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class WrapUpEnded:
+    """The agent ended wrap-up before its time."""
+
+    agent: str
+
+
+Event = (
+    QueueConfigured | QueueRemoved | AgentConfigured | AgentRemoved | AgentSignedIn | AgentSignedOut
+    | AgentStatusSet | PhoneReachable | PhoneUnreachable | AgentBusy | AgentFree | CallQueued | CallLeft
+    | AgentRinging | AgentAnswered | OfferFailed | AgentCallEnded | WrapUpEnded
+)

@@ -1,0 +1,60 @@
+"""What the ACD engine wants done."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class OfferCall:
+    """Ring the phone of `user`. The engine watches the time itself and takes the offer back by
+    `WithdrawOffer`; `ring_timeout_s` is for display and as a last resort of the phone's side."""
+
+    offer: str
+    call: str
+    queue: str
+    agent: str
+    user: str
+    ring_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawOffer:
+    """Stop ringing; whatever the phone still says about this offer is ignored. `reason` is an end reason."""
+
+    offer: str
+    agent: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncePosition:
+    """Tell the caller that they are number `position` (from 1) of the queue."""
+
+    call: str
+    position: int
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueTimedOut:
+    """The call is no longer in the queue: send it to `target` ('flow:x', 'queue:x', 'user:x'; None: hang up).
+    `reason` is `queue_timeout`, `queue_full` or `queue_removed`."""
+
+    call: str
+    queue: str
+    target: str | None
+    reason: str = "queue_timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class AcdFact:
+    """Something to be written to the journal. Types: call_queued, queue_left, routing_decided, offer_made,
+    offer_ended, agent_signed_in, agent_signed_out, agent_status_changed, agent_state_changed,
+    wrap_up_started, wrap_up_ended."""
+
+    type: str
+    data: dict[str, Any]
+
+
+Output = OfferCall | WithdrawOffer | AnnouncePosition | QueueTimedOut | AcdFact

@@ -1,0 +1,105 @@
+"""All agents: every change of one goes through here, so that no queue has an old picture of them."""
+from __future__ import annotations
+
+from softswitch import config
+from softswitch.acd.agent import Agent, AgentInput
+from softswitch.acd.deadlines import Deadlines
+from softswitch.acd.outputs import AcdFact, Output
+from softswitch.acd.queue import CallQueue
+
+
+class Roster:
+    """Agents by name, kept in step with the ready lists of the queues. Writes the facts about agents.
+
+    `changed` collects the names of agents whose stored state is no longer right.
+    """
+
+    def __init__(self, queues: dict[str, CallQueue], deadlines: Deadlines) -> None:
+        self.agents: dict[str, Agent] = {}
+        self.changed: dict[str, None] = {}
+        self._queues = queues
+        self._deadlines = deadlines
+
+    def configure(self, agent: config.Agent, now: float) -> Agent:
+        """Add an agent or give a present one its new configuration."""
+        known = self.agents.get(agent.name)
+        if known is None:
+            known = self.agents[agent.name] = Agent(agent, now)
+        for queue in self.queues_of(known):
+            queue.forget(agent.name)
+        known.config = agent
+        self.refresh(known)
+        return known
+
+    def remove(self, agent: Agent) -> None:
+        """Forget an agent who is in no offer."""
+        del self.agents[agent.name]
+        self.changed[agent.name] = None
+        self._deadlines.cancel(("wrap_up", agent.name))
+        self._deadlines.cancel(("pause", agent.name))
+        for queue in self.queues_of(agent):
+            queue.forget(agent.name)
+
+    def enlist(self, queue: CallQueue) -> None:
+        """Make a queue know all agents who serve it."""
+        for agent in self.agents.values():
+            if queue.name in agent.config.queues:
+                queue.index(agent, agent.excluding_rule())
+
+    def queues_of(self, agent: Agent) -> list[CallQueue]:
+        """The configured queues that the agent serves."""
+        return [self._queues[name] for name in agent.config.queues if name in self._queues]
+
+    def refresh(self, agent: Agent) -> None:
+        """Bring the queues up to date with a changed agent."""
+        self.changed[agent.name] = None
+        rule = agent.excluding_rule()
+        for queue in self.queues_of(agent):
+            queue.index(agent, rule)
+
+    def feed(self, agent: Agent, given: AgentInput, now: float, out: list[Output], subject: str = "",
+             reason: str = "") -> None:
+        """Give the agent one input of its state table."""
+        changed = agent.feed(given, now, subject)
+        self.refresh(agent)
+        if changed:
+            out.append(AcdFact("agent_state_changed", {
+                "agent": agent.name, "state": agent.state.value, "reason": reason, "call": agent.call,
+            }))
+
+    def declare(self, agent: Agent, status: str, reason: str, now: float, out: list[Output],
+                pause_until: float | None = None) -> None:
+        """Set the agent's status; at `pause_until` they become available again."""
+        changed = agent.declare(status, reason, now, pause_until)
+        if pause_until is None:
+            self._deadlines.cancel(("pause", agent.name))
+        else:
+            self._deadlines.set(("pause", agent.name), pause_until)
+        self.refresh(agent)
+        if changed:
+            out.append(AcdFact("agent_status_changed",
+                               {"agent": agent.name, "status": status, "reason": reason}))
+
+    def start_wrap_up(self, agent: Agent, until: float, now: float, out: list[Output]) -> None:
+        """The agent, in state wrap_up, has time until then."""
+        agent.wrap_up_until = until
+        self._deadlines.set(("wrap_up", agent.name), until)
+        out.append(AcdFact("wrap_up_started", {
+            "agent": agent.name, "call": agent.call, "wrap_up_s": round(until - now, 3),
+        }))
+
+    def end_wrap_up(self, agent: Agent, out: list[Output]) -> None:
+        """The wrap-up that was started is over; the next input changes the state."""
+        self._deadlines.cancel(("wrap_up", agent.name))
+        out.append(AcdFact("wrap_up_ended", {"agent": agent.name, "call": agent.call}))
+
+    def restore(self, agent: Agent, wrap_up_s: float, pause_s: float, now: float) -> None:
+        """Take up the deadlines of a restored agent. After a boot of the machine the clock may be behind, but
+        nothing must last longer than it does."""
+        if agent.wrap_up_until is not None:
+            agent.wrap_up_until = min(agent.wrap_up_until, now + wrap_up_s)
+            self._deadlines.set(("wrap_up", agent.name), agent.wrap_up_until)
+        if agent.paused_until is not None:
+            agent.paused_until = min(agent.paused_until, now + pause_s)
+            self._deadlines.set(("pause", agent.name), agent.paused_until)
+        self.refresh(agent)

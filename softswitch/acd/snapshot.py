@@ -1,0 +1,76 @@
+"""The engine's state as values: for the next process, and for a status display."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from softswitch.acd.agent import Agent
+from softswitch.acd.queue import CallQueue, QueuedCall
+from softswitch.acd.roster import Roster
+from softswitch.acd.waiting import WaitingRoom
+
+AGENT_KEY = "acd/agent/"
+CALL_KEY = "acd/call/"
+
+
+def whole_state(roster: Roster, room: WaitingRoom) -> dict[str, Any]:
+    """Key -> JSON value of every agent and queued call."""
+    agents = {AGENT_KEY + name: agent.to_state() for name, agent in roster.agents.items()}
+    return agents | {CALL_KEY + name: queued.to_state() for name, queued in room.calls.items()}
+
+
+def take_changes(roster: Roster, room: WaitingRoom) -> dict[str, Any]:
+    """Key -> new value, None for what is gone, of what changed since the last time: writing the state costs
+    what changed, not what there is."""
+    changes: dict[str, Any] = {}
+    for name in roster.changed:
+        agent = roster.agents.get(name)
+        changes[AGENT_KEY + name] = agent.to_state() if agent else None
+    for name in room.changed:
+        queued = room.calls.get(name)
+        changes[CALL_KEY + name] = queued.to_state() if queued else None
+    roster.changed.clear()
+    room.changed.clear()
+    return changes
+
+
+def restore(state: dict[str, Any], roster: Roster, room: WaitingRoom, now: float) -> Iterator[Agent]:
+    """Fill agents and calls; yields each agent taken over. Agents no longer configured are dropped."""
+    for key, value in state.items():
+        if key.startswith(CALL_KEY):
+            room.restore(QueuedCall.from_state(key.removeprefix(CALL_KEY), value, now), now)
+        elif key.startswith(AGENT_KEY):
+            agent = roster.agents.get(key.removeprefix(AGENT_KEY))
+            if agent is not None:
+                agent.from_state(value, now)
+                yield agent
+
+
+def snapshot(roster: Roster, room: WaitingRoom, now: float) -> dict[str, Any]:
+    """{'queues': {name: row}, 'agents': {name: row}}; durations in seconds."""
+    return {
+        "queues": {name: _queue_row(queue, room, now) for name, queue in room.queues.items()},
+        "agents": {name: _agent_row(agent, now) for name, agent in roster.agents.items()},
+    }
+
+
+def _queue_row(queue: CallQueue, room: WaitingRoom, now: float) -> dict[str, Any]:
+    oldest = queue.oldest()
+    counted = queue.statistics
+    return {
+        "waiting": queue.length(),
+        "ringing": sum(1 for call in queue.calls() if room.calls[call].offer is not None),
+        "longest_wait_s": 0.0 if oldest is None else round(now - oldest, 3),
+        "agents_ready": queue.ready_count(), "agents_excluded": queue.excluded(),
+        "answered": counted.answered, "abandoned": counted.abandoned, "sent_away": counted.sent_away,
+        "service_level": counted.service_level(),
+    }
+
+
+def _agent_row(agent: Agent, now: float) -> dict[str, Any]:
+    return {
+        "user": agent.config.user, "queues": list(agent.config.queues), "signed_in": agent.signed_in,
+        "status": agent.status, "state": agent.state.value, "reason": agent.reason,
+        "reachable": agent.reachable, "since": agent.since, "for_s": round(now - agent.since, 3),
+        "call": agent.call,
+    }

@@ -1,0 +1,137 @@
+"""All queues and the calls that wait in them: entering, leaving, announcements and the longest wait."""
+from __future__ import annotations
+
+import math
+
+from softswitch import config
+from softswitch.acd.deadlines import Deadlines, Key
+from softswitch.acd.outputs import AcdFact, AnnouncePosition, Output, QueueTimedOut
+from softswitch.acd.queue import CallQueue, QueuedCall
+
+
+class WaitingRoom:
+    """Queues by name, queued calls by id. Writes the facts call_queued and queue_left.
+
+    `changed` collects the ids of calls whose stored state is no longer right.
+    """
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        self.queues: dict[str, CallQueue] = {}
+        self.calls: dict[str, QueuedCall] = {}
+        self.changed: dict[str, None] = {}
+        self._deadlines = deadlines
+        self._arrivals = 0
+
+    def configure(self, queue: config.Queue, now: float) -> CallQueue:
+        """Add a queue or give a present one its new configuration."""
+        known = self.queues.get(queue.name)
+        if known is None:
+            known = self.queues[queue.name] = CallQueue(queue)
+        known.config = queue
+        for call in known.calls():
+            self._set_deadlines(self.calls[call], known, now)
+        return known
+
+    def enter(self, call: str, queue_name: str, priority: int, queued_at: float, now: float,
+              out: list[Output]) -> CallQueue | None:
+        """Put a call into a queue; None if the queue cannot take it, the call is then sent away."""
+        out.append(AcdFact("call_queued", {"call": call, "queue": queue_name, "priority": priority}))
+        queue = self.queues.get(queue_name)
+        if queue is None:
+            self._refuse(call, queue_name, "queue_removed", None, out)
+            return None
+        if queue.config.max_length is not None and queue.length() >= queue.config.max_length:
+            queue.statistics.sent_away += 1
+            self._refuse(call, queue_name, "queue_full", _text(queue.config.on_timeout), out)
+            return None
+        self._arrivals += 1
+        self._admit(QueuedCall(call, queue_name, priority, queued_at, self._arrivals), now)
+        return queue
+
+    def restore(self, queued: QueuedCall, now: float) -> None:
+        """Put back a call of a former process at its place."""
+        self._arrivals = max(self._arrivals, queued.arrival)
+        self._admit(queued, now)
+
+    def leave(self, queued: QueuedCall, outcome: str, reason: str, now: float, out: list[Output]) -> None:
+        """Take a call that is in no offer out of its queue. Outcome: answered, abandoned, timeout, overflow
+        or withdrawn."""
+        del self.calls[queued.call]
+        self.changed[queued.call] = None
+        self._deadlines.cancel(("announce", queued.call))
+        self._deadlines.cancel(("max_wait", queued.call))
+        queue = self.queues.get(queued.queue)
+        waited_s = now - queued.queued_at
+        if queue is not None:
+            queue.remove(queued)
+            queue.statistics.count(outcome, waited_s, queue.config.service_level_s)
+        out.append(_left(queued.call, queued.queue, outcome, reason, waited_s))
+
+    def send_away(self, queued: QueuedCall, reason: str, now: float, out: list[Output]) -> None:
+        """The queue gives the call up: to the queue's `on_timeout` if its time is over."""
+        timeout = reason == "queue_timeout"
+        target = _text(self.queues[queued.queue].config.on_timeout) if timeout else None
+        self.leave(queued, "timeout" if timeout else "overflow", reason, now, out)
+        out.append(QueueTimedOut(queued.call, queued.queue, target, reason))
+
+    def announce(self, call: str, now: float, out: list[Output]) -> None:
+        """The time of a position announcement has come; none while a phone rings for the call."""
+        queued = self.calls[call]
+        queue = self.queues[queued.queue]
+        if queued.offer is None:
+            out.append(AnnouncePosition(call, queue.place(queued), queued.queue))
+        self._set_or_cancel(("announce", call), _next_announcement(queued, queue, now))
+
+    def max_wait_over(self, call: str, now: float, out: list[Output]) -> None:
+        """The longest wait has passed."""
+        queued = self.calls[call]
+        if queued.offer is None:
+            self.send_away(queued, "queue_timeout", now, out)
+        else:
+            # A phone is ringing for this caller: better than any other target. Decided when the offer ends.
+            queued.expired = True
+            self.changed[call] = None
+
+    def _admit(self, queued: QueuedCall, now: float) -> None:
+        self.calls[queued.call] = queued
+        self.changed[queued.call] = None
+        queue = self.queues.get(queued.queue)
+        if queue is not None:
+            queue.add(queued)
+            self._set_deadlines(queued, queue, now)
+
+    def _refuse(self, call: str, queue: str, reason: str, target: str | None, out: list[Output]) -> None:
+        out.append(_left(call, queue, "overflow", reason, 0.0))
+        out.append(QueueTimedOut(call, queue, target, reason))
+
+    def _set_deadlines(self, queued: QueuedCall, queue: CallQueue, now: float) -> None:
+        self._set_or_cancel(("announce", queued.call), _next_announcement(queued, queue, now))
+        max_wait_s = queue.config.max_wait_s
+        over = None if max_wait_s is None or queued.expired else queued.queued_at + max_wait_s
+        self._set_or_cancel(("max_wait", queued.call), over)
+
+    def _set_or_cancel(self, key: Key, when: float | None) -> None:
+        if when is None:
+            self._deadlines.cancel(key)
+        else:
+            self._deadlines.set(key, when)
+
+
+def _left(call: str, queue: str, outcome: str, reason: str, waited_s: float) -> AcdFact:
+    return AcdFact("queue_left", {
+        "call": call, "queue": queue, "outcome": outcome, "reason": reason, "waited_s": round(waited_s, 3),
+    })
+
+
+def _next_announcement(queued: QueuedCall, queue: CallQueue, now: float) -> float | None:
+    """The times are fixed by `queued_at`, so that they are the same after a restart."""
+    every_s = queue.config.announce_position_every_s
+    if not every_s:
+        return None
+    count = math.floor((now - queued.queued_at) / every_s) + 1
+    when = queued.queued_at + count * every_s
+    return when if when > now else when + every_s
+
+
+def _text(target: object) -> str | None:
+    return None if target is None else str(target)
