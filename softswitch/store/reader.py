@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class JournalReader:
 
     A record that is no JSON object is skipped and told to `on_damage(position, what)`, as is a hole between
     two segments: both can only come from a power cut between two fsyncs, and waiting would not heal them.
+    `record_bytes` and `record_crc32` are of the last record before `position`.
     """
 
     def __init__(self, state_dir: Path, position: int = 0, on_damage: OnDamage = ignore_damage) -> None:
@@ -38,6 +40,7 @@ class JournalReader:
         self._start = -1
         self._descriptor: int | None = None
         self._want_bytes = _CHUNK_BYTES
+        self.record_bytes = self.record_crc32 = 0
 
     def read(self) -> list[tuple[int, Fact]]:
         """About a mebibyte of facts, each with the log position *after* it; empty at the end.
@@ -87,7 +90,9 @@ class JournalReader:
 
     def _decode(self, complete: bytes) -> list[tuple[int, Fact]]:
         found: list[tuple[int, Fact]] = []
-        for line in _lines(complete):
+        lines = _lines(complete)
+        self.record_bytes, self.record_crc32 = len(lines[-1]), zlib.crc32(lines[-1])
+        for line in lines:
             begin = self.position
             self.position += len(line)
             fact = _parse(line)

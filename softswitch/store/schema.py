@@ -1,0 +1,133 @@
+"""Tables of the views: created and changed by numbered migrations, never by hand.
+
+Times named `*_at` are UTC seconds since 1970, durations named `*_s` are seconds. docs/database.md tells what
+every column means.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from sqlite_utils import Database, Migrations
+
+DATABASE_NAME = "softswitch.db"
+# Raise it when a view function changes: the views of an older version are rebuilt from the journal.
+VIEWS_VERSION = 1
+POSITION_TABLE = "journal_position"
+_BUSY_TIMEOUT_S = 1.0
+
+Columns = dict[str, type]
+migrations = Migrations("softswitch")
+
+_CALL_TABLES: dict[str, tuple[Columns, str | tuple[str, ...]]] = {
+    "calls": ({
+        "call": str, "tenant": str, "node": str, "sip_call_id": str, "direction": str, "source": str,
+        "from_number": str, "to_number": str, "started_at": float, "answered_at": float, "ended_at": float,
+        "flow": str, "queue": str, "agent": str, "outcome": str, "reason": str, "ended_by": str,
+        "wait_s": float, "talk_s": float, "duration_s": float, "recordings": int,
+    }, "call"),
+    "legs": ({
+        "call": str, "leg": str, "direction": str, "address": str, "user": str, "agent": str, "trunk": str,
+        "started_at": float, "answered_at": float, "bridged_at": float, "ended_at": float, "queue": str,
+        "talk_s": float, "reason": str, "ended_by": str,
+    }, ("call", "leg")),
+    "flow_steps": ({
+        "log_position": int, "call": str, "flow": str, "step": str, "at": float,
+    }, "log_position"),
+    "queue_calls": ({
+        "call": str, "visit": int, "queue": str, "priority": int, "queued_at": float, "left_at": float,
+        "outcome": str, "agent": str, "offers": int, "waited_s": float,
+    }, ("call", "visit")),
+    "offers": ({
+        "log_position": int, "offer": str, "call": str, "visit": int, "queue": str, "agent": str,
+        "offered_at": float, "ended_at": float, "outcome": str, "reason": str, "ring_s": float,
+    }, "log_position"),
+    "recordings": ({
+        "recording": str, "call": str, "agent": str, "queue": str, "path": str, "left_leg": str,
+        "right_leg": str, "started_at": float, "finished_at": float, "seconds": float,
+        "left_expected": int, "left_received": int, "left_concealed": int, "left_late": int,
+        "right_expected": int, "right_received": int, "right_concealed": int, "right_late": int,
+        "error": str,
+    }, "recording"),
+}
+
+_OTHER_TABLES: dict[str, tuple[Columns, str | tuple[str, ...]]] = {
+    "agents": ({
+        "agent": str, "user": str, "signed_in": int, "status": str, "status_reason": str, "state": str,
+        "call": str, "since_at": float, "since_mono": float, "since_boot": str, "interval": int,
+    }, "agent"),
+    "agent_states": ({
+        "log_position": int, "agent": str, "signed_in": int, "status": str, "status_reason": str,
+        "state": str, "call": str, "from_at": float, "until_at": float, "seconds": float,
+    }, "log_position"),
+    "registrations": ({
+        "user": str, "contact": str, "transport": str, "registered_at": float, "expires_at": float,
+    }, ("user", "contact")),
+    "supervisions": ({
+        "log_position": int, "call": str, "supervisor": str, "agent": str, "mode": str,
+        "started_at": float, "ended_at": float,
+    }, "log_position"),
+    "configuration_changes": ({
+        "log_position": int, "at": float, "kind": str, "name": str, "change": str,
+    }, "log_position"),
+    "switch_starts": ({
+        "log_position": int, "at": float, "node": str, "generation": int, "restored_calls": int,
+        "restored_queued": int,
+    }, "log_position"),
+    "alarms": ({
+        "log_position": int, "at": float, "node": str, "code": str, "message": str,
+    }, "log_position"),
+}
+
+_INDEXES = {
+    "calls": (["started_at"], ["ended_at"], ["queue", "started_at"], ["agent", "started_at"]),
+    "flow_steps": (["call"],),
+    "queue_calls": (["queue", "queued_at"], ["queued_at"]),
+    "offers": (["call"], ["agent", "offered_at"]),
+    "recordings": (["call"], ["started_at"]),
+    "agent_states": (["agent", "from_at"],),
+    "supervisions": (["call"],),
+}
+
+VIEW_TABLES = (*_CALL_TABLES, *_OTHER_TABLES)
+
+
+@migrations()
+def m001_views(db: Database) -> None:
+    for name, (columns, key) in {**_CALL_TABLES, **_OTHER_TABLES}.items():
+        db.table(name).create(columns, pk=key)
+        for indexed in _INDEXES.get(name, ()):
+            db.table(name).create_index(indexed)
+
+
+@migrations()
+def m002_position(db: Database) -> None:
+    """How far the views are: the last record copied, with its checksum to know the journal again by."""
+    columns = {"id": int, "log_position": int, "record_bytes": int, "record_crc32": int, "views_version": int}
+    db.table(POSITION_TABLE).create(columns, pk="id")
+    db.table(POSITION_TABLE).insert({"id": 1, "log_position": 0, "record_bytes": 0, "record_crc32": 0,
+                               "views_version": VIEWS_VERSION})
+
+
+def database_path(state_dir: Path) -> Path:
+    return state_dir / DATABASE_NAME
+
+
+def open_for_writing(state_dir: Path) -> sqlite3.Connection:
+    """Open or create the database and bring its schema up to date; transactions are the caller's.
+
+    Raises sqlite3.Error when it is locked, damaged or the disk is full.
+    """
+    db = sqlite3.connect(database_path(state_dir), timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        # A power cut may take the last transactions back, position and rows together: they are copied again.
+        db.execute("PRAGMA synchronous = NORMAL")
+        schema = Database(db)
+        if migrations.pending(schema):
+            migrations.apply(schema)
+    except BaseException:
+        db.close()
+        raise
+    return db
