@@ -132,15 +132,19 @@ def _attribute_lines(attributes: Attributes) -> list[str]:
     return [f"a={name}" if value is None else f"a={name}:{value}" for name, value in attributes]
 
 
+def _decoded(octets: bytes) -> str:
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return octets.decode("latin-1")
+
+
 def _lines(text: bytes | str) -> list[str]:
     """Non-empty lines; a bare LF ends a line too (RFC 4566 §5)."""
     if len(text) > MAX_BYTES:
         raise BadSdp("too large")
     if isinstance(text, bytes):
-        try:
-            text = text.decode()
-        except UnicodeDecodeError:
-            text = text.decode("latin-1")
+        text = _decoded(text)
     if _CONTROL.search(text) is not None:
         raise BadSdp("control character")
     lines = [line for line in text.replace("\r\n", "\n").split("\n") if line]
@@ -155,8 +159,8 @@ def _lines(text: bytes | str) -> list[str]:
 
 
 def _session(lines: list[str], media: tuple[Media, ...]) -> SessionDescription:
-    origin = _one(lines, "o")
-    parts = origin.split()
+    origins = _all(lines, "o")
+    parts = origins[0].split() if len(origins) == 1 else []
     if len(parts) != 6:
         raise BadSdp("bad origin")
     return SessionDescription(
@@ -167,7 +171,7 @@ def _session(lines: list[str], media: tuple[Media, ...]) -> SessionDescription:
         media=media,
         attributes=_attributes(lines),
         username=parts[0],
-        name=_one(lines, "s") or "-",
+        name=next(iter(_all(lines, "s")), "") or "-",
         bandwidth=_all(lines, "b"),
     )
 
@@ -190,13 +194,6 @@ def _media(lines: list[str]) -> Media:
 
 def _all(lines: list[str], key: str) -> tuple[str, ...]:
     return tuple([line[2:].strip() for line in lines if line[0] == key])
-
-
-def _one(lines: list[str], key: str) -> str:
-    values = _all(lines, key)
-    if len(values) != 1:
-        raise BadSdp(f"needs one {key}= line")
-    return values[0]
 
 
 def _number(text: str) -> int:

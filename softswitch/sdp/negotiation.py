@@ -249,8 +249,8 @@ def _is_unspecified(host: str) -> bool:
         address = ipaddress.ip_address(host)
     except ValueError:
         raise NotAcceptable("media address is not an IP address") from None
-    if address.is_multicast:
-        raise NotAcceptable("media address is multicast")
+    if address.is_multicast or (address.version == 4 and address.is_reserved):
+        raise NotAcceptable("media address is not one host's")
     return address.is_unspecified
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from softswitch.sip.headers import header_safe
+from softswitch.sip.headers import header_safe, split_list
 from softswitch.sip.phrases import reason_phrase
 
 if TYPE_CHECKING:
@@ -51,13 +51,13 @@ def _echo(request: Message, received: tuple[str, int] | None) -> str:
     first = request._first
     vias = [first["Via"], *request._rest.get("Via", ())]
     if received is not None:
-        top, comma, others = vias[0].partition(",")
-        vias[0] = f"{_stamp(top, request.sent_by, received)}{comma}{others}"
+        top, *others = split_list(vias[0])
+        vias[0] = ", ".join([_stamp(top, request.sent_by, received), *others])
     via = "\r\nVia: ".join(vias)
     return f"Via: {via}\r\nFrom: {first['From']}\r\nCall-ID: {first['Call-ID']}\r\nCSeq: {first['CSeq']}\r\n"
 
 
-_RECEIVED = re.compile(r" *; *(?:received|rport)(?: *= *[^;, ]*)?(?= *(?:;|$))", re.IGNORECASE)
+_RECEIVED = re.compile(r"; *(?:received|rport)(?: *= *[^;, ]*)?(?= *(?:;|$))", re.IGNORECASE)
 _RPORT = re.compile(r"; *rport *(?:=|;|$)", re.IGNORECASE)
 
 

@@ -30,11 +30,13 @@ MAX_IDENTIFIER = 512
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 _CSEQ_LIMIT = 2**31 - 1
 
-_FOLD = re.compile(r" *(?:\r\n +)+")
-_REQUEST_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"\x00-\x1f\x7f]+")
+# None of these patterns may start with a repeated blank or quote: a search would take quadratic time.
+_FOLD = re.compile(r"(?:\r\n +)+")
+_REQUEST_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!#-;=?-~]+")
 _SENT_BY = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _VIA = re.compile(r"SIP */ *2\.0 */ *([A-Za-z0-9-]+) +([^ ;]+(?: *: *[0-9]+)?) *(;.*)?", re.IGNORECASE)
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*(")?')
+_TAG = re.compile(r'[^ ,<>"]*')
 _METHODS = frozenset(
     "INVITE ACK BYE CANCEL REGISTER OPTIONS INFO PRACK UPDATE REFER MESSAGE SUBSCRIBE NOTIFY PUBLISH".split()
 )
@@ -280,6 +282,8 @@ def _read_via(message: Message, via: str) -> None:
     if at < 0 or via[:8] != "SIP/2.0/" or "," in via or '"' in via or via.find(" ", left + 1) >= 0:
         _read_unusual_via(message, via)
         return
+    if via.find(";branch", at + 8) >= 0:
+        raise BadMessage(400, "Bad Via")
     end = via.find(";", at + 8)
     message.branch = _identifier(via[at + 8 : end if end >= 0 else len(via)], "Via")
     message.transport = via[8:left].upper()
@@ -315,26 +319,24 @@ def _identifier(text: str, name: str) -> str:
 def _tag(text: str, name: str) -> str:
     """The tag of a From or To value, not one that stands in a display name, a URI or another parameter."""
     if '"' in text:
-        text = _QUOTED.sub("", text)
+        text = _QUOTED.sub(lambda match: "" if match[1] else '"', text)
         if '"' in text:
             raise BadMessage(400, f"Bad {name}")
     left = text.find("<")
     right = text.find(">")
     if right < left or (left < 0 <= right):
         raise BadMessage(400, f"Bad {name}")
-    at = text.find(";tag=", right + 1)
-    if at >= 0 and text.find(" ", right + 1) < 0 and text.find("tag", at + 5) < 0:
-        end = text.find(";", at + 5)
-        return _identifier(text[at + 5 : end if end >= 0 else len(text)], name)
-    semicolon = text.find(";", right + 1)
-    return _unusual_tag(text[semicolon:], name) if semicolon >= 0 else ""
-
-
-def _unusual_tag(parameters: str, name: str) -> str:
-    tags = [value for key, value in split_parameters(parameters) if key == "tag"]
-    if len(tags) > 1:
+    at = text.find(";", right + 1)
+    if at < 0:
+        return ""
+    if text.startswith(";tag=", at) and text.find(";", at + 5) < 0:
+        tags: list[str | None] = [text[at + 5 :]]
+    else:
+        tags = [value for key, value in split_parameters(text[at:]) if key == "tag"]
+    tag = tags[0] or "" if tags else ""
+    if len(tags) > 1 or _TAG.fullmatch(tag) is None:
         raise BadMessage(400, f"Bad {name}")
-    return _identifier(tags[0] or "", name) if tags else ""
+    return _identifier(tag, name)
 
 
 def _refuse_repeats(message: Message) -> None:
