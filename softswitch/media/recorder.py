@@ -123,8 +123,7 @@ class Recording:
             if end > MAX_FRAMES:
                 slot.consume(end, HoleReason.FILE_LIMIT)
                 continue
-            file.write(position, frames)
-            slot.consume(end)
+            slot.consume(position + file.write(position, frames))
 
     def _finish(self) -> None:
         file = self._opened()

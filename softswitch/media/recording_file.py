@@ -77,13 +77,16 @@ class RecordingFile:
             raise
         return file
 
-    def write(self, position: int, frames: StereoFrames) -> None:
-        """Writes int16[n, 2] at `position` frames. Raises OSError."""
-        self._write_at(HEADER_BYTES + position * FRAME_BYTES, frames.tobytes())
+    def write(self, position: int, frames: StereoFrames) -> int:
+        """Writes int16[n, 2] at `position` frames. Returns how many got into the file: a disk that is filling
+        up takes some, the next write raises OSError."""
+        content = frames.tobytes()
+        count = os.pwrite(self._descriptor, content, HEADER_BYTES + position * FRAME_BYTES)
+        return count // FRAME_BYTES
 
     def write_header(self, frames: int) -> None:
         """Makes the first `frames` frames playable."""
-        self._write_at(0, wav_header(self.rate_hz, frames))
+        os.pwrite(self._descriptor, wav_header(self.rate_hz, frames), 0)
 
     def finish(self, frames: int) -> None:
         """Gives the file its final length, a hole at its end included, and puts it on the disk."""
@@ -98,11 +101,6 @@ class RecordingFile:
 
     def close(self) -> None:
         os.close(self._descriptor)
-
-    def _write_at(self, offset: int, content: bytes) -> None:
-        while content:
-            count = os.pwrite(self._descriptor, content, offset)
-            content, offset = content[count:], offset + count
 
 
 def _unfinished(path: Path, flags: int) -> int:
@@ -124,7 +122,7 @@ def certificate(slot: TapSlot, file: RecordingFile) -> dict[str, Any]:
         "file": file.path.name,
         "sha256": file.sha256(),
         "started_at": slot.opened_at,
-        "seconds": round(slot.seconds, 3),
+        "seconds": round(slot.seconds, 6),
         "rate_hz": slot.rate_hz,
         "channels": {"left": 0, "right": 1},
         "packets": slot.counters(),
@@ -135,8 +133,8 @@ def certificate(slot: TapSlot, file: RecordingFile) -> dict[str, Any]:
 def _named(holes: Sequence[Hole], rate_hz: int) -> list[dict[str, Any]]:
     return [
         {
-            "start_s": round(hole.start / rate_hz, 3),
-            "seconds": round(hole.frames / rate_hz, 3),
+            "start_s": round(hole.start / rate_hz, 6),
+            "seconds": round(hole.frames / rate_hz, 6),
             "reason": hole.reason.name.lower(),
         }
         for hole in holes
