@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from softswitch.store.journal import tell_alarm
-from softswitch.store.livestate import LiveState, load, write_snapshot
+from softswitch.store.livestate import LiveState, load, load_snapshot, write_snapshot
 from softswitch.store.lock import StoreLock, StoreLocked
 from softswitch.store.reader import Fact, JournalGap, JournalReader
 from softswitch.store.schema import VIEWS_VERSION, database_path, open_for_writing
@@ -41,7 +41,7 @@ class Copier:
         self._inode = 0
         self._reader: JournalReader | None = None
         self._live = LiveState(*load(state_dir))
-        self._snapshot_position = self._live.position
+        self._snapshot_position = load_snapshot(state_dir).position
         self._troubles: set[str] = set()
 
     def turn(self) -> bool:
@@ -162,7 +162,7 @@ class StoreProcess:
         while True:
             # Looked at before the turn: everything written before the signal is copied.
             stop_at = self._stop_at
-            more = self._attempt()
+            more = self.attempt()
             if stop_at is not None and more is False:
                 return 0
             if stop_at is not None and time.monotonic() > stop_at:
@@ -170,7 +170,7 @@ class StoreProcess:
             if not more:
                 time.sleep(_RETRY_S if more is None else _POLL_S)
 
-    def _attempt(self) -> bool | None:
+    def attempt(self) -> bool | None:
         """Whether there may be more at once; None when it did not work."""
         try:
             more = self._copier.turn()

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from softswitch.store.schema import POSITION_TABLE, VIEW_TABLES, database_path, open_for_writing
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "database.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> sqlite3.Connection:
+    open_for_writing(tmp_path).close()
+    return sqlite3.connect(database_path(tmp_path))
+
+
+def documented() -> dict[str, list[str]]:
+    """Columns by table, as the document has them."""
+    tables = {}
+    for section in DOCUMENT.split("\n## ")[1:]:
+        columns = re.findall(r"^\| `(\w+)` \| .*\S \|$", section, re.MULTILINE)
+        if columns:
+            tables[section.split("\n", 1)[0]] = columns
+    return tables
+
+
+def test_tables_and_columns_are_documented_in_their_order(db: sqlite3.Connection) -> None:
+    names = [*VIEW_TABLES, POSITION_TABLE]
+    there = {name: [row[1] for row in db.execute(f"PRAGMA table_info({name})")] for name in names}
+    db.close()
+    assert documented() == there
+
+
+def test_no_table_is_forgotten(db: sqlite3.Connection) -> None:
+    found = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    db.close()
+    assert found == {*VIEW_TABLES, POSITION_TABLE, "_sqlite_migrations"}
+
+
+def test_the_queries_of_the_document_run(db: sqlite3.Connection) -> None:
+    (block,) = re.findall(r"```sql\n(.*?)```", DOCUMENT, re.DOTALL)
+    queries = [query for query in block.split(";") if query.strip()]
+    assert len(queries) == 2
+    for query in queries:
+        assert db.execute(query).fetchall() == []
+    db.close()
