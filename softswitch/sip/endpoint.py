@@ -1,0 +1,133 @@
+"""What everything inside a user agent shares: settings, names on the wire, tables and timers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from softswitch.sip.flow import Outputs, SipFlow
+from softswitch.sip.message import Message, header_safe, respond
+from softswitch.sip.timers import Deadlines
+from softswitch.sip.transaction import COOKIE, ServerTransaction, Transactions
+
+if TYPE_CHECKING:
+    from softswitch.sip.session import Session
+
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "INFO")
+
+
+@dataclass(frozen=True, slots=True)
+class SipSettings:
+    """`advertised` maps (transport, local address) to host and port for Via and Contact, where these differ.
+
+    `supported` are the option tags that a request may require; `methods` is the Allow header.
+    """
+
+    user_agent: str = "softswitch"
+    advertised: Mapping[tuple[str, tuple[str, int]], tuple[str, int]] = field(default_factory=dict)
+    contact_user: str = "softswitch"
+    supported: tuple[str, ...] = ()
+    methods: tuple[str, ...] = METHODS
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What to answer a digest challenge with. With a `realm` no other realm is answered.
+
+    The secret is `password`, or its stored forms `ha1s` by algorithm.
+    """
+
+    username: str
+    password: str = ""
+    realm: str = ""
+    ha1s: Mapping[str, str] | None = None
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.username!r}, realm={self.realm!r})"
+
+
+class Endpoint:
+    """One user agent's identity and tables. Sessions are found by (Call-ID, our tag)."""
+
+    __slots__ = (
+        "_names",
+        "allow",
+        "deadlines",
+        "entropy",
+        "server",
+        "sessions",
+        "settings",
+        "transactions",
+        "user_agent",
+    )
+
+    def __init__(self, settings: SipSettings, entropy: Callable[[int], bytes]) -> None:
+        self.settings = settings
+        self.entropy = entropy
+        self.deadlines = Deadlines()
+        self.transactions = Transactions(self.deadlines)
+        self.sessions: dict[tuple[str, str], Session] = {}
+        name = header_safe(settings.user_agent)
+        self.user_agent = f"User-Agent: {name}\r\n" if name else ""
+        self.server = f"Server: {name}\r\n" if name else ""
+        self.allow = f"Allow: {', '.join(settings.methods)}\r\n"
+        self._names: dict[tuple[str, tuple[str, int]], tuple[str, str]] = {}
+
+    def token(self) -> str:
+        """A fresh text nobody can guess: tags, branches, Call-IDs."""
+        return self.entropy(10).hex()
+
+    def branch(self) -> str:
+        return COOKIE + self.token()
+
+    def via(self, flow: SipFlow, branch: str) -> str:
+        return f"{self._written(flow)[0]}{branch};rport"
+
+    def contact(self, flow: SipFlow) -> str:
+        """Our Contact header's value for a peer behind this flow."""
+        return self._written(flow)[1]
+
+    def _written(self, flow: SipFlow) -> tuple[str, str]:
+        place = (flow.transport, flow.local)
+        names = self._names.get(place)
+        if names is None:
+            host, port = self.settings.advertised.get(place, flow.local)
+            shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            transport = f";transport={flow.transport.lower()}" if flow.reliable else ""
+            names = (
+                f"SIP/2.0/{flow.transport} {shown};branch=",
+                f"<sip:{self.settings.contact_user}@{shown}{transport}>",
+            )
+            self._names[place] = names
+        return names
+
+    def respond(
+        self,
+        transaction: ServerTransaction,
+        message: Message,
+        status: int,
+        now: float,
+        out: Outputs,
+        *,
+        reason: str = "",
+        headers: str = "",
+        body: bytes = b"",
+        content_type: str = "application/sdp",
+        to_tag: str = "",
+    ) -> bytes:
+        """Answer a request over the flow it came on; returns the response's bytes.
+
+        After a final response it sends nothing and returns b''.
+        """
+        data = respond(
+            message,
+            status,
+            reason,
+            to_tag=to_tag or (self.token() if status > 100 and not message.to_tag else ""),
+            headers=f"{self.server}{headers}",
+            body=body,
+            content_type=content_type,
+            received=transaction.flow.remote,
+        )
+        return data if self.transactions.respond(transaction, status, data, now, out) else b""

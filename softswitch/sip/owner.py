@@ -1,0 +1,68 @@
+"""Who a session reports to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from softswitch.sip.flow import Outputs
+    from softswitch.sip.message import Message
+    from softswitch.sip.session import Session
+    from softswitch.sip.transaction import ServerTransaction
+
+
+class SessionOwner(Protocol):
+    """Who a session reports to. Nothing is reported after the owner's own hang_up or reject."""
+
+    def session_progress(
+        self, session: Session, status: int, message: Message, now: float, out: Outputs
+    ) -> None:
+        """101 to 199 came to our INVITE."""
+
+    def session_answered(self, session: Session, message: Message, now: float, out: Outputs) -> None:
+        """2xx came to our INVITE and has been ACKed; its body is the answer."""
+
+    def session_established(self, session: Session, now: float, out: Outputs) -> None:
+        """The ACK to our answer came; it is `session.ack`, and has the answer to a late offer of ours."""
+
+    def session_offered(self, session: Session, message: Message, now: float, out: Outputs) -> None:
+        """A re-INVITE, or an UPDATE with a body: `accept` or `refuse` it, now or later.
+
+        Without a body `accept` makes the offer.
+        """
+
+    def session_reanswered(
+        self, session: Session, status: int, message: Message | None, now: float, out: Outputs
+    ) -> None:
+        """The outcome of `reinvite`, or the ACK with the answer to an offer made by `accept` (status 200)."""
+
+    def session_info(self, session: Session, message: Message, now: float, out: Outputs) -> None:
+        """An INFO; it has had its 200."""
+
+    def session_request(
+        self, session: Session, transaction: ServerTransaction, message: Message, now: float, out: Outputs
+    ) -> bool:
+        """Any other request in the dialog. True: the owner answers it; False: 501."""
+        return False
+
+    def session_ended(
+        self, session: Session, cause: str, status: int, message: Message | None, now: float, out: Outputs
+    ) -> None:
+        """Once, for an end the owner did not ask for.
+
+        `cause`: remote_bye, remote_cancel, rejected (`status` says how), timeout, no_ack, transport_failed,
+        or stale (the peer does not know the dialog any more). `status` is 0 where there is none.
+        """
+
+
+class Nobody:
+    """The owner of a session that nobody owns any more."""
+
+    def _unheard(self, *told: Any, **named: Any) -> None:
+        return None
+
+    session_progress = session_answered = session_established = session_offered = _unheard
+    session_reanswered = session_info = session_ended = _unheard
+
+    def session_request(self, *told: Any, **named: Any) -> bool:
+        return False

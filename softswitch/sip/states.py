@@ -1,0 +1,226 @@
+"""Every state machine of SIP in one place: (state, input) -> (action, next state).
+
+The transactions are RFC 3261 §17 with the corrections of RFC 6026; a pair that is not listed is ignored and
+changes nothing. The tests drive every state with every input.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from softswitch.sip.flow import NEVER, T2
+
+Rules = dict[tuple[str, str], tuple[str, str]]
+
+# States of transactions
+CALLING: Final = "calling"
+TRYING: Final = "trying"
+PROCEEDING: Final = "proceeding"
+COMPLETED: Final = "completed"
+CONFIRMED: Final = "confirmed"
+ACCEPTED: Final = "accepted"
+TERMINATED: Final = "terminated"
+
+# Inputs of transactions
+REQUEST: Final = "request"  # the same request again
+ACK: Final = "ack"
+PROVISIONAL: Final = "provisional"
+SUCCESS: Final = "success"
+FAILURE: Final = "failure"
+FINAL: Final = "final"  # any final response, where the class makes no difference
+RETRANSMIT: Final = "retransmit"  # timers A, E, G
+EXPIRE: Final = "expire"  # timers B, D, F, H, I, J, K, L, M
+BROKEN: Final = "broken"  # the transport failed
+
+# Actions of transactions
+SEND: Final = "send"  # what was given, or what was said last
+REPORT: Final = "report"  # to the user of the transaction
+ACKNOWLEDGE: Final = "acknowledge"  # ACK a failure, then report it
+FAIL: Final = "fail"  # report that there will be no response
+IGNORE: Final = "ignore"
+
+
+class Machine:
+    """One table with its start; `cap` is the longest interval between retransmissions in seconds.
+
+    `lasting` names the states in which a transaction does nothing any more but repeat what it said.
+    """
+
+    __slots__ = ("cap", "inputs", "lasting", "name", "rules", "start", "states")
+
+    def __init__(self, name: str, start: str, cap: float, lasting: tuple[str, ...], rules: Rules) -> None:
+        self.name = name
+        self.start = start
+        self.cap = cap
+        self.lasting = lasting
+        self.states = list(dict.fromkeys([state for state, _ in rules] + [to for _, to in rules.values()]))
+        self.inputs = list(dict.fromkeys([given for _, given in rules]))
+        self.rules = {
+            (state, given): rules.get((state, given), (IGNORE, state))
+            for state in self.states
+            for given in self.inputs
+        }
+
+
+INVITE_CLIENT: Final = Machine(
+    "invite client",
+    CALLING,
+    NEVER,
+    (COMPLETED, ACCEPTED),
+    {
+        (CALLING, PROVISIONAL): (REPORT, PROCEEDING),
+        (CALLING, SUCCESS): (REPORT, ACCEPTED),
+        (CALLING, FAILURE): (ACKNOWLEDGE, COMPLETED),
+        (CALLING, RETRANSMIT): (SEND, CALLING),
+        (CALLING, EXPIRE): (FAIL, TERMINATED),
+        (CALLING, BROKEN): (FAIL, TERMINATED),
+        (PROCEEDING, PROVISIONAL): (REPORT, PROCEEDING),
+        (PROCEEDING, SUCCESS): (REPORT, ACCEPTED),
+        (PROCEEDING, FAILURE): (ACKNOWLEDGE, COMPLETED),
+        (PROCEEDING, EXPIRE): (FAIL, TERMINATED),  # 64·T1 after a CANCEL (§9.1)
+        (PROCEEDING, BROKEN): (FAIL, TERMINATED),
+        (COMPLETED, FAILURE): (SEND, COMPLETED),
+        (COMPLETED, EXPIRE): (IGNORE, TERMINATED),
+        (ACCEPTED, SUCCESS): (REPORT, ACCEPTED),
+        (ACCEPTED, EXPIRE): (IGNORE, TERMINATED),
+    },
+)
+
+OTHER_CLIENT: Final = Machine(
+    "non-invite client",
+    TRYING,
+    T2,
+    (COMPLETED,),
+    {
+        (TRYING, PROVISIONAL): (REPORT, PROCEEDING),
+        (TRYING, FINAL): (REPORT, COMPLETED),
+        (TRYING, RETRANSMIT): (SEND, TRYING),
+        (TRYING, EXPIRE): (FAIL, TERMINATED),
+        (TRYING, BROKEN): (FAIL, TERMINATED),
+        (PROCEEDING, PROVISIONAL): (REPORT, PROCEEDING),
+        (PROCEEDING, FINAL): (REPORT, COMPLETED),
+        (PROCEEDING, RETRANSMIT): (SEND, PROCEEDING),
+        (PROCEEDING, EXPIRE): (FAIL, TERMINATED),
+        (PROCEEDING, BROKEN): (FAIL, TERMINATED),
+        (COMPLETED, EXPIRE): (IGNORE, TERMINATED),
+    },
+)
+
+INVITE_SERVER: Final = Machine(
+    "invite server",
+    PROCEEDING,
+    T2,
+    (CONFIRMED, ACCEPTED),
+    {
+        (PROCEEDING, REQUEST): (SEND, PROCEEDING),
+        (PROCEEDING, PROVISIONAL): (SEND, PROCEEDING),
+        (PROCEEDING, SUCCESS): (SEND, ACCEPTED),
+        (PROCEEDING, FAILURE): (SEND, COMPLETED),
+        (PROCEEDING, BROKEN): (FAIL, TERMINATED),
+        (COMPLETED, REQUEST): (SEND, COMPLETED),
+        (COMPLETED, ACK): (IGNORE, CONFIRMED),
+        (COMPLETED, RETRANSMIT): (SEND, COMPLETED),
+        (COMPLETED, EXPIRE): (IGNORE, TERMINATED),
+        (COMPLETED, BROKEN): (IGNORE, TERMINATED),
+        (CONFIRMED, EXPIRE): (IGNORE, TERMINATED),
+        (ACCEPTED, ACK): (REPORT, ACCEPTED),
+        (ACCEPTED, EXPIRE): (IGNORE, TERMINATED),
+    },
+)
+
+OTHER_SERVER: Final = Machine(
+    "non-invite server",
+    TRYING,
+    T2,
+    (COMPLETED,),
+    {
+        (TRYING, PROVISIONAL): (SEND, PROCEEDING),
+        (TRYING, FINAL): (SEND, COMPLETED),
+        (TRYING, BROKEN): (IGNORE, TERMINATED),
+        (PROCEEDING, REQUEST): (SEND, PROCEEDING),
+        (PROCEEDING, PROVISIONAL): (SEND, PROCEEDING),
+        (PROCEEDING, FINAL): (SEND, COMPLETED),
+        (PROCEEDING, BROKEN): (IGNORE, TERMINATED),
+        (COMPLETED, REQUEST): (SEND, COMPLETED),
+        (COMPLETED, EXPIRE): (IGNORE, TERMINATED),
+    },
+)
+
+# States of a session
+INCOMING: Final = "incoming"  # an INVITE to us, not answered
+ANSWERED: Final = "answered"  # our 2xx is out, no ACK yet
+CLOSING: Final = "closing"  # as answered, but hung up: BYE may follow only the ACK (§15)
+EARLY: Final = "early"  # our INVITE has a provisional response
+CANCEL_DUE: Final = "cancel_due"  # hung up before any response: CANCEL has to wait for one (§9.1)
+CANCELLING: Final = "cancelling"
+UP: Final = "up"
+ENDED: Final = "ended"
+
+# Inputs of a session beside SUCCESS, FAILURE, PROVISIONAL, ACK, from the network
+BYE: Final = "bye"
+CANCEL: Final = "cancel"
+TIMEOUT: Final = "timeout"  # no final response, or no ACK in 64·T1
+# and from the owner
+PROGRESS: Final = "progress"
+ANSWER: Final = "answer"
+REJECT: Final = "reject"
+HANG_UP: Final = "hang_up"
+
+# Actions of a session beside REPORT, IGNORE
+SEND_FINAL: Final = "send_final"
+SEND_BYE: Final = "send_bye"
+SEND_CANCEL: Final = "send_cancel"
+CONFIRM: Final = "confirm"  # ACK the 2xx and report it
+CONFIRM_AND_BYE: Final = "confirm_and_bye"  # ACK the 2xx of a call nobody wants any more
+ESTABLISH: Final = "establish"  # the ACK to our 2xx is there
+END: Final = "end"  # report the end
+END_AND_BYE: Final = "end_and_bye"
+END_AND_TERMINATE: Final = "end_and_terminate"  # 487 to the INVITE, report the end
+FORGET: Final = "forget"  # the end of a session that its owner has already ended
+
+SESSION: Final = Machine(
+    "session",
+    INCOMING,
+    T2,
+    (),
+    {
+        (INCOMING, PROGRESS): (PROGRESS, INCOMING),
+        (INCOMING, ANSWER): (ANSWER, ANSWERED),
+        (INCOMING, REJECT): (SEND_FINAL, ENDED),
+        (INCOMING, HANG_UP): (SEND_FINAL, ENDED),
+        (INCOMING, CANCEL): (END_AND_TERMINATE, ENDED),
+        (INCOMING, BYE): (END_AND_TERMINATE, ENDED),
+        (INCOMING, BROKEN): (END, ENDED),
+        (ANSWERED, ACK): (ESTABLISH, UP),
+        (ANSWERED, HANG_UP): (IGNORE, CLOSING),
+        (ANSWERED, BYE): (END, ENDED),
+        (ANSWERED, TIMEOUT): (END_AND_BYE, ENDED),
+        (CLOSING, ACK): (SEND_BYE, ENDED),
+        (CLOSING, BYE): (FORGET, ENDED),
+        (CLOSING, TIMEOUT): (SEND_BYE, ENDED),
+        (CALLING, PROVISIONAL): (REPORT, EARLY),
+        (CALLING, SUCCESS): (CONFIRM, UP),
+        (CALLING, FAILURE): (END, ENDED),
+        (CALLING, TIMEOUT): (END, ENDED),
+        (CALLING, BROKEN): (END, ENDED),
+        (CALLING, HANG_UP): (IGNORE, CANCEL_DUE),
+        (EARLY, PROVISIONAL): (REPORT, EARLY),
+        (EARLY, SUCCESS): (CONFIRM, UP),
+        (EARLY, FAILURE): (END, ENDED),
+        (EARLY, TIMEOUT): (END, ENDED),
+        (EARLY, BROKEN): (END, ENDED),
+        (EARLY, HANG_UP): (SEND_CANCEL, CANCELLING),
+        (CANCEL_DUE, PROVISIONAL): (SEND_CANCEL, CANCELLING),
+        (CANCEL_DUE, SUCCESS): (CONFIRM_AND_BYE, ENDED),
+        (CANCEL_DUE, FAILURE): (FORGET, ENDED),
+        (CANCEL_DUE, TIMEOUT): (FORGET, ENDED),
+        (CANCEL_DUE, BROKEN): (FORGET, ENDED),
+        (CANCELLING, SUCCESS): (CONFIRM_AND_BYE, ENDED),
+        (CANCELLING, FAILURE): (FORGET, ENDED),
+        (CANCELLING, TIMEOUT): (FORGET, ENDED),
+        (CANCELLING, BROKEN): (FORGET, ENDED),
+        (UP, BYE): (END, ENDED),
+        (UP, HANG_UP): (SEND_BYE, ENDED),
+        (UP, TIMEOUT): (END_AND_BYE, ENDED),  # 481, 408 or nothing to a request (§12.2.1.2)
+    },
+)

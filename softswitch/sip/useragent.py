@@ -1,0 +1,331 @@
+"""The SIP stack as one engine: messages and time in, `Send` and calls to the core out (RFC 3261 §8, §12)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from softswitch.sip.dialog import Dialog
+from softswitch.sip.endpoint import METHODS, Credentials, Endpoint, SipSettings
+from softswitch.sip.flow import Outputs, Send, SipFlow
+from softswitch.sip.message import BadMessage, Message, header_safe, parse, respond
+from softswitch.sip.outgoing import Outgoing, acknowledgement, ignore_response, success_key
+from softswitch.sip.owner import Nobody, SessionOwner
+from softswitch.sip.session import Session, as_bytes
+from softswitch.sip.states import CALLING, ENDED, INCOMING
+from softswitch.sip.transaction import OnResponse, ServerTransaction
+
+__all__ = ["METHODS", "Core", "Credentials", "Session", "SessionOwner", "SipSettings", "UserAgent"]
+
+SCHEMES = ("sip", "sips", "tel")
+
+
+class Core(Protocol):
+    """The layer above: gets every request outside of dialogs that passes the checks of RFC 3261 §8.2."""
+
+    def request(self, transaction: ServerTransaction, message: Message, now: float, out: Outputs) -> None:
+        """Answer with `UserAgent.respond` or `accept_invite`; `transaction.flow` is where it came from."""
+
+
+class UserAgent:
+    """All transactions, dialogs and sessions behind one set of listening addresses."""
+
+    def __init__(self, settings: SipSettings, entropy: Callable[[int], bytes], core: Core) -> None:
+        self.endpoint = Endpoint(settings, entropy)
+        self.core = core
+        self._supported = frozenset(tag.lower() for tag in settings.supported)
+
+    # Engine
+
+    def receive(self, data: bytes, flow: SipFlow, now: float, out: Outputs) -> None:
+        """One message as it came. What cannot be read has a 400 at most; nothing raises."""
+        try:
+            message = parse(data)
+        except BadMessage as bad:
+            if bad.message is not None:
+                text = respond(
+                    bad.message, bad.status, bad.reason, to_tag=self.endpoint.token(), received=flow.remote
+                )
+                out.append(Send(flow, text))
+            return
+        self.receive_message(message, flow, now, out)
+
+    def receive_message(self, message: Message, flow: SipFlow, now: float, out: Outputs) -> None:
+        if message.status:
+            try:
+                taken = self.endpoint.transactions.receive_response(message, flow, now, out)
+                if not taken and message.method == "INVITE" and 200 <= message.status < 300:
+                    self._stray_success(message, flow, now, out)
+            except BadMessage:
+                # A header that only somebody above looks at: as if the response had been lost.
+                return
+        elif message.method == "ACK":
+            self._ack(message, flow, now, out)
+        else:
+            transaction = self.endpoint.transactions.receive_request(message, flow, now, out)
+            if transaction is not None:
+                self._request(transaction, message, flow, now, out)
+
+    def transport_failed(self, flow: SipFlow, now: float, out: Outputs) -> None:
+        """A stream is lost, or could not be opened. Sessions that are up stay, and look for a new way."""
+        self.endpoint.transactions.transport_failed(flow, now, out)
+        for session in self.endpoint.sessions.values():
+            dialog = session.dialog
+            if dialog.sip_flow.connection and flow.carries(dialog.sip_flow):
+                dialog.sip_flow = dialog.sip_flow._replace(connection=0)
+
+    def next_timeout(self) -> float | None:
+        timers = self.endpoint.deadlines.next_timeout()
+        fading = self.endpoint.transactions.next_timeout()
+        if timers is None or fading is None:
+            return fading if timers is None else timers
+        return min(timers, fading)
+
+    def handle_timeout(self, now: float, out: Outputs) -> None:
+        self.endpoint.deadlines.handle_timeout(now, out)
+        self.endpoint.transactions.handle_timeout(now)
+
+    # Services for the core
+
+    def respond(
+        self,
+        transaction: ServerTransaction,
+        message: Message,
+        status: int,
+        now: float,
+        out: Outputs,
+        *,
+        reason: str = "",
+        headers: str = "",
+        body: bytes = b"",
+        content_type: str = "application/sdp",
+    ) -> None:
+        """Answer a request that has no session. A second final response is not sent."""
+        self.endpoint.respond(
+            transaction,
+            message,
+            status,
+            now,
+            out,
+            reason=reason,
+            headers=headers,
+            body=body,
+            content_type=content_type,
+        )
+
+    def accept_invite(
+        self,
+        transaction: ServerTransaction,
+        message: Message,
+        owner: SessionOwner,
+        now: float,
+        out: Outputs,
+    ) -> Session:
+        """Send 100 and make a session of an INVITE. Raises BadMessage without a usable Contact.
+
+        If the caller has cancelled or is gone already, `session_ended` is called before this returns.
+        """
+        endpoint = self.endpoint
+        dialog = Dialog.from_request(message, transaction.flow, endpoint.token())
+        session = Session(endpoint, owner, dialog, outbound=False, state=INCOMING)
+        session.invite = message
+        session.start(None, transaction, now, out)
+        endpoint.transactions.keep(_merge_key(message), None, now)
+        if not transaction.open:
+            session.invite_broken(transaction, now, out)
+        elif transaction.cancelled:
+            session.invite_cancelled(transaction, now, out)
+        else:
+            endpoint.respond(transaction, message, 100, now, out)
+        return session
+
+    def invite(
+        self,
+        owner: SessionOwner,
+        *,
+        request_uri: str,
+        from_: str,
+        to: str,
+        sip_flow: SipFlow,
+        sdp: str | bytes,
+        now: float,
+        out: Outputs,
+        headers: str = "",
+        credentials: Credentials | None = None,
+        max_forwards: int = 70,
+    ) -> Session:
+        """Call. `from_` and `to` are name-addr without tag; an empty `sdp` asks for an offer."""
+        endpoint = self.endpoint
+        dialog = self.new_dialog(request_uri, from_, to, sip_flow)
+        session = Session(endpoint, owner, dialog, outbound=True, state=CALLING)
+        outgoing = Outgoing(
+            endpoint,
+            dialog,
+            "INVITE",
+            session.invite_response,
+            headers=f"Contact: {endpoint.contact(sip_flow)}\r\n{endpoint.allow}{headers}",
+            body=as_bytes(sdp),
+            credentials=credentials,
+            max_forwards=max_forwards,
+        )
+        session.start(outgoing, None, now, out)
+        return session
+
+    def request(
+        self,
+        method: str,
+        *,
+        request_uri: str,
+        from_: str,
+        to: str,
+        sip_flow: SipFlow,
+        on_final: OnResponse,
+        now: float,
+        out: Outputs,
+        headers: str = "",
+        body: bytes = b"",
+        content_type: str = "application/sdp",
+        credentials: Credentials | None = None,
+        dialog: Dialog | None = None,
+    ) -> Outgoing:
+        """Send a request outside of dialogs; without a response `on_final` has 408 or 503, and None.
+
+        `dialog` (from `new_dialog`) keeps Call-ID, tag and CSeq over several requests, as REGISTER needs.
+        """
+
+        def finished(status: int, message: Message | None, now: float, out: Outputs) -> None:
+            if status >= 200:
+                on_final(status, message, now, out)
+
+        outgoing = Outgoing(
+            self.endpoint,
+            dialog or self.new_dialog(request_uri, from_, to, sip_flow),
+            method,
+            finished,
+            headers=headers,
+            body=body,
+            content_type=content_type,
+            credentials=credentials,
+        )
+        outgoing.send(now, out)
+        return outgoing
+
+    def new_dialog(self, request_uri: str, from_: str, to: str, sip_flow: SipFlow) -> Dialog:
+        """Names for requests that have no dialog yet."""
+        tag = self.endpoint.token()
+        dialog = Dialog(
+            sip_call_id=self.endpoint.token(),
+            local=f"{_name_addr(from_)};tag={tag}",
+            local_tag=tag,
+            remote=_name_addr(to),
+            remote_target=header_safe(request_uri),
+            sip_flow=sip_flow,
+        )
+        dialog.pin_to_route()
+        return dialog
+
+    def restore_session(self, state: dict[str, Any], owner: SessionOwner) -> Session:
+        """Take up a session of a former process that was answered or up (`Session.to_state`)."""
+        return Session.from_state(self.endpoint, owner, state)
+
+    def abandon_session(self, state: dict[str, Any], now: float, out: Outputs) -> None:
+        """End a session of a former process nobody wants to go on with, whatever its state was.
+
+        Our INVITE is cancelled; should it have been answered meanwhile, the 2xx has ACK and BYE.
+        """
+        if state["state"] in (INCOMING, ENDED):
+            return
+        session = Session.from_state(self.endpoint, Nobody(), state)
+        if "invite" in state:
+            session.take_over(state["invite"], now)
+        session.hang_up(now, out)
+
+    # Requests
+
+    def _request(
+        self, transaction: ServerTransaction, message: Message, flow: SipFlow, now: float, out: Outputs
+    ) -> None:
+        try:
+            if message.method == "CANCEL":
+                self._cancel(transaction, message, now, out)
+            elif message.to_tag:
+                session = self._session_of(message)
+                if session is None:
+                    self.endpoint.respond(transaction, message, 481, now, out)
+                else:
+                    session.receive_request(transaction, message, flow, now, out)
+            elif self._acceptable(transaction, message, now, out):
+                self.core.request(transaction, message, now, out)
+        except BadMessage as bad:
+            self.endpoint.respond(transaction, message, bad.status, now, out, reason=bad.reason)
+
+    def _session_of(self, message: Message) -> Session | None:
+        session = self.endpoint.sessions.get((message.sip_call_id, message.to_tag))
+        return session if session is not None and session.dialog.remote_tag == message.from_tag else None
+
+    def _ack(self, message: Message, flow: SipFlow, now: float, out: Outputs) -> None:
+        if self.endpoint.transactions.receive_ack(message, now):
+            session = self._session_of(message)
+            if session is not None:
+                session.receive_ack(message, flow, now, out)
+
+    def _cancel(self, transaction: ServerTransaction, message: Message, now: float, out: Outputs) -> None:
+        """CANCEL is never challenged (§22.1); it changes nothing once a final response is out (§9.2)."""
+        transactions = self.endpoint.transactions
+        invite = transactions.find_invite(message)
+        known = invite is not None or transactions.knew_invite(message)
+        self.endpoint.respond(transaction, message, 200 if known else 481, now, out)
+        if invite is not None and invite.open:
+            invite.cancelled = True
+            if invite.user is not None:
+                invite.user.invite_cancelled(invite, now, out)
+
+    def _acceptable(self, transaction: ServerTransaction, message: Message, now: float, out: Outputs) -> bool:
+        """The checks of a request outside of dialogs (§8.2.2); what fails is answered here."""
+        status, headers = 0, ""
+        if message.uri.partition(":")[0].lower() not in SCHEMES:
+            status = 416
+        elif message.max_forwards <= 0 and message.method not in ("REGISTER", "OPTIONS"):
+            status = 483
+        elif message.method == "INVITE" and self.endpoint.transactions.kept(_merge_key(message)) is not None:
+            status = 482
+        elif message.get("Require") is not None:
+            unknown = [tag for tag in message.all("Require") if tag.lower() not in self._supported]
+            if unknown:
+                status, headers = 420, f"Unsupported: {', '.join(unknown)}\r\n"
+        if status:
+            self.endpoint.respond(transaction, message, status, now, out, headers=headers)
+        return status == 0
+
+    # Responses
+
+    def _stray_success(self, message: Message, flow: SipFlow, now: float, out: Outputs) -> None:
+        """A 2xx for an INVITE of ours that has had its answer: said again, from another fork, or too late."""
+        endpoint = self.endpoint
+        dialog = Dialog.from_response(message, flow)
+        key = success_key(dialog, message.cseq)
+        kept = endpoint.transactions.kept(key)
+        if kept is not None:
+            if kept.again is not None:
+                out.append(kept.again)
+            return
+        session = endpoint.sessions.get((dialog.sip_call_id, dialog.local_tag))
+        if session is not None and session.receive_success(message, now, out):
+            return
+        if not endpoint.transactions.sent_invite(message.branch):
+            return
+        send = acknowledgement(endpoint, dialog, message.cseq)
+        out.append(send)
+        endpoint.transactions.keep(key, send, now)
+        Outgoing(endpoint, dialog, "BYE", ignore_response).send(now, out)
+
+
+def _merge_key(message: Message) -> str:
+    """What copies of one INVITE that came by different ways have in common (§8.2.2.2)."""
+    return f"= {message.sip_call_id} {message.from_tag} {message.cseq}"
+
+
+def _name_addr(text: str) -> str:
+    """A From or To value without tag; a bare URI gets its brackets."""
+    text = header_safe(text)
+    return text if "<" in text else f"<{text}>"
