@@ -56,9 +56,10 @@ def queue_left(db: sqlite3.Connection, fact: Told) -> None:
     """Also after the call's end, which closes a visit with less knowledge of it."""
     call, queue = fact.of["call"], fact.of["queue"]
     db.execute(
-        "UPDATE queue_calls SET left_at = ?, outcome = ?, waited_s = coalesce(?, ? - queued_at)"
+        "UPDATE queue_calls SET left_at = ?, outcome = ?, reason = ?, waited_s = coalesce(?, ? - queued_at)"
         " WHERE call = ? AND visit = (SELECT max(visit) FROM queue_calls WHERE call = ? AND queue = ?)",
-        (fact.at, fact.of.get("outcome"), fact.of.get("waited_s"), fact.at, call, call, queue))
+        (fact.at, fact.of.get("outcome"), fact.of.get("reason"), fact.of.get("waited_s"), fact.at, call, call,
+         queue))
 
 
 def offer_made(db: sqlite3.Connection, fact: Told) -> None:
@@ -162,8 +163,8 @@ def call_ended(db: sqlite3.Connection, fact: Told) -> None:
 def _close_open_parts(db: sqlite3.Connection, fact: Told) -> None:
     call, at, reason = fact.of["call"], fact.at, fact.of.get("reason")
     left = "abandoned" if fact.of.get("outcome") == "abandoned" else "withdrawn"
-    db.execute("UPDATE queue_calls SET left_at = ?, outcome = ?, waited_s = max(0, ? - queued_at)"
-               " WHERE call = ? AND left_at IS NULL", (at, left, at, call))
+    db.execute("UPDATE queue_calls SET left_at = ?, outcome = ?, reason = ?, waited_s = max(0, ? - queued_at)"
+               " WHERE call = ? AND left_at IS NULL", (at, left, reason, at, call))
     db.execute("UPDATE legs SET ended_at = ?, reason = ? WHERE call = ? AND ended_at IS NULL",
                (at, reason, call))
     db.execute("UPDATE offers SET ended_at = ?, outcome = 'withdrawn', reason = ?,"

@@ -37,7 +37,7 @@ _CALL_TABLES: dict[str, tuple[Columns, str | tuple[str, ...]]] = {
     }, "log_position"),
     "queue_calls": ({
         "call": str, "visit": int, "queue": str, "priority": int, "queued_at": float, "left_at": float,
-        "outcome": str, "agent": str, "offers": int, "waited_s": float,
+        "outcome": str, "reason": str, "agent": str, "offers": int, "waited_s": float,
     }, ("call", "visit")),
     "offers": ({
         "log_position": int, "offer": str, "call": str, "visit": int, "queue": str, "agent": str,

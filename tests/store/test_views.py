@@ -111,7 +111,7 @@ def test_what_is_open_ends_with_its_call(tmp_path: Path) -> None:
     copy_all(tmp_path)
     db = open_views(tmp_path)
     (visit,) = list_queue_calls(db, left=True)
-    assert (visit["outcome"], visit["waited_s"]) == ("abandoned", 3.0)
+    assert (visit["outcome"], visit["reason"], visit["waited_s"]) == ("abandoned", "abandoned_in_queue", 3.0)
     assert [offer["outcome"] for offer in list_offers(db)] == ["withdrawn"]
     assert [leg["reason"] for leg in list_legs(db, "c1")] == ["abandoned_in_queue"]
     (call,) = list_calls(db)
