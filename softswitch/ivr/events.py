@@ -1,0 +1,89 @@
+"""What a flow is told (past tense) and what it wants done (imperative)."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class FlowStarted:
+    """Begin, or after a restart begin the current step again."""
+
+
+@dataclass(frozen=True, slots=True)
+class DigitPressed:
+    """One of 0–9 * # A–D."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptsFinished:
+    """The prompts of the last `PlayPrompts` were played to their end (or could not be)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerHungUp:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEnded:
+    """The caller left the queue without an agent; `outcome` is an end reason such as `queue_timeout`."""
+
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class DialEnded:
+    """The dialled target did not take the call, or did and left; `outcome` is an end reason."""
+
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayPrompts:
+    """Play these prompts one after the other in the run's language, in place of what is being played."""
+
+    names: tuple[str, ...]
+    loop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StopPrompts:
+    """Stop what is being played."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnterQueue:
+    """Put the caller into a queue; `music` None: that of the queue. Higher priority is served first."""
+
+    queue: str
+    priority: int = 0
+    music: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DialTarget:
+    """Call 'user:x', 'queue:x' or 'flow:x'."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the call; `reason` is an end reason. Nothing comes after it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFact:
+    """For the journal. `flow_step`: {flow, step (its path), kind}."""
+
+    type: str
+    data: dict[str, Any]
+
+
+Event = FlowStarted | DigitPressed | PromptsFinished | CallerHungUp | QueueEnded | DialEnded
+Output = PlayPrompts | StopPrompts | EnterQueue | DialTarget | HangUp | FlowFact

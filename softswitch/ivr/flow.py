@@ -1,0 +1,90 @@
+"""A flow: steps by their path, read from the lists and mappings of a configuration file."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from softswitch.ivr.reading import FlowError, Path, Problem, Reader, Reference, path_text
+from softswitch.ivr.stepkinds import read_step
+from softswitch.ivr.steps import END, Goto, Set, Step
+
+__all__ = ["Flow", "FlowError", "Problem", "Reference"]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """An immutable flow. `source` is what it was read from (JSON values), so that a call can finish on the
+    version on which it began. `references` are the queues, users, flows, prompts and music it names."""
+
+    name: str
+    steps: dict[str, Step]
+    first: str
+    references: tuple[Reference, ...]
+    source: list[Any]
+
+    @classmethod
+    def from_config(cls, name: str, steps: Sequence[Any]) -> Flow:
+        """Read a list of steps. Raises FlowError with every problem and the path of each."""
+        source = _plain(list(steps))
+        reader = Reader(read_step, _names(source, ("steps",)))
+        first = reader.steps(source, ("steps",), END)
+        if not source:
+            reader.problem(("steps",), "the flow has no steps; give at least one")
+        if not reader.problems:
+            reader.problems.extend(_endless(reader.compiled))
+        if reader.problems:
+            raise FlowError(name, tuple(reader.problems))
+        return cls(name, reader.compiled, first, tuple(reader.references), source)
+
+
+def _plain(given: Any) -> Any:
+    """The same value in builtin types with text keys; a YAML reader has types of its own."""
+    if isinstance(given, dict):
+        return {str(key): _plain(value) for key, value in given.items()}
+    if isinstance(given, (list, tuple)):
+        return [_plain(value) for value in given]
+    if given is None or isinstance(given, bool):
+        return given
+    for kind in (int, float, str):
+        if isinstance(given, kind):
+            return kind(given)
+    return str(given)
+
+
+def _names(given: Any, path: Path) -> list[tuple[str, Path]]:
+    """Every `name` of a step with the step's path: a step is a mapping that stands in a list."""
+    found: list[tuple[str, Path]] = []
+    if isinstance(given, list):
+        for number, each in enumerate(given):
+            if isinstance(each, dict) and isinstance(each.get("name"), str):
+                found.append((each["name"], (*path, number)))
+            found += _names(each, (*path, number))
+    elif isinstance(given, dict):
+        for key, each in given.items():
+            found += _names(each, (*path, key))
+    return found
+
+
+def _endless(steps: dict[str, Step]) -> list[Problem]:
+    """Circles of steps that neither speak nor wait: the switch would never come out of them."""
+    problems = []
+    for step in steps.values():
+        seen = set()
+        while isinstance(step, (Goto, Set)) and step.path not in seen:
+            seen.add(step.path)
+            if step.next == END:
+                break
+            step = steps[step.next]
+        if isinstance(step, Goto) and step.path in seen and step.next != END:
+            problems.append(Problem(_path(step.path), "runs in a circle in which the caller is never asked"))
+    return list(dict.fromkeys(problems))
+
+
+def _path(text: str) -> Path:
+    """The path of `path_text`."""
+    parts: list[str | int] = []
+    for piece in text.replace("[", ".[").split("."):
+        parts.append(int(piece[1:-1]) if piece.startswith("[") else piece)
+    assert path_text(tuple(parts)) == text
+    return tuple(parts)
