@@ -168,7 +168,7 @@ class Number(Model):
 
 
 class Flow(Model):
-    """An IVR flow; docs/flows.md describes the steps."""
+    """An IVR flow."""
 
     name: Name = Field(description="Name of the flow.")
     language: Language = Field(default="en", description="Language of the prompts.")

@@ -23,7 +23,7 @@ from softswitch.config.node import Node
 MAX_FILE_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
 # Repeated YAML anchors can make millions of values of a few lines.
-MAX_VALUES = 500_000
+MAX_VALUES = 200_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,9 @@ def _ports_text(text: str) -> str:
     return text
 
 
+PortsText = Annotated[str, AfterValidator(_ports_text)]
+
+
 class Listen(Model):
     """One SIP socket."""
 
@@ -141,7 +144,7 @@ class Media(Model):
         default=None,
         description="Address that SDP names, when it differs from host (NAT, or host is 0.0.0.0).",
     )
-    ports: Annotated[str, AfterValidator(_ports_text)] = Field(
+    ports: PortsText = Field(
         default="16384-20479",
         description="UDP ports for RTP and RTCP, shared by all workers; a call takes four.",
     )
@@ -229,10 +232,6 @@ class Node(Model):
     def secrets_path(self) -> Path:
         """The file (mode 0600) of the secrets that must be known in clear."""
         return self.state_dir / "secrets.json"
-
-    @property
-    def database_path(self) -> Path:
-        return self.state_dir / "softswitch.db"
 
     def resolved(self, base: Path) -> Node:
         """The same node with every path absolute, relative ones counted from `base`."""

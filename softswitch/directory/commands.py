@@ -53,10 +53,14 @@ class ConfigCommands:
     def _apply(self, args: Mapping[str, Any]) -> Outcome:
         """args: centre (plain tree of centre.yaml), prune, dry_run."""
         centre = validate(Centre, args.get("centre"))
-        changes = self._directory.plan(centre, prune=bool(args.get("prune")))
+        prune = bool(args.get("prune"))
+        left = [] if prune else self._directory.left_out(centre)
+        changes = self._directory.plan(centre, prune=prune)
         if args.get("dry_run"):
-            return Outcome({"changes": [change.to_json() for change in changes], "applied": False})
-        return self._commit(changes)
+            shown = [change.to_json() for change in changes]
+            return Outcome({"changes": shown, "applied": False, "left": left})
+        done = self._commit(changes)
+        return Outcome({**done.result, "left": left}, done.changes, done.facts)
 
     def _list(self, kind: str) -> list[dict[str, Any]]:
         hidden = HIDDEN_FIELDS | {"password", SECRET_FIELDS.get(kind, "password")}

@@ -9,8 +9,11 @@ from softswitch.config import KINDS, Centre, FeatureCodes, Model, User
 from softswitch.config.base import ALGORITHMS
 from softswitch.config.errors import ConfigError, Path, Problem, did_you_mean, key_text, validate
 from softswitch.directory.change import Action, Change, Stored
+from softswitch.directory.flows import FlowCatalogue
 from softswitch.directory.references import check_references
+from softswitch.ivr.flow import Flow
 from softswitch.sip.digest import ha1
+from softswitch.sip.endpoint import Credentials
 
 FEATURE_CODES = "feature_codes"
 # The field of a kind that must be known in clear: it is kept in the secrets, never in the journal.
@@ -29,6 +32,7 @@ class Directory:
         self.realm = realm
         self.centre = Centre()
         self.secrets = dict(secrets or {})
+        self._flows = FlowCatalogue()
         self._stored: dict[str, Stored] = {}
         self._origins: dict[str, str] = {}
 
@@ -56,6 +60,22 @@ class Directory:
             return None
         return user.ha1.get(algorithm)  # type: ignore[call-overload, no-any-return]
 
+    def credentials(self, trunk: str) -> Credentials | None:
+        """What a trunk's challenges are answered with; None when it has no password."""
+        peer = self.centre.trunks.get(trunk)
+        if peer is None or peer.password is None:
+            return None
+        return Credentials(peer.username, peer.password, peer.realm)
+
+    def flow(self, name: str) -> Flow | None:
+        """A flow as it runs; None when there is none of that name."""
+        settings = self.centre.flows.get(name)
+        return None if settings is None else self._flows.flow(settings)
+
+    def agents_of_user(self, user: str) -> list[str]:
+        """Names of the agents whose phone is that of `user`."""
+        return [agent.name for agent in self.centre.agents.values() if agent.user == user]
+
     def users_of_other_realms(self) -> list[str]:
         """Users whose password was hashed for another realm and must be given again."""
         return sorted(name for name, user in self.centre.users.items() if user.realm != self.realm)
@@ -80,6 +100,10 @@ class Directory:
         if prune:
             changes += self._pruned(centre, origin)
         return self._checked(changes)
+
+    def left_out(self, centre: Centre, *, origin: str = "apply") -> list[str]:
+        """'user/alice' of everything that an earlier plan of `origin` created and `centre` lacks."""
+        return [change.key for change in self._pruned(centre, origin)]
 
     def plan_set(self, kind: str, model: Model, *, origin: str = "command") -> list[Change]:
         """The change that adds or replaces one object."""
@@ -152,7 +176,7 @@ class Directory:
         """Without those that change nothing; ConfigError when the outcome would contradict itself."""
         changes = [each for each in changes if each.before != each.after or each.secret_changed]
         after = self._centre_after(changes)
-        problems = [*_without_password(changes), *check_references(after)]
+        problems = [*_without_password(changes), *check_references(after), *self._flows.problems(after)]
         if problems:
             raise ConfigError(problems)
         return changes

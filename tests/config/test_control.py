@@ -1,0 +1,188 @@
+"""The control socket, both sides over a real one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from softswitch.config.errors import ConfigError, Problem
+from softswitch.control import CommandError as Refused
+from softswitch.control import ControlClient, ControlServer, NotRunning, bind_control_socket
+
+
+class Switch:
+    """Stands for the one who carries commands out."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, dict[str, Any]]] = []
+
+    def handle(self, command: str, args: dict[str, Any]) -> Any:
+        self.seen.append((command, args))
+        if command == "refuse":
+            raise Refused("no such call", "see softswitch call list")
+        if command == "misconfigured":
+            raise ConfigError([Problem(("users", "a", 0), "is wrong"), Problem((), "is wrong too")])
+        if command == "fail":
+            raise ZeroDivisionError("secret detail")
+        if command == "later":
+            return self._later()
+        return {"echo": args, "count": len(self.seen)}
+
+    async def _later(self) -> str:
+        await asyncio.sleep(0)
+        return "later"
+
+
+def talk(path: Path, switch: Switch, client: Callable[[], Any]) -> Any:
+    """Run a blocking client against a server."""
+
+    async def both() -> Any:
+        server = ControlServer(path, switch.handle)
+        await server.start()
+        try:
+            return await asyncio.to_thread(client)
+        finally:
+            await server.close()
+
+    return asyncio.run(both())
+
+
+def exchange(path: Path, *lines: bytes) -> list[dict[str, Any]]:
+    """What comes back for raw lines until the server closes or has answered each."""
+    with socket.socket(socket.AF_UNIX) as raw:
+        raw.connect(os.fspath(path))
+        raw.sendall(b"".join(lines))
+        raw.shutdown(socket.SHUT_WR)
+        return [orjson.loads(line) for line in raw.makefile("rb")]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run" / "control.sock"
+
+
+def test_commands_are_answered_in_order(path: Path) -> None:
+    def client() -> list[Any]:
+        with ControlClient(path) as control:
+            return [control.call("a", {"x": [1, "é"]}), control.call("later")]
+
+    assert talk(path, Switch(), client) == [{"echo": {"x": [1, "é"]}, "count": 1}, "later"]
+
+
+def test_only_the_owner_may_use_it_and_it_is_gone_afterwards(path: Path) -> None:
+    mode = talk(path, Switch(), lambda: stat.S_IMODE(path.stat().st_mode))
+    assert mode == 0o600
+    assert not path.exists()
+
+
+def test_a_refusal_says_what_and_what_to_do(path: Path) -> None:
+    def client() -> Refused:
+        with ControlClient(path) as control, pytest.raises(Refused) as caught:
+            control.call("refuse")
+        return caught.value
+
+    error = talk(path, Switch(), client)
+    assert (error.message, error.hint) == ("no such call", "see softswitch call list")
+    assert str(error) == "no such call; see softswitch call list"
+
+
+def test_mistakes_in_a_configuration_arrive_with_their_paths(path: Path) -> None:
+    def client() -> Refused:
+        with ControlClient(path) as control, pytest.raises(Refused) as caught:
+            control.call("misconfigured")
+        return caught.value
+
+    assert talk(path, Switch(), client).problems == (
+        Problem(("users", "a", 0), "is wrong"),
+        Problem((), "is wrong too"),
+    )
+
+
+def test_a_failure_tells_the_log_and_not_the_client(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def client() -> str:
+        with ControlClient(path) as control:
+            with pytest.raises(Refused) as caught:
+                control.call("fail")
+            assert control.call("still there")["count"] == 2
+        return str(caught.value)
+
+    message = talk(path, Switch(), client)
+    assert "failed to carry out fail" in message
+    assert "secret detail" not in message
+    assert "ZeroDivisionError: secret detail" in capsys.readouterr().err
+
+
+def test_a_repeated_key_is_carried_out_once(path: Path) -> None:
+    switch = Switch()
+
+    def client() -> list[Any]:
+        with ControlClient(path) as first:
+            answers = [first.call("a", key="k1")]
+        with ControlClient(path) as second:
+            return [*answers, second.call("a", key="k1"), second.call("a", key="k2")]
+
+    assert [answer["count"] for answer in talk(path, switch, client)] == [1, 1, 2]
+    assert len(switch.seen) == 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"\n", b"{}\n", b"[1]\n", b"nonsense\n", b'{"command":1}\n', b'{"command":"a","args":[]}\n', b"\xff\n"],
+)
+def test_what_is_no_command_is_refused_and_the_connection_goes_on(path: Path, line: bytes) -> None:
+    good = b'{"id": 7, "command": "a"}\n'
+    refused, answered = talk(path, Switch(), lambda: exchange(path, line, good))
+    assert refused["ok"] is False
+    assert "this is no command" in refused["error"]["message"]
+    assert (answered["id"], answered["ok"]) == (7, True)
+
+
+def test_half_a_line_is_not_carried_out(path: Path) -> None:
+    switch = Switch()
+    assert talk(path, switch, lambda: exchange(path, b'{"command": "stop"}')) == []
+    assert switch.seen == []
+
+
+def test_nobody_there(path: Path) -> None:
+    with pytest.raises(NotRunning, match=r"no switch is running at .*control\.sock; start one"):
+        ControlClient(path)
+    bind_control_socket(path).close()
+    with pytest.raises(NotRunning):
+        ControlClient(path)
+
+
+def test_a_left_over_socket_is_replaced_and_a_living_one_is_not(path: Path) -> None:
+    bind_control_socket(path).close()
+    with bind_control_socket(path), pytest.raises(Refused, match="a switch is already running at"):
+        bind_control_socket(path)
+
+
+def test_a_switch_that_does_not_answer(path: Path) -> None:
+    with bind_control_socket(path):
+        control = ControlClient(path, timeout_s=0.05)
+        with pytest.raises(Refused, match="the switch did not answer status"):
+            control.call("status")
+        control.close()
+
+
+def test_a_switch_that_dies_during_a_command(path: Path) -> None:
+    with bind_control_socket(path) as listener:
+        control = ControlClient(path)
+        listener.setblocking(True)
+        listener.accept()[0].close()
+        with pytest.raises(Refused, match="the switch went away during status"):
+            control.call("status")
+        control.close()
+
+
+def test_a_path_too_long_for_a_socket_is_said(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="is too long for a socket; set run_dir to a shorter path"):
+        bind_control_socket(tmp_path / ("x" * 120) / "control.sock")
