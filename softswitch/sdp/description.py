@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 MAX_BYTES = 32_768
 MAX_LINES = 1000
@@ -77,9 +78,9 @@ class SessionDescription:
         starts = [index for index, line in enumerate(lines) if line.startswith("m=")]
         if len(starts) > MAX_MEDIA:
             raise BadSdp(f"more than {MAX_MEDIA} media lines")
-        ends = [*starts[1:], len(lines)]
-        session = lines[: starts[0]] if starts else lines
-        media = tuple([_media(lines[start:end]) for start, end in zip(starts, ends, strict=True)])
+        edges = [*starts, len(lines)]
+        session = lines[: edges[0]]
+        media = tuple([_media(lines[start:end]) for start, end in pairwise(edges)])
         return _session(session, media)
 
     def host_of(self, media: Media) -> str:

@@ -160,6 +160,15 @@ def read_answer(
     return _agreed(description, media, direction, send=usable[0], receive=receive, dtmf=(dtmf, dtmf_receive))
 
 
+def offered_codec(offer: SessionDescription | bytes | str, codecs: Sequence[str]) -> str | None:
+    """The first codec of an offer that is one of `codecs`; None if there is none or nothing can be read."""
+    try:
+        formats = _formats(_first_audio(_read(offer))[1])
+    except (BadSdp, NotAcceptable):
+        return None
+    return next((each.encoding for each in formats if each.encoding in codecs), None)
+
+
 def _read(description: SessionDescription | bytes | str) -> SessionDescription:
     if isinstance(description, SessionDescription):
         return description
@@ -299,5 +308,6 @@ __all__ = [
     "NotAcceptable",
     "answer_offer",
     "make_offer",
+    "offered_codec",
     "read_answer",
 ]
