@@ -1,0 +1,35 @@
+/* Arrays from Python, by the buffer protocol: the one way every kernel gets its arguments. */
+#ifndef SOFTSWITCH_BUFFERS_H
+#define SOFTSWITCH_BUFFERS_H
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+
+#define MAX_ARRAYS 12
+
+typedef struct {
+    Py_buffer view[MAX_ARRAYS];
+    int count;
+} Arrays;
+
+/* spec: one letter an array; b h i q are items of 1 2 4 8 bytes, upper case means writable. */
+int arrays_open(Arrays *arrays, const char *name, const char *spec, PyObject *const *args, Py_ssize_t nargs);
+void arrays_close(Arrays *arrays);
+
+/* Items in array k. */
+Py_ssize_t array_items(const Arrays *arrays, int k);
+
+/* Raises ValueError and returns -1 unless each of the arrays named by their positions has at least `items`. */
+int arrays_at_least(const Arrays *arrays, const char *name, Py_ssize_t items, int first, int last);
+
+PyObject *io_drain(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *io_send(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *io_parse(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *ring_place(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *ring_take(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *ring_clear(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *kernel_mix(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *kernel_encode(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *kernel_play(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
+#endif

@@ -1,0 +1,144 @@
+/* Batch packet I/O over one UDP socket a leg, and RTP header parsing. */
+#define _GNU_SOURCE
+#include "buffers.h"
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* A socket that had a packet in the last scan as well may have a backlog: read it until it is empty, up to this. */
+enum { BURST = 32 };
+
+static int receive_one(int fd, uint8_t *row, Py_ssize_t stride, int32_t *length, uint32_t *ip, uint16_t *port)
+{
+    struct sockaddr_in source;
+    socklen_t source_length = sizeof source;
+    ssize_t got = recvfrom(fd, row, (size_t)stride, MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&source,
+                           &source_length);
+    if (got < 0)
+        return 0;
+    *length = got > stride ? 0 : (int32_t)got; /* truncated: no RTP of ours */
+    *ip = ntohl(source.sin_addr.s_addr);
+    *port = ntohs(source.sin_port);
+    return 1;
+}
+
+PyObject *io_drain(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    Arrays a;
+    (void)module;
+    if (arrays_open(&a, "drain", "iBBIIIH", args, nargs) < 0)
+        return NULL;
+    Py_ssize_t legs = array_items(&a, 0), capacity = array_items(&a, 3), n = 0;
+    if (arrays_at_least(&a, "drain", legs, 1, 1) < 0 || arrays_at_least(&a, "drain", capacity, 2, 6) < 0) {
+        arrays_close(&a);
+        return NULL;
+    }
+    const int32_t *fds = a.view[0].buf;
+    uint8_t *eager = a.view[1].buf, *rows = a.view[2].buf;
+    int32_t *leg = a.view[3].buf, *length = a.view[4].buf;
+    uint32_t *ip = a.view[5].buf;
+    uint16_t *port = a.view[6].buf;
+    Py_ssize_t stride = capacity ? a.view[2].len / capacity : 0;
+    for (Py_ssize_t l = 0; l < legs && n < capacity; l++) {
+        if (fds[l] < 0)
+            continue;
+        int most = eager[l] ? BURST : 1, k = 0;
+        for (; k < most && n < capacity; k++, n++) {
+            if (!receive_one(fds[l], rows + n * stride, stride, &length[n], &ip[n], &port[n]))
+                break;
+            leg[n] = (int32_t)l;
+        }
+        eager[l] = k > 0;
+    }
+    arrays_close(&a);
+    return PyLong_FromSsize_t(n);
+}
+
+PyObject *io_send(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    Arrays a;
+    (void)module;
+    if (arrays_open(&a, "send", "iihbiii", args, nargs) < 0)
+        return NULL;
+    Py_ssize_t legs = array_items(&a, 0), n = array_items(&a, 4), sent = 0;
+    Py_ssize_t m = nargs > 7 ? PyLong_AsSsize_t(args[7]) : 0;
+    if (m <= 0 || arrays_at_least(&a, "send", legs, 1, 2) < 0 || arrays_at_least(&a, "send", n, 5, 6) < 0) {
+        arrays_close(&a);
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "send: the number of rows must be positive");
+        return NULL;
+    }
+    const int32_t *fds = a.view[0].buf, *index = a.view[4].buf, *leg = a.view[5].buf, *length = a.view[6].buf;
+    const uint32_t *ip = a.view[1].buf;
+    const uint16_t *port = a.view[2].buf;
+    const uint8_t *rows = a.view[3].buf;
+    Py_ssize_t stride = a.view[3].len / m;
+    struct sockaddr_in target = {.sin_family = AF_INET};
+    for (Py_ssize_t k = 0; k < n; k++) {
+        int32_t l = leg[k], row = index[k];
+        if (l < 0 || l >= legs || fds[l] < 0 || row < 0 || row >= m || length[k] < 0 || length[k] > stride)
+            continue;
+        target.sin_addr.s_addr = htonl(ip[l]);
+        target.sin_port = htons(port[l]);
+        sent += sendto(fds[l], rows + row * stride, (size_t)length[k], MSG_DONTWAIT, (struct sockaddr *)&target,
+                       sizeof target) >= 0;
+    }
+    arrays_close(&a);
+    return PyLong_FromSsize_t(sent);
+}
+
+/* Length of the header with CSRCs and extension, 0 if it is no RTP. *size becomes the payload without padding. */
+static int32_t header_length(const uint8_t *row, int32_t length, int32_t *size)
+{
+    if (length < 12 || (row[0] & 0xc0) != 0x80)
+        return 0;
+    if (row[1] >= 192 && row[1] <= 223) /* RTCP on an RTP port (RFC 5761 section 4) */
+        return 0;
+    int32_t offset = 12 + 4 * (row[0] & 15), padding = 0;
+    if (row[0] & 0x10) {
+        if (length < offset + 4)
+            return 0;
+        offset += 4 + 4 * (row[offset + 2] << 8 | row[offset + 3]);
+    }
+    if (row[0] & 0x20)
+        padding = row[length - 1];
+    *size = length - offset - padding;
+    return *size < 0 || (row[0] & 0x20 && padding == 0) ? 0 : offset;
+}
+
+PyObject *io_parse(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    Arrays a;
+    (void)module;
+    if (arrays_open(&a, "parse", "biHIIBII", args, nargs) < 0)
+        return NULL;
+    Py_ssize_t n = array_items(&a, 1), m = nargs > 8 ? PyLong_AsSsize_t(args[8]) : 0;
+    if (m < n || m <= 0 || arrays_at_least(&a, "parse", n, 2, 7) < 0) {
+        arrays_close(&a);
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "parse: more lengths than rows");
+        return NULL;
+    }
+    const uint8_t *rows = a.view[0].buf;
+    const int32_t *length = a.view[1].buf;
+    uint16_t *seq = a.view[2].buf, half;
+    uint32_t *ts = a.view[3].buf, *ssrc = a.view[4].buf, word;
+    uint8_t *mark = a.view[5].buf;
+    int32_t *offset = a.view[6].buf, *size = a.view[7].buf;
+    Py_ssize_t stride = a.view[0].len / m;
+    for (Py_ssize_t k = 0; k < n; k++) {
+        const uint8_t *row = rows + k * stride;
+        size[k] = 0;
+        offset[k] = length[k] > stride ? 0 : header_length(row, length[k], &size[k]);
+        mark[k] = row[1];
+        memcpy(&half, row + 2, 2);
+        seq[k] = ntohs(half);
+        memcpy(&word, row + 4, 4);
+        ts[k] = ntohl(word);
+        memcpy(&word, row + 8, 4);
+        ssrc[k] = ntohl(word);
+    }
+    arrays_close(&a);
+    Py_RETURN_NONE;
+}

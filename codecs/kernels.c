@@ -1,0 +1,114 @@
+/* Sample kernels: sparse mix, companding, players. */
+#include "buffers.h"
+#include "g711.h"
+#include <string.h>
+
+enum { WIDEST = 1024, UNITY = 256 };
+
+static void mix_row(const int16_t *frames, Py_ssize_t m, Py_ssize_t width, const int32_t *source,
+                    const int32_t *gain, Py_ssize_t edges, int16_t *out)
+{
+    int32_t sum[WIDEST] = {0};
+    for (Py_ssize_t e = 0; e < edges; e++) {
+        if (source[e] < 0 || source[e] >= m)
+            continue;
+        const int16_t *frame = frames + source[e] * width;
+        int32_t g = gain[e];
+        for (Py_ssize_t k = 0; k < width; k++)
+            sum[k] += g * frame[k];
+    }
+    for (Py_ssize_t k = 0; k < width; k++) {
+        int32_t value = sum[k] / UNITY;
+        out[k] = (int16_t)(value > 32767 ? 32767 : value < -32768 ? -32768 : value);
+    }
+}
+
+PyObject *kernel_mix(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    Arrays a;
+    (void)module;
+    if (arrays_open(&a, "mix", "hiiiH", args, nargs) < 0)
+        return NULL;
+    Py_ssize_t rows = array_items(&a, 1) - 1, edges = array_items(&a, 2);
+    Py_ssize_t width = nargs > 5 ? PyLong_AsSsize_t(args[5]) : 0;
+    const int32_t *start = a.view[1].buf;
+    int fits = width > 0 && width <= WIDEST && rows >= 0 && array_items(&a, 3) >= edges &&
+               array_items(&a, 4) >= rows * width;
+    for (Py_ssize_t r = 0; fits && r < rows; r++)
+        fits = start[r] >= 0 && start[r] <= start[r + 1] && start[r + 1] <= edges;
+    if (!fits) {
+        arrays_close(&a);
+        PyErr_SetString(PyExc_ValueError, "mix: the arrays do not fit together");
+        return NULL;
+    }
+    Py_ssize_t m = array_items(&a, 0) / width;
+    const int32_t *source = a.view[2].buf, *gain = a.view[3].buf;
+    int16_t *out = a.view[4].buf;
+    for (Py_ssize_t r = 0; r < rows; r++)
+        mix_row(a.view[0].buf, m, width, source + start[r], gain + start[r], start[r + 1] - start[r],
+                out + r * width);
+    arrays_close(&a);
+    Py_RETURN_NONE;
+}
+
+PyObject *kernel_encode(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    Arrays a;
+    (void)module;
+    if (arrays_open(&a, "encode", "hbB", args, nargs) < 0)
+        return NULL;
+    Py_ssize_t rows = array_items(&a, 1), samples = array_items(&a, 0);
+    Py_ssize_t width = rows ? samples / rows : 0;
+    if (arrays_at_least(&a, "encode", rows * width, 2, 2) < 0) {
+        arrays_close(&a);
+        return NULL;
+    }
+    const int16_t *in = a.view[0].buf;
+    const uint8_t *law = a.view[1].buf;
+    uint8_t *out = a.view[2].buf;
+    for (Py_ssize_t r = 0; r < rows; r++) {
+        const uint8_t *table = g711_compressed[law[r] & 1];
+        for (Py_ssize_t k = r * width; k < (r + 1) * width; k++)
+            out[k] = table[(uint16_t)in[k]];
+    }
+    arrays_close(&a);
+    Py_RETURN_NONE;
+}
+
+static void play_one(const int16_t *samples, int64_t length, int64_t offset, int loop, int16_t *out, int64_t width)
+{
+    for (int64_t k = 0; k < width;) {
+        int64_t at = offset + k;
+        if (loop && length > 0)
+            at %= length;
+        if (at < 0 || at >= length) {
+            int64_t silent = at < 0 && -at < width - k ? -at : width - k;
+            memset(out + k, 0, (size_t)silent * 2);
+            k += silent;
+            continue;
+        }
+        int64_t run = length - at < width - k ? length - at : width - k;
+        memcpy(out + k, samples + at, (size_t)run * 2);
+        k += run;
+    }
+}
+
+PyObject *kernel_play(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    Arrays a;
+    (void)module;
+    if (arrays_open(&a, "play", "qqqbH", args, nargs) < 0)
+        return NULL;
+    Py_ssize_t n = array_items(&a, 0), width = n ? array_items(&a, 4) / n : 0;
+    if (arrays_at_least(&a, "play", n, 1, 3) < 0) {
+        arrays_close(&a);
+        return NULL;
+    }
+    const int64_t *address = a.view[0].buf, *length = a.view[1].buf, *offset = a.view[2].buf;
+    const uint8_t *loop = a.view[3].buf;
+    int16_t *out = a.view[4].buf;
+    for (Py_ssize_t k = 0; k < n; k++)
+        play_one((const int16_t *)(intptr_t)address[k], length[k], offset[k], loop[k], out + k * width, width);
+    arrays_close(&a);
+    Py_RETURN_NONE;
+}

@@ -1,0 +1,105 @@
+/* softswitch.media._codecs: what must be done once a packet or once a sample; everything else is numpy. */
+#include "buffers.h"
+#include "g711.h"
+#include <string.h>
+
+int arrays_open(Arrays *arrays, const char *name, const char *spec, PyObject *const *args, Py_ssize_t nargs)
+{
+    Py_ssize_t wanted = (Py_ssize_t)strlen(spec);
+    arrays->count = 0;
+    if (nargs < wanted) {
+        PyErr_Format(PyExc_TypeError, "%s takes %zd arrays, got %zd arguments", name, wanted, nargs);
+        return -1;
+    }
+    for (Py_ssize_t k = 0; k < wanted; k++) {
+        char letter = spec[k];
+        int writable = letter >= 'A' && letter <= 'Z';
+        int size = strchr("bB", letter) ? 1 : strchr("hH", letter) ? 2 : strchr("iI", letter) ? 4 : 8;
+        Py_buffer *view = &arrays->view[arrays->count];
+        if (PyObject_GetBuffer(args[k], view, writable ? PyBUF_WRITABLE : PyBUF_SIMPLE) < 0) {
+            arrays_close(arrays);
+            return -1;
+        }
+        arrays->count++;
+        if (view->itemsize != size) {
+            PyErr_Format(PyExc_TypeError, "%s: argument %zd has items of %zd bytes, not %d", name, k + 1,
+                         view->itemsize, size);
+            arrays_close(arrays);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void arrays_close(Arrays *arrays)
+{
+    for (int k = 0; k < arrays->count; k++)
+        PyBuffer_Release(&arrays->view[k]);
+    arrays->count = 0;
+}
+
+Py_ssize_t array_items(const Arrays *arrays, int k)
+{
+    return arrays->view[k].len / arrays->view[k].itemsize;
+}
+
+int arrays_at_least(const Arrays *arrays, const char *name, Py_ssize_t items, int first, int last)
+{
+    for (int k = first; k <= last; k++)
+        if (array_items(arrays, k) < items) {
+            PyErr_Format(PyExc_ValueError, "%s: argument %d has %zd items, %zd are needed", name, k + 1,
+                         array_items(arrays, k), items);
+            return -1;
+        }
+    return 0;
+}
+
+#define KERNEL(name, function, doc) {name, (PyCFunction)(void (*)(void))function, METH_FASTCALL, doc}
+
+static PyMethodDef methods[] = {
+    KERNEL("drain", io_drain,
+           "drain(fds i4[legs], eager u1[legs], rows u1[m,stride], leg i4[m], length i4[m], ip u4[m], port u2[m])"
+           " -> n\n\nReceive what has arrived on every leg's socket, a socket a leg, without blocking."),
+    KERNEL("send", io_send,
+           "send(fds i4[legs], ip u4[legs], port u2[legs], rows u1[m,stride], index i4[n], leg i4[n], length i4[n],"
+           " m) -> sent\n\nSend row index[k] from the socket of leg[k] to that leg's remote address."),
+    KERNEL("parse", io_parse,
+           "parse(rows u1[m,stride], length i4[n], seq u2[n], ts u4[n], ssrc u4[n], mark u1[n], offset i4[n],"
+           " size i4[n], m)\n\nRTP headers (RFC 3550 section 5.1); offset 0 where a row is no RTP packet."
+           " mark is marker << 7 | payload type."),
+    KERNEL("place", ring_place,
+           "place(ring i2[legs,L], have u1[legs,L], leg i4[n], position i8[n], rows u1[m,stride], index i4[n],"
+           " offset i4[n], size i4[n], law u1[n], status u1[n], L, m, floor)\n\nDecode G.711 payloads into the"
+           " ring; status 0 new, 1 duplicate, 2 late (wholly before floor)."),
+    KERNEL("take", ring_take,
+           "take(ring i2[legs,L], have u1[legs,L], leg i4[n], position i8[n], limit i8[n], out i2[n,w],"
+           " missing i4[n], L)\n\nRead w samples a leg; what never came repeats the 160 samples before it at"
+           " three quarters. missing counts such samples before limit."),
+    KERNEL("clear", ring_clear,
+           "clear(have u1[legs,L], leg i4[n], position i8[n], width, L)\n\nForget width samples a leg."),
+    KERNEL("mix", kernel_mix,
+           "mix(frames i2[m,w], start i4[r+1], source i4[e], gain i4[e], out i2[r,w], w)\n\nSaturating sparse"
+           " matrix product; gains in 1/256."),
+    KERNEL("encode", kernel_encode,
+           "encode(samples i2[r,w], law u1[r], out u1[r,w])\n\nG.711, law 0 mu and 1 A."),
+    KERNEL("play", kernel_play,
+           "play(address i8[n], length i8[n], offset i8[n], loop u1[n], out i2[n,w])\n\nCopy w samples from"
+           " each int16 array in memory, from offset on, round the end where loop, else silence beyond it."),
+    {NULL, NULL, 0, NULL}};
+
+static int module_exec(PyObject *module)
+{
+    (void)module;
+    g711_fill_tables();
+    return 0;
+}
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)module_exec}, {0, NULL}};
+
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "softswitch.media._codecs",
+                                        "Batch packet I/O and sample kernels.", 0, methods, slots, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__codecs(void)
+{
+    return PyModuleDef_Init(&definition);
+}

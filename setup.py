@@ -1,0 +1,18 @@
+"""The C extension; everything else about the package stands in pyproject.toml."""
+
+from setuptools import Extension, setup
+
+setup(
+    ext_modules=[
+        Extension(
+            "softswitch.media._codecs",
+            sources=[f"codecs/{name}.c" for name in ("module", "g711", "io", "ring", "kernels")],
+            depends=["codecs/buffers.h", "codecs/g711.h"],
+            include_dirs=["codecs"],
+            define_macros=[("Py_LIMITED_API", "0x030b0000")],
+            extra_compile_args=["-O3", "-std=c11", "-Wall", "-Wextra"],
+            py_limited_api=True,
+        )
+    ],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)

@@ -1,0 +1,57 @@
+"""Signatures of the C extension; shapes and meanings stand in its docstrings."""
+
+from typing import Any, TypeAlias
+
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+
+def drain(
+    fds: Array, eager: Array, rows: Array, leg: Array, length: Array, ip: Array, port: Array, /
+) -> int: ...
+def send(
+    fds: Array, ip: Array, port: Array, rows: Array, index: Array, leg: Array, length: Array, m: int, /
+) -> int: ...
+def parse(
+    rows: Array,
+    length: Array,
+    seq: Array,
+    ts: Array,
+    ssrc: Array,
+    mark: Array,
+    offset: Array,
+    size: Array,
+    m: int,
+    /,
+) -> None: ...
+def place(
+    ring: Array,
+    have: Array,
+    leg: Array,
+    position: Array,
+    rows: Array,
+    index: Array,
+    offset: Array,
+    size: Array,
+    law: Array,
+    status: Array,
+    length: int,
+    m: int,
+    floor: int,
+    /,
+) -> None: ...
+def take(
+    ring: Array,
+    have: Array,
+    leg: Array,
+    position: Array,
+    limit: Array,
+    out: Array,
+    missing: Array,
+    length: int,
+    /,
+) -> None: ...
+def clear(have: Array, leg: Array, position: Array, width: int, length: int, /) -> None: ...
+def mix(frames: Array, start: Array, source: Array, gain: Array, out: Array, width: int, /) -> None: ...
+def encode(samples: Array, law: Array, out: Array, /) -> None: ...
+def play(address: Array, length: Array, offset: Array, loop: Array, out: Array, /) -> None: ...

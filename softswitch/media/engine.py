@@ -1,0 +1,301 @@
+"""The media engine: tables, ring, rows and rules on a sample clock. No sockets, no wall clock, no processes.
+
+Packets come in by `receive`, time by `tick`, the switch's wishes by `command`; packets leave by `transmit`
+and events by `emit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from softswitch.media.dtmf import DIGITS, FRAME
+from softswitch.media.inbound import Receiver
+from softswitch.media.legs import BadCommand, LegSettings, LegTable
+from softswitch.media.mixing import Mixer
+from softswitch.media.outbound import Sender, Transmit
+from softswitch.media.packets import PacketBatch
+from softswitch.media.players import Load, PlayerSettings, PlayerTable, load_items
+from softswitch.media.recording import Emit, Recorders, RecorderSettings
+from softswitch.media.ring import CLEAR_CHUNK, SampleRing
+from softswitch.media.routing import BridgeSettings, Routing
+from softswitch.media.tap import TapFile
+
+SAMPLES_PER_MS = 8
+KINDS = ("leg", "bridge", "player", "recorder")
+_NO_MEDIA = 3 * 8000
+_TRIM_PERIOD = 2 * 8000
+_REPORT_PERIOD = 1600
+
+
+class Ports(Protocol):
+    """Where legs get their sockets from. `attach` raises BadCommand."""
+
+    def attach(self, leg: int, port: int) -> None: ...
+
+    def detach(self, leg: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """`wake_ms` divides 20; `jitter_ms` is how far behind its arrival mixed audio is played."""
+
+    wake_ms: int = 5
+    jitter_ms: int = 40
+    legs: int = 2048
+
+
+class MediaEngine:
+    def __init__(
+        self,
+        settings: EngineSettings,
+        *,
+        transmit: Transmit,
+        emit: Emit,
+        ports: Ports,
+        load: Load,
+        taps: TapFile,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self.clock = 0
+        self.generation = 0
+        self.step = settings.wake_ms * SAMPLES_PER_MS
+        self._emit = emit
+        self._ports = ports
+        self._load = load
+        self._entropy = entropy
+        self._cohorts = FRAME // self.step
+        self._cohort_sizes = [0] * self._cohorts
+        self.legs = LegTable(settings.legs, entropy)
+        self._ring = SampleRing(self.legs)
+        self._players = PlayerTable(settings.legs)
+        self._routing = Routing(self.legs, self._players, self._ring)
+        self._receiver = Receiver(self.legs, self._ring, settings.jitter_ms * SAMPLES_PER_MS, self._digit)
+        self._sender = Sender(self.legs, transmit)
+        self._mixer = Mixer(self.legs, self._ring, self._players, self._routing, self._sender)
+        self._recorders = Recorders(self.legs, self._ring, taps, emit, self.step)
+        self._wanted: dict[tuple[str, str], dict[str, Any]] = {}
+        self._generations: dict[tuple[str, str], int] = {}
+
+    # Time and packets.
+
+    def receive(self, batch: PacketBatch) -> None:
+        """Takes in what has arrived by now, and relays at once what is to be relayed."""
+        arrivals = self._receiver.receive(batch, self.clock)
+        if arrivals is not None:
+            self._sender.relay(batch, arrivals, self.clock)
+
+    def tick(self) -> None:
+        """One wake: the cohort whose turn it is, recorders, players; then the clock goes on by `step`."""
+        self._routing.refresh()
+        clock, number = self.clock, self.clock // self.step
+        self._mixer.tick(number % self._cohorts, clock)
+        self._recorders.tick(clock)
+        self._clear_ring(clock, number)
+        self.clock = clock + self.step
+        for player in self._players.finished(self.clock):
+            self._finish_player(player)
+        if self.clock % _REPORT_PERIOD == 0:
+            self._recorders.report()
+            self._report_silence()
+        if self.clock % _TRIM_PERIOD == 0:
+            self._receiver.trim()
+
+    def skip(self, samples: int) -> None:
+        """Steps the clock over a time in which nothing ran; a whole number of frames, so that phases stay."""
+        self.clock += samples // FRAME * FRAME
+
+    def _clear_ring(self, clock: int, number: int) -> None:
+        phases = CLEAR_CHUNK // self.step
+        in_ring = np.flatnonzero(self.legs.in_ring).astype(np.int32)
+        self._ring.clear(in_ring[in_ring % phases == number % phases], clock)
+
+    # Commands.
+
+    def command(self, command: Mapping[str, Any]) -> None:
+        """Carries out one `put_…`, `delete` or `send_digits`. Raises BadCommand."""
+        handlers = {
+            "put_leg": self._put_leg, "put_bridge": self._put_bridge, "put_player": self._put_player,
+            "put_recorder": self._put_recorder, "delete": self._delete, "send_digits": self._send_digits,
+            "preload": self._preload,
+        }  # fmt: skip
+        do = str(command.get("do"))
+        if do not in handlers:
+            raise BadCommand(f"unknown command {do!r}")
+        if do.startswith("put_"):
+            key = (do[4:], str(command.get("id") or ""))
+            if not key[1]:
+                raise BadCommand(f"{do}: id is missing")
+            if self._wanted.get(key) != command:
+                handlers[do](dict(command))
+            if key in self._wanted:
+                self._generations[key] = self.generation
+            return
+        handlers[do](dict(command))
+
+    def _keep(self, kind: str, command: dict[str, Any]) -> None:
+        self._wanted[kind, command["id"]] = command
+
+    def _put_leg(self, command: dict[str, Any]) -> None:
+        settings = LegSettings.parse(command)
+        leg = self.legs.index.get(settings.id)
+        if leg is None:
+            self._add_leg(settings)
+        else:
+            old = self.legs.settings[leg]
+            if old is not None and old.port != settings.port:
+                raise BadCommand(f"put_leg: {settings.id} is on port {old.port}; a leg keeps its port")
+            self.legs.change(leg, settings, self.clock)
+        self._routing.touch(settings.id)
+        self._keep("leg", command)
+
+    def _add_leg(self, settings: LegSettings) -> None:
+        cohort = self._cohort_sizes.index(min(self._cohort_sizes))
+        leg = self.legs.add(settings, self.clock, cohort)
+        try:
+            self._ports.attach(leg, settings.port)
+        except BadCommand:
+            self.legs.remove(leg)
+            raise
+        self._cohort_sizes[cohort] += 1
+        self._routing.stale_cohorts.add(cohort)
+        # Recorders that named this leg before it was there.
+        for (kind, _), other in list(self._wanted.items()):
+            if kind == "recorder" and settings.id in (other.get("left"), other.get("right")):
+                self._recorders.put(RecorderSettings.parse(other), self.clock)
+
+    def _put_bridge(self, command: dict[str, Any]) -> None:
+        self._routing.put_bridge(BridgeSettings.parse(command))
+        self._keep("bridge", command)
+
+    def _put_player(self, command: dict[str, Any]) -> None:
+        settings = PlayerSettings.parse(command)
+        if settings.id in self._players.index:
+            self._remove_player(self._players.index[settings.id])
+        samples, problems = load_items(settings, self._load)
+        for problem in problems:
+            self._emit({"event": "error", "about": {"kind": "player", "id": settings.id}, "message": problem})
+        if not len(samples):
+            detail = "; ".join(problems) or "nothing to play"
+            self._emit({"event": "player_finished", "id": settings.id, "reason": "failed", "detail": detail})
+            return
+        self._players.add(settings, samples, self._next_frame(settings))
+        self._routing.player_added(settings.id, settings.legs)
+        self._keep("player", command)
+
+    def _next_frame(self, settings: PlayerSettings) -> int:
+        """The clock at which the first of the player's legs has its next tick, so that nothing is cut off."""
+        leg = next((self.legs.index[id] for id in settings.legs if id in self.legs.index), None)
+        if leg is None:
+            return self.clock
+        return self.clock + (int(self.legs.cohort[leg]) * self.step - self.clock) % FRAME
+
+    def _put_recorder(self, command: dict[str, Any]) -> None:
+        self._recorders.put(RecorderSettings.parse(command), self.clock)
+        self._keep("recorder", command)
+
+    def _send_digits(self, command: dict[str, Any]) -> None:
+        digits = str(command.get("digits", "")).upper()
+        leg = self.legs.index.get(str(command.get("leg")))
+        if leg is None:
+            raise BadCommand(f"send_digits: no leg {command.get('leg')!r}")
+        settings = self.legs.settings[leg]
+        if settings is None or settings.dtmf_send is None:
+            raise BadCommand("send_digits: the leg did not agree to telephone events")
+        if not digits or any(digit not in DIGITS for digit in digits):
+            raise BadCommand(f"send_digits: {digits!r}: allowed are {DIGITS}")
+        self._mixer.add_digits(leg, digits)
+
+    def _preload(self, command: dict[str, Any]) -> None:
+        settings = PlayerSettings.parse({"id": "preload", **command})
+        for problem in load_items(settings, self._load)[1]:
+            self._emit({"event": "error", "about": {"kind": "preload", "id": ""}, "message": problem})
+
+    # Endings.
+
+    def _delete(self, command: dict[str, Any]) -> None:
+        kind, id = str(command.get("kind")), str(command.get("id"))
+        if kind not in KINDS:
+            raise BadCommand(f"delete: kind {kind!r}: allowed are {', '.join(KINDS)}")
+        self._wanted.pop((kind, id), None)
+        self._generations.pop((kind, id), None)
+        if kind == "leg" and id in self.legs.index:
+            self._delete_leg(id)
+        elif kind == "bridge":
+            self._routing.delete_bridge(id)
+        elif kind == "player" and id in self._players.index:
+            self._remove_player(self._players.index[id])
+        elif kind == "recorder":
+            self._recorders.delete(id, self.clock)
+
+    def _delete_leg(self, id: str) -> None:
+        legs, leg = self.legs, self.legs.index[id]
+        self._recorders.leg_leaving(id, self.clock)
+        self._mixer.stop_digits(leg)
+        self._routing.leg_leaving(id)
+        received = int(legs.received[leg])
+        self._emit(
+            {
+                "event": "leg_statistics", "leg": id, "sent": int(legs.sent[leg]), "received": received,
+                "lost": max(0, int(legs.expected(leg)) - received), "late": int(legs.late[leg]),
+                "dropped_source": int(legs.dropped_source[leg]),
+                "jitter_ms": round(float(legs.jitter[leg]) / SAMPLES_PER_MS, 2),
+            }
+        )  # fmt: skip
+        self._cohort_sizes[int(legs.cohort[leg])] -= 1
+        self._ports.detach(leg)
+        legs.remove(leg)
+        self._routing.refresh()
+
+    def _remove_player(self, player: int) -> None:
+        settings = self._players.remove(player)
+        self._routing.player_removed(settings.id, settings.legs)
+        self._routing.refresh()
+
+    def _finish_player(self, player: int) -> None:
+        id = self._players.settings[player].id
+        self._remove_player(player)
+        self._wanted.pop(("player", id), None)
+        self._generations.pop(("player", id), None)
+        self._emit({"event": "player_finished", "id": id, "reason": "finished", "detail": ""})
+
+    def remove_orphans(self) -> int:
+        """Deletes what only former generations of the switch have put; returns how many objects."""
+        orphans = [key for key, generation in self._generations.items() if generation < self.generation]
+        for kind, id in orphans:
+            self._delete({"kind": kind, "id": id})
+        return len(orphans)
+
+    def close(self) -> None:
+        """Ends the recordings, so that their files are completed."""
+        for kind, id in list(self._wanted):
+            if kind == "recorder":
+                self._recorders.delete(id, self.clock)
+
+    # Reports.
+
+    def snapshot(self) -> dict[str, list[dict[str, Any]]]:
+        """All that was put and lives, as it was put."""
+        found: dict[str, list[dict[str, Any]]] = {f"{kind}s": [] for kind in KINDS}
+        for (kind, _), command in self._wanted.items():
+            found[f"{kind}s"].append({key: value for key, value in command.items() if key != "do"})
+        return found
+
+    def _digit(self, leg: int, digit: str) -> None:
+        settings = self.legs.settings[leg]
+        if settings is not None:
+            self._emit({"event": "digit", "leg": settings.id, "digit": digit})
+
+    def _report_silence(self) -> None:
+        legs = self.legs
+        silent = legs.used & legs.listen & ~legs.silent & (legs.sdp_port > 0)
+        silent &= self.clock - legs.last_rx >= _NO_MEDIA
+        for leg in np.flatnonzero(silent):
+            legs.silent[leg] = True
+            settings = legs.settings[leg]
+            if settings is not None:
+                seconds = round((self.clock - int(legs.last_rx[leg])) / 8000, 1)
+                self._emit({"event": "no_media", "leg": settings.id, "seconds": seconds})

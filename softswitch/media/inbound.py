@@ -1,0 +1,210 @@
+"""Packets in: source lock, stream tracking, positions, the ring; what may be relayed comes back as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softswitch.media.dtmf import DigitDetector
+from softswitch.media.legs import (
+    AUDIO_A,
+    COMFORT_NOISE,
+    EXACT,
+    FOREIGN,
+    NEVER,
+    SAME_HOST,
+    TELEPHONE_EVENT,
+    UNKNOWN,
+    LegTable,
+)
+from softswitch.media.packets import Indices, PacketBatch
+from softswitch.media.ring import LATE, MAX_LEAD, NEW, RECORDER_LAG, SampleRing
+
+LEARN_PACKETS = 5
+"""Packets in a row from one source that end learning."""
+RELEARN_SILENCE = 2 * 8000
+_SEQUENCE_JUMP = 3000
+_LATE_IN_A_ROW = 8
+
+
+@dataclass(slots=True)
+class Arrivals:
+    """Accepted packets of one batch: `index` is the row in the batch, the rest one value a packet."""
+
+    index: Indices
+    leg: Indices
+    seq: NDArray[np.uint16]
+    ts: NDArray[np.uint32]
+    kind: NDArray[np.uint8]
+    ext: NDArray[np.int64]
+    pos: NDArray[np.int64]
+
+    def select(self, chosen: NDArray[np.bool_]) -> Arrivals:
+        return Arrivals(
+            self.index[chosen], self.leg[chosen], self.seq[chosen], self.ts[chosen], self.kind[chosen],
+            self.ext[chosen], self.pos[chosen],
+        )  # fmt: skip
+
+
+class Receiver:
+    """`depth` is the jitter depth in samples: how far behind their arrival packets are played."""
+
+    def __init__(
+        self, legs: LegTable, ring: SampleRing, depth: int, on_digit: Callable[[int, str], None]
+    ) -> None:
+        self._legs = legs
+        self._ring = ring
+        self._depth = depth
+        self._digits = DigitDetector(legs, on_digit)
+
+    def receive(self, batch: PacketBatch, clock: int) -> Arrivals | None:
+        """Takes in one batch; returns the packets of known streams, or None when there are none."""
+        batch.parse()
+        accepted = self._from_known_sources(batch, clock)
+        if not len(accepted):
+            return None
+        arrivals = self._track(batch, accepted, clock)
+        events = arrivals.kind == TELEPHONE_EVENT
+        if events.any():
+            chosen = events & self._legs.listen[arrivals.leg]
+            self._digits.receive(batch, arrivals.index[chosen], arrivals.leg[chosen])
+        self._place(batch, arrivals, clock)
+        return arrivals
+
+    # Sources.
+
+    def _from_known_sources(self, batch: PacketBatch, clock: int) -> Indices:
+        """Rows that are RTP of a negotiated payload type from the leg's own remote address."""
+        legs, n = self._legs, batch.count
+        leg = batch.leg[:n]
+        ip, port = batch.ip[:n], batch.port[:n]
+        known = legs.kinds[leg, batch.mark[:n] & 127] != UNKNOWN
+        known &= (batch.offset[:n] > 0) & (batch.size[:n] > 0)
+        own = (ip == legs.remote_ip[leg]) & (port == legs.remote_port[leg])
+        learning = legs.learn[leg] & known
+        if learning.any():
+            quiet = clock - legs.last_rx[leg] > RELEARN_SILENCE
+            same_stream = legs.in_started[leg] & (batch.ssrc[:n] == legs.in_ssrc[leg])
+            learning &= ~legs.locked[leg] | (~own & quiet & same_stream)
+            for row in np.flatnonzero(learning):
+                own[row] = self._learn(int(leg[row]), int(ip[row]), int(port[row]))
+        foreign = known & ~own
+        if foreign.any():
+            np.add.at(legs.dropped_source, leg[foreign], 1)
+        accepted: Indices = np.flatnonzero(known & own).astype(np.int32)
+        return accepted
+
+    def _learn(self, leg: int, ip: int, port: int) -> bool:
+        """One packet while the leg's source is not certain yet; returns whether it is taken.
+
+        A source that agrees better with the SDP takes over from one that was first; five packets in a row
+        from one source, or the very address of the SDP, end learning.
+        """
+        legs = self._legs
+        host = ip == legs.sdp_ip[leg]
+        rank = EXACT if host and port == legs.sdp_port[leg] else SAME_HOST if host else FOREIGN
+        if legs.locked[leg]:  # after silence: the same stream from elsewhere
+            legs.locked[leg], legs.rank[leg], legs.run[leg] = False, 0, 0
+        if rank > legs.rank[leg]:
+            legs.remote_ip[leg], legs.remote_port[leg] = ip, port
+            legs.rank[leg], legs.run[leg] = rank, 0
+        elif ip != legs.remote_ip[leg] or port != legs.remote_port[leg]:
+            return False
+        legs.run[leg] += 1
+        legs.locked[leg] = rank == EXACT or legs.run[leg] >= LEARN_PACKETS
+        return True
+
+    # Streams.
+
+    def _track(self, batch: PacketBatch, index: Indices, clock: int) -> Arrivals:
+        legs = self._legs
+        leg, ssrc = batch.leg[index], batch.ssrc[index]
+        seq, ts = batch.seq[index], batch.ts[index]
+        kind = legs.kinds[leg, batch.mark[index] & 127]
+        fresh = ~legs.in_started[leg] | (ssrc != legs.in_ssrc[leg])
+        for k in np.flatnonzero(fresh):
+            if not legs.in_started[leg[k]] or ssrc[k] != legs.in_ssrc[leg[k]]:
+                self._anchor(int(leg[k]), int(ssrc[k]), int(seq[k]), int(ts[k]), clock)
+        if fresh.any():
+            current = ssrc == legs.in_ssrc[leg]
+            index, leg, ssrc, seq, ts, kind = (x[current] for x in (index, leg, ssrc, seq, ts, kind))
+        audio = (kind != TELEPHONE_EVENT) & (kind != COMFORT_NOISE)
+        ext, pos = self._unwrap(leg, seq, ts)
+        jumped = (np.abs(ext - legs.in_ext[leg]) > _SEQUENCE_JUMP) | (
+            audio & ((pos - clock > MAX_LEAD) | (legs.late_run[leg] >= _LATE_IN_A_ROW))
+        )
+        if jumped.any():
+            for k in np.flatnonzero(jumped):
+                self._anchor(int(leg[k]), int(ssrc[k]), int(seq[k]), int(ts[k]), clock)
+            ext, pos = self._unwrap(leg, seq, ts)
+        self._remember(leg, ts, ext, pos, audio, clock)
+        return Arrivals(index, leg, seq, ts, kind, ext, pos)
+
+    def _unwrap(
+        self, leg: Indices, seq: NDArray[np.uint16], ts: NDArray[np.uint32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Extended sequence numbers and positions, by the signed distance from the last ones."""
+        legs = self._legs
+        last = legs.in_ext[leg]
+        ext = last + (seq - last.astype(np.uint16)).view(np.int16)
+        pos = legs.in_pos[leg] + (ts - legs.in_ts[leg]).view(np.int32)
+        return ext, pos
+
+    def _anchor(self, leg: int, ssrc: int, seq: int, ts: int, clock: int) -> None:
+        """A new stream, or a jump in one: it is played from `depth` after now on."""
+        legs = self._legs
+        legs.expected_before[leg] = legs.expected(leg)
+        legs.in_started[leg] = True
+        legs.in_ssrc[leg], legs.in_ts[leg] = ssrc, ts
+        legs.in_ext[leg] = legs.in_first[leg] = seq
+        legs.in_pos[leg] = clock + self._depth
+        legs.late_run[leg] = 0
+        legs.lead_min[leg] = -NEVER
+        legs.event_seen[leg] = False
+        ear = legs.relay_ear[leg]
+        if ear >= 0:
+            legs.relay_fresh[ear] = True
+
+    def _remember(
+        self, leg: Indices, ts: NDArray[np.uint32], ext: NDArray[np.int64], pos: NDArray[np.int64],
+        audio: NDArray[np.bool_], clock: int,
+    ) -> None:
+        legs = self._legs
+        np.maximum.at(legs.in_ext, leg, ext)
+        np.add.at(legs.received, leg, 1)
+        legs.in_ts[leg], legs.in_pos[leg] = ts, pos
+        legs.last_rx[leg] = clock
+        legs.started[leg] = True
+        legs.silent[leg] = False
+        transit = (clock - pos).astype(np.float64)
+        legs.jitter[leg] += (np.abs(transit - legs.transit[leg]) - legs.jitter[leg]) / 16
+        legs.transit[leg] = transit
+        missed = audio & (pos < clock)
+        legs.late_run[leg] = np.where(missed, legs.late_run[leg] + 1, np.where(audio, 0, legs.late_run[leg]))
+        np.minimum.at(legs.lead_min, leg[audio], (pos - clock)[audio])
+
+    def _place(self, batch: PacketBatch, arrivals: Arrivals, clock: int) -> None:
+        legs, leg = self._legs, arrivals.leg
+        chosen = legs.in_ring[leg] & legs.listen[leg] & (arrivals.kind <= AUDIO_A)
+        if not chosen.any():
+            return
+        leg, pos, index = leg[chosen], arrivals.pos[chosen], arrivals.index[chosen]
+        law = arrivals.kind[chosen] - np.uint8(1)
+        status = self._ring.place(batch, index, leg, pos, law, clock - RECORDER_LAG)
+        np.maximum.at(legs.in_end, leg, pos + batch.size[index])
+        np.add.at(legs.placed, leg[status == NEW], 1)
+        np.add.at(legs.placed_late, leg[status == LATE], 1)
+        np.add.at(legs.late, leg[pos + batch.size[index] <= clock], 1)
+
+    def trim(self) -> None:
+        """Legs whose packets wait longer than they must (drift, or a late first packet) skip ahead.
+
+        To be called every few seconds.
+        """
+        legs = self._legs
+        excess = np.where(legs.lead_min < MAX_LEAD, legs.lead_min - self._depth, 0)
+        legs.in_pos -= np.where(excess >= 160, excess, 0)
+        legs.lead_min[:] = -NEVER

@@ -1,0 +1,181 @@
+"""Lanes: UDP port pairs (RTP even, RTCP above it), one a leg, bound ahead of use and drained after it."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from softswitch.media import _codecs
+from softswitch.media.legs import BadCommand, LegTable
+from softswitch.media.packets import Indices, PacketBatch
+
+READY_PAIRS = 64
+DRAIN_S = 5.0
+_IP_MTU_DISCOVER, _IP_PMTUDISC_DO = 10, 2
+_TOS_EXPEDITED = 0xB8
+
+
+@dataclass(frozen=True, slots=True)
+class PortPair:
+    port: int
+    rtp: socket.socket
+    rtcp: socket.socket
+
+    @classmethod
+    def bind(cls, host: str, port: int) -> PortPair:
+        """Raises OSError when either port is taken."""
+        rtp = _bound(host, port)
+        try:
+            return cls(port, rtp, _bound(host, port + 1))
+        except OSError:
+            rtp.close()
+            raise
+
+    def discard(self) -> None:
+        """Forgets what has arrived for whoever had this port before."""
+        for sock in (self.rtp, self.rtcp):
+            with suppress(BlockingIOError, ConnectionError):
+                while True:
+                    sock.recv(1)
+
+    def close(self) -> None:
+        self.rtp.close()
+        self.rtcp.close()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        # Without fragmentation the kernel skips the choice of a packet id: up to a tenth of a send.
+        sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DO)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _TOS_EXPEDITED)
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+class PortPool:
+    """Pairs ready for the switch to choose from. `granted` lists what it has not been told of yet."""
+
+    def __init__(self, host: str, first: int, last: int) -> None:
+        self._host = host
+        self._range = range(first + first % 2, last, 2)
+        self._cursor = 0
+        self._ready: dict[int, PortPair] = {}
+        self._draining: deque[tuple[float, PortPair]] = deque()
+        self._in_use: set[int] = set()
+        self.granted: list[int] = []
+
+    def top_up(self, now: float) -> None:
+        """Takes back pairs that have drained, and binds new ones until enough are ready."""
+        while self._draining and self._draining[0][0] <= now:
+            self._offer(self._draining.popleft()[1])
+        for _ in range(len(self._range)):
+            if len(self._ready) >= READY_PAIRS:
+                return
+            port = self._range[self._cursor]
+            self._cursor = (self._cursor + 1) % len(self._range)
+            if port in self._ready or port in self._in_use:
+                continue
+            with suppress(OSError):  # someone else's port: the next one serves as well
+                self._offer(PortPair.bind(self._host, port))
+
+    def _offer(self, pair: PortPair) -> None:
+        self._in_use.discard(pair.port)
+        self._ready[pair.port] = pair
+        self.granted.append(pair.port)
+
+    def ready(self) -> list[int]:
+        return sorted(self._ready)
+
+    def take(self, port: int) -> PortPair:
+        """The bound pair, bound now if it was not. Raises BadCommand."""
+        pair = self._ready.pop(port, None) or self._reclaim(port)
+        if pair is None:
+            if port % 2 or not 0 < port < 65535:
+                raise BadCommand(f"port {port}: must be even, the port above it carries RTCP")
+            try:
+                pair = PortPair.bind(self._host, port)
+            except OSError as error:
+                raise BadCommand(f"port {port} on {self._host}: {error.strerror}") from error
+        pair.discard()
+        self._in_use.add(port)
+        return pair
+
+    def _reclaim(self, port: int) -> PortPair | None:
+        """A pair that still drains, wanted again by the switch that used it."""
+        for entry in self._draining:
+            if entry[1].port == port:
+                self._draining.remove(entry)
+                return entry[1]
+        return None
+
+    def give_back(self, pair: PortPair, now: float) -> None:
+        """Stays bound for a while, so that stray packets of the old peer reach nobody."""
+        self._draining.append((now + DRAIN_S, pair))
+
+    def close(self) -> None:
+        for pair in [*self._ready.values(), *(pair for _, pair in self._draining)]:
+            pair.close()
+
+
+class Lanes:
+    """The sockets of all legs, by leg: the engine's `Ports` and the loop's packet I/O."""
+
+    def __init__(self, pool: PortPool, capacity: int, epoll: select.epoll) -> None:
+        self.pool = pool
+        self.now = 0.0
+        self._epoll = epoll
+        self._pairs: dict[int, PortPair] = {}
+        self.leg_of_rtcp: dict[int, int] = {}
+        self._fds = np.full(capacity, -1, np.int32)
+        self._eager = np.zeros(capacity, np.uint8)
+        self._top = 0
+
+    def attach(self, leg: int, port: int) -> None:
+        pair = self.pool.take(port)
+        self._pairs[leg] = pair
+        self._fds[leg] = pair.rtp.fileno()
+        self._top = max(self._top, leg + 1)
+        self.leg_of_rtcp[pair.rtcp.fileno()] = leg
+        self._epoll.register(pair.rtcp, select.EPOLLIN)
+
+    def detach(self, leg: int) -> None:
+        pair = self._pairs.pop(leg)
+        self._fds[leg] = -1
+        self._epoll.unregister(pair.rtcp)
+        del self.leg_of_rtcp[pair.rtcp.fileno()]
+        self.pool.give_back(pair, self.now)
+
+    def rtcp(self, leg: int) -> socket.socket:
+        return self._pairs[leg].rtcp
+
+    def drain(self, batch: PacketBatch) -> int:
+        """Fills the batch with what has arrived; a full batch means that more may be waiting."""
+        top = self._top
+        batch.count = _codecs.drain(
+            self._fds[:top], self._eager[:top], batch.rows, batch.leg, batch.length, batch.ip, batch.port
+        )
+        return batch.count
+
+    def transmit(
+        self, legs: LegTable, batch: PacketBatch, index: Indices, leg: Indices, length: Indices
+    ) -> int:
+        """Sends rows of the batch from their legs' sockets; returns how many the kernel took."""
+        return int(
+            _codecs.send(
+                self._fds, legs.remote_ip, legs.remote_port, batch.rows, index, leg, length, batch.capacity
+            )
+        )
+
+    def close(self) -> None:
+        self.pool.close()
+        for pair in self._pairs.values():
+            pair.close()

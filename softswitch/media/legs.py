@@ -1,0 +1,259 @@
+"""The leg table: everything the loop knows of a leg, as arrays indexed by leg.
+
+Positions are in samples at 8 kHz on the engine's clock, signed 64 bit, so that a leg may live for weeks.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softswitch.media.g711 import LAWS
+
+NEVER = -(1 << 60)
+NO_PAYLOAD_TYPE = 255
+
+UNKNOWN, AUDIO_MU, AUDIO_A, TELEPHONE_EVENT, COMFORT_NOISE = range(5)
+"""Kinds of payload; audio kinds are 1 + law."""
+
+EXACT, SAME_HOST, FOREIGN = 3, 2, 1
+"""How far a learned source agrees with the remote address of the SDP."""
+
+
+class BadCommand(ValueError):
+    """A command that cannot be carried out; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegSettings:
+    """`put_leg` checked and in the table's terms."""
+
+    id: str
+    port: int
+    remote: tuple[int, int] | None
+    learn: bool
+    law: int
+    payload_type: int
+    kinds: Mapping[int, int]
+    dtmf_send: int | None
+    dtmf_receive: int | None
+    ptime_ms: int
+    send: bool
+    listen: bool
+
+    @classmethod
+    def parse(cls, command: Mapping[str, Any]) -> LegSettings:
+        """Raises BadCommand."""
+        try:
+            codec = str(command["codec"]).upper()
+            if codec not in LAWS:
+                raise BadCommand(f"codec {codec}: allowed are {', '.join(LAWS)}")
+            kinds = {_payload_type(key): _kind(value) for key, value in command.get("receive", {}).items()}
+            dtmf_receive = _optional_payload_type(command.get("dtmf_receive"))
+            kinds.setdefault(_payload_type(command["payload_type"]), 1 + LAWS[codec])
+            if dtmf_receive is not None:
+                kinds[dtmf_receive] = TELEPHONE_EVENT
+            return cls(
+                id=str(command["id"]),
+                port=int(command["port"]),
+                remote=_address(command.get("remote")),
+                learn=bool(command.get("learn", False)),
+                law=LAWS[codec],
+                payload_type=_payload_type(command["payload_type"]),
+                kinds=kinds,
+                dtmf_send=_optional_payload_type(command.get("dtmf_send")),
+                dtmf_receive=dtmf_receive,
+                ptime_ms=int(command.get("ptime_ms", 20)),
+                send=bool(command.get("send", True)),
+                listen=bool(command.get("listen", True)),
+            )
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise BadCommand(f"put_leg: {error!s}") from error
+
+
+def _payload_type(value: Any) -> int:
+    number = int(value)
+    if not 0 <= number <= 127:
+        raise BadCommand(f"payload type {number}: allowed are 0 to 127")
+    return number
+
+
+def _optional_payload_type(value: Any) -> int | None:
+    return None if value is None else _payload_type(value)
+
+
+def _kind(encoding: Any) -> int:
+    name = str(encoding).upper()
+    if name in LAWS:
+        return 1 + LAWS[name]
+    return {"TELEPHONE-EVENT": TELEPHONE_EVENT, "CN": COMFORT_NOISE}.get(name, UNKNOWN)
+
+
+def _address(value: Any) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    host, port = value
+    ip = int(ipaddress.IPv4Address(host))
+    if not 0 < int(port) < 65536:
+        raise BadCommand(f"remote port {port}: allowed are 1 to 65535")
+    return (ip, int(port)) if ip else None
+
+
+_COLUMNS: dict[str, tuple[Any, Any]] = {
+    # identity and settings
+    "used": (bool, False), "send": (bool, False), "listen": (bool, False), "learn": (bool, False),
+    "law": (np.uint8, 0), "ptime": (np.int32, 160),
+    # where packets come from and go to
+    "remote_ip": (np.uint32, 0), "remote_port": (np.uint16, 0), "sdp_ip": (np.uint32, 0),
+    "sdp_port": (np.uint16, 0), "locked": (bool, False), "rank": (np.uint8, 0), "run": (np.uint8, 0),
+    # the stream in: extended sequence number, and a pair of timestamp and position that belong together
+    "in_started": (bool, False), "in_ssrc": (np.uint32, 0), "in_ext": (np.int64, 0),
+    "in_first": (np.int64, 0),
+    "in_ts": (np.uint32, 0), "in_pos": (np.int64, 0), "in_end": (np.int64, NEVER), "last_rx": (np.int64, 0),
+    "late_run": (np.int32, 0), "lead_min": (np.int64, 1 << 60), "transit": (np.float64, 0.0),
+    "jitter": (np.float64, 0.0), "event_ts": (np.uint32, 0), "event_seen": (bool, False),
+    # counters
+    "expected_before": (np.int64, 0), "received": (np.int64, 0), "late": (np.int64, 0),
+    "dropped_source": (np.int64, 0), "placed": (np.int64, 0), "placed_late": (np.int64, 0),
+    "sent": (np.int64, 0), "sent_octets": (np.int64, 0), "silent": (bool, False),
+    # the stream out
+    "out_ssrc": (np.uint32, 0), "out_ext": (np.int64, 0), "out_ts": (np.uint32, 0),
+    "out_at": (np.int64, NEVER),
+    "started": (bool, False), "sending_digits": (bool, False), "cohort": (np.int32, 0),
+    # relay: whom this leg's packets go to, and the offsets of what this leg is sent
+    "relay_ear": (np.int32, -1), "relay_source": (np.int32, -1), "relay_seq": (np.int64, 0),
+    "relay_ts": (np.uint32, 0), "relay_fresh": (bool, False),
+    # the sample ring
+    "in_ring": (bool, False), "cleared": (np.int64, 0),
+}  # fmt: skip
+
+
+class LegTable:
+    """Structure of arrays; `index` maps a leg's id to its row."""
+
+    used: NDArray[np.bool_]
+    send: NDArray[np.bool_]
+    listen: NDArray[np.bool_]
+    learn: NDArray[np.bool_]
+    law: NDArray[np.uint8]
+    ptime: NDArray[np.int32]
+    remote_ip: NDArray[np.uint32]
+    remote_port: NDArray[np.uint16]
+    sdp_ip: NDArray[np.uint32]
+    sdp_port: NDArray[np.uint16]
+    locked: NDArray[np.bool_]
+    rank: NDArray[np.uint8]
+    run: NDArray[np.uint8]
+    in_started: NDArray[np.bool_]
+    in_ssrc: NDArray[np.uint32]
+    in_ext: NDArray[np.int64]
+    in_first: NDArray[np.int64]
+    in_ts: NDArray[np.uint32]
+    in_pos: NDArray[np.int64]
+    in_end: NDArray[np.int64]
+    last_rx: NDArray[np.int64]
+    late_run: NDArray[np.int32]
+    lead_min: NDArray[np.int64]
+    transit: NDArray[np.float64]
+    jitter: NDArray[np.float64]
+    event_ts: NDArray[np.uint32]
+    event_seen: NDArray[np.bool_]
+    expected_before: NDArray[np.int64]
+    received: NDArray[np.int64]
+    late: NDArray[np.int64]
+    dropped_source: NDArray[np.int64]
+    placed: NDArray[np.int64]
+    placed_late: NDArray[np.int64]
+    sent: NDArray[np.int64]
+    sent_octets: NDArray[np.int64]
+    silent: NDArray[np.bool_]
+    out_ssrc: NDArray[np.uint32]
+    out_ext: NDArray[np.int64]
+    out_ts: NDArray[np.uint32]
+    out_at: NDArray[np.int64]
+    started: NDArray[np.bool_]
+    sending_digits: NDArray[np.bool_]
+    cohort: NDArray[np.int32]
+    relay_ear: NDArray[np.int32]
+    relay_source: NDArray[np.int32]
+    relay_seq: NDArray[np.int64]
+    relay_ts: NDArray[np.uint32]
+    relay_fresh: NDArray[np.bool_]
+    in_ring: NDArray[np.bool_]
+    cleared: NDArray[np.int64]
+
+    def __init__(self, capacity: int, entropy: Callable[[int], bytes]) -> None:
+        self.capacity = capacity
+        self._entropy = entropy
+        for name, (dtype, initial) in _COLUMNS.items():
+            setattr(self, name, np.full(capacity, initial, dtype))
+        self.kinds = np.zeros((capacity, 128), np.uint8)
+        self.payload_types = np.full((capacity, 5), NO_PAYLOAD_TYPE, np.uint8)
+        self.index: dict[str, int] = {}
+        self.settings: list[LegSettings | None] = [None] * capacity
+        self._free = list(range(capacity - 1, -1, -1))
+
+    def add(self, settings: LegSettings, now: int, cohort: int) -> int:
+        """A fresh row. Raises BadCommand when the table is full."""
+        if not self._free:
+            raise BadCommand(f"all {self.capacity} legs of this worker are in use")
+        leg = self._free.pop()
+        for name, (_, initial) in _COLUMNS.items():
+            getattr(self, name)[leg] = initial
+        self.index[settings.id] = leg
+        ssrc, seq, ts = (int.from_bytes(self._entropy(n), "big") for n in (4, 2, 4))
+        self.used[leg], self.out_ssrc[leg], self.out_ext[leg], self.out_ts[leg] = True, ssrc, seq, ts
+        self.cohort[leg] = cohort
+        self.last_rx[leg] = now
+        self._apply(leg, settings, relock=True)
+        return leg
+
+    def change(self, leg: int, settings: LegSettings, now: int) -> None:
+        """New settings of a live leg; a source that was learned stays unless the remote address changed."""
+        old = self.settings[leg]
+        if settings.listen and not self.listen[leg]:
+            self.last_rx[leg] = now
+        relock = old is None or old.remote != settings.remote or old.learn != settings.learn
+        self._apply(leg, settings, relock=relock)
+
+    def _apply(self, leg: int, settings: LegSettings, *, relock: bool) -> None:
+        self.settings[leg] = settings
+        self.send[leg], self.listen[leg] = settings.send, settings.listen
+        self.law[leg] = settings.law
+        self.ptime[leg] = settings.ptime_ms * 8
+        self.kinds[leg] = UNKNOWN
+        for payload_type, kind in settings.kinds.items():
+            self.kinds[leg, payload_type] = kind
+        row = self.payload_types[leg]
+        row[:] = NO_PAYLOAD_TYPE
+        row[AUDIO_MU] = row[AUDIO_A] = settings.payload_type
+        if settings.dtmf_send is not None:
+            row[TELEPHONE_EVENT] = settings.dtmf_send
+        if COMFORT_NOISE in settings.kinds.values():
+            row[COMFORT_NOISE] = 13
+        if relock:
+            ip, port = settings.remote or (0, 0)
+            self.remote_ip[leg], self.remote_port[leg] = ip, port
+            self.sdp_ip[leg], self.sdp_port[leg] = ip, port
+            self.learn[leg] = settings.learn
+            self.locked[leg] = False
+            self.rank[leg] = self.run[leg] = 0
+
+    def remove(self, leg: int) -> None:
+        settings = self.settings[leg]
+        if settings is not None:
+            del self.index[settings.id]
+        self.settings[leg] = None
+        self.used[leg] = False
+        self.remote_port[leg] = 0
+        self._free.append(leg)
+
+    def expected(self, leg: NDArray[np.int64] | int) -> Any:
+        """Packets that the sender must have sent, by sequence numbers (RFC 3550 appendix A.3)."""
+        current = np.where(self.in_started[leg], self.in_ext[leg] - self.in_first[leg] + 1, 0)
+        return self.expected_before[leg] + current

@@ -1,0 +1,97 @@
+"""One cohort's tick: gather frames, mix, encode, send; and the digits that legs are being sent."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softswitch.media import _codecs
+from softswitch.media.dtmf import FRAME, DigitSender
+from softswitch.media.g711 import SILENCE
+from softswitch.media.legs import LegTable
+from softswitch.media.outbound import Sender
+from softswitch.media.packets import Indices
+from softswitch.media.players import PlayerTable
+from softswitch.media.ring import SampleRing
+from softswitch.media.routing import MixPlan, Routing, plan_cohort
+
+PAUSE = 1600
+"""A relayed leg that has been sent nothing for this long gets silence until its source goes on."""
+
+
+class Mixer:
+    def __init__(
+        self, legs: LegTable, ring: SampleRing, players: PlayerTable, routing: Routing, sender: Sender
+    ) -> None:
+        self._legs = legs
+        self._ring = ring
+        self._players = players
+        self._routing = routing
+        self._sender = sender
+        self._plans: dict[int, MixPlan] = {}
+        self._digits: dict[int, DigitSender] = {}
+
+    def tick(self, cohort: int, clock: int) -> None:
+        """Sends 20 ms to each leg of the cohort that is not relayed, from the position `clock` on."""
+        plan = self._plan(cohort)
+        legs, ears = self._legs, plan.ears
+        ready = legs.send[ears] & (legs.remote_port[ears] > 0) & ~legs.sending_digits[ears]
+        ready &= plan.heard | legs.started[ears]
+        if ready.any():
+            codes = self._encoded(plan, clock)
+            self._sender.send_frames(ears[ready], codes[plan.encoded[ready]], clock)
+        self._fill_pauses(plan.relayed, clock)
+        if self._digits:
+            self._send_digits(cohort, clock)
+
+    def _plan(self, cohort: int) -> MixPlan:
+        if cohort not in self._plans or cohort in self._routing.stale_cohorts:
+            self._plans[cohort] = plan_cohort(self._legs, self._routing.rows, cohort)
+            self._routing.stale_cohorts.discard(cohort)
+        return self._plans[cohort]
+
+    def _encoded(self, plan: MixPlan, clock: int) -> NDArray[np.uint8]:
+        """uint8[distinct rows, 160]."""
+        mixed = np.empty((len(plan.start) - 1, FRAME), np.int16)
+        position = np.full(len(plan.legs), clock, np.int64)
+        heard, _ = self._ring.take(plan.legs, position, position, FRAME)
+        frames = np.concatenate((heard, self._players.take(plan.players, clock, FRAME)))
+        _codecs.mix(frames, plan.start, plan.source, plan.gain, mixed, FRAME)
+        codes = np.empty((len(plan.law), FRAME), np.uint8)
+        _codecs.encode(mixed[plan.mixed_row], plan.law, codes)
+        return codes
+
+    def _fill_pauses(self, relayed: Indices, clock: int) -> None:
+        legs = self._legs
+        paused = legs.started[relayed] & (clock - legs.out_at[relayed] > PAUSE) & legs.send[relayed]
+        paused &= (legs.remote_port[relayed] > 0) & ~legs.sending_digits[relayed]
+        if paused.any():
+            ears = relayed[paused]
+            codes = np.repeat(SILENCE[legs.law[ears]][:, None], FRAME, axis=1)
+            self._sender.send_frames(ears, codes, clock)
+
+    # Digits.
+
+    def add_digits(self, leg: int, digits: str) -> None:
+        """While digits are sent, the leg gets nothing else."""
+        if leg in self._digits:
+            self._digits[leg].add(digits)
+            return
+        self._digits[leg] = DigitSender(digits)
+        self._legs.sending_digits[leg] = True
+
+    def _send_digits(self, cohort: int, clock: int) -> None:
+        for leg in [leg for leg in self._digits if self._legs.cohort[leg] == cohort]:
+            try:
+                packet = self._digits[leg].next_packet()
+            except StopIteration:
+                self.stop_digits(leg)
+                continue
+            if packet is not None and self._legs.remote_port[leg]:
+                marker, payload, new = packet
+                self._sender.send_event(leg, payload, clock, marker=marker, new=new)
+
+    def stop_digits(self, leg: int) -> None:
+        self._digits.pop(leg, None)
+        self._legs.sending_digits[leg] = False
+        self._legs.relay_fresh[leg] = True

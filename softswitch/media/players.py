@@ -1,0 +1,119 @@
+"""Players: prompts and music as sources of the mix.
+
+What a player is at depends on the clock alone, so a shared one is read by any number of bridges in any phase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softswitch.media import _codecs
+from softswitch.media.arrays import Samples
+from softswitch.media.legs import BadCommand
+from softswitch.media.packets import Indices
+from softswitch.media.prompts import PromptError
+
+Load = Callable[[str, int], Samples]
+RATE_HZ = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerSettings:
+    id: str
+    legs: tuple[str, ...]
+    items: tuple[str, ...]
+    loop: bool
+    gain: float
+
+    @classmethod
+    def parse(cls, command: dict[str, object]) -> PlayerSettings:
+        """Raises BadCommand."""
+        legs, items = command.get("legs", []), command.get("items", [])
+        if not isinstance(legs, list) or not isinstance(items, list) or not items:
+            raise BadCommand("put_player: legs and items must be lists, and items not empty")
+        gain = command.get("gain", 1.0)
+        if not isinstance(gain, int | float) or not 0 <= gain <= 8:
+            raise BadCommand(f"put_player: gain {gain!r}: allowed are 0 to 8")
+        return cls(
+            id=str(command["id"]),
+            legs=tuple(map(str, legs)),
+            items=tuple(map(str, items)),
+            loop=bool(command.get("loop", False)),
+            gain=float(gain),
+        )
+
+
+def load_items(settings: PlayerSettings, load: Load) -> tuple[Samples, list[str]]:
+    """All items as one stretch without gaps, and what is wrong with those that cannot be played."""
+    pieces: list[Samples] = []
+    problems: list[str] = []
+    for item in settings.items:
+        try:
+            pieces.append(load(item, RATE_HZ))
+        except PromptError as error:
+            problems.append(str(error))
+    if len(pieces) == 1:
+        return pieces[0], problems
+    return np.concatenate(pieces) if pieces else np.zeros(0, np.int16), problems
+
+
+class PlayerTable:
+    """Structure of arrays like the leg table; `index` maps a player's id to its row."""
+
+    def __init__(self, capacity: int) -> None:
+        self.index: dict[str, int] = {}
+        self.settings: dict[int, PlayerSettings] = {}
+        self._samples: list[Samples | None] = [None] * capacity
+        self._address = np.zeros(capacity, np.int64)
+        self._length = np.zeros(capacity, np.int64)
+        self._start = np.zeros(capacity, np.int64)
+        self._loop = np.zeros(capacity, np.uint8)
+        self._used = np.zeros(capacity, np.bool_)
+        self._free = list(range(capacity - 1, -1, -1))
+
+    def add(self, settings: PlayerSettings, samples: Samples, start: int) -> int:
+        """Plays from the clock's `start` on. Raises BadCommand when the table is full."""
+        if not self._free:
+            raise BadCommand(f"all {len(self._samples)} players of this worker are in use")
+        player = self._free.pop()
+        samples = np.ascontiguousarray(samples, np.int16)
+        self._samples[player] = samples  # keeps alive what the address points to
+        self._address[player] = samples.ctypes.data
+        self._length[player] = len(samples)
+        self._start[player] = start
+        self._loop[player] = settings.loop
+        self._used[player] = True
+        self.index[settings.id] = player
+        self.settings[player] = settings
+        return player
+
+    def remove(self, player: int) -> PlayerSettings:
+        settings = self.settings.pop(player)
+        del self.index[settings.id]
+        self._used[player] = False
+        self._samples[player] = None
+        self._length[player] = 0
+        self._free.append(player)
+        return settings
+
+    def finished(self, clock: int) -> Iterable[int]:
+        """Players that have played their last sample."""
+        over = self._used & (self._loop == 0) & (self._start + self._length <= clock)
+        return np.flatnonzero(over).tolist() if over.any() else ()
+
+    def take(self, players: Indices, clock: int, width: int) -> NDArray[np.int16]:
+        """int16[n, width] from the clock on."""
+        out = np.empty((len(players), width), np.int16)
+        if len(players):
+            _codecs.play(
+                self._address[players],
+                self._length[players],
+                clock - self._start[players],
+                self._loop[players],
+                out,
+            )
+        return out

@@ -1,0 +1,209 @@
+"""Recorders: both sides of a call from the sample ring into the shared-memory tap, in stereo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from softswitch.media.dtmf import FRAME
+from softswitch.media.legs import BadCommand, LegTable
+from softswitch.media.players import RATE_HZ
+from softswitch.media.ring import RECORDER_CHUNK, RECORDER_LAG, SampleRing
+from softswitch.media.tap import TapFile, TapSlot
+from softswitch.media.tap_layout import SIDES, HoleReason, TapError
+
+Emit = Callable[[dict[str, Any]], None]
+_NOBODY = -1
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderSettings:
+    id: str
+    sides: tuple[str, str]
+    path: str
+    paused: bool
+
+    @classmethod
+    def parse(cls, command: Mapping[str, Any]) -> RecorderSettings:
+        """Raises BadCommand."""
+        path = command.get("path")
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise BadCommand(f"put_recorder: path {path!r}: must be absolute")
+        sides = str(command.get("left") or ""), str(command.get("right") or "")
+        return cls(str(command["id"]), sides, path, bool(command.get("paused", False)))
+
+
+@dataclass(slots=True)
+class _Side:
+    """Packet counts of one side: what was counted before, and where the leg's counters stood."""
+
+    leg: int = _NOBODY
+    at_start: tuple[int, int, int] = (0, 0, 0)
+    before: tuple[int, int, int] = (0, 0, 0)
+    missing_samples: int = 0
+
+
+@dataclass(slots=True)
+class _Recording:
+    settings: RecorderSettings
+    slot: TapSlot
+    position: int
+    phase: int
+    sides: tuple[_Side, _Side] = field(default_factory=lambda: (_Side(), _Side()))
+
+
+class Recorders:
+    """All recordings of a worker. Each reads 200 ms of the ring at a time, behind the clock."""
+
+    def __init__(self, legs: LegTable, ring: SampleRing, taps: TapFile, emit: Emit, step: int) -> None:
+        self._legs = legs
+        self._ring = ring
+        self._taps = taps
+        self._emit = emit
+        self._step = step
+        self._phases = RECORDER_CHUNK // step
+        self._recordings: dict[str, _Recording] = {}
+        self._alarms: dict[int, int] = {}
+        self._closing: dict[int, RecorderSettings] = {}
+
+    def put(self, settings: RecorderSettings, clock: int) -> None:
+        """Starts a recording, or changes a running one. Raises BadCommand when there is no tap for it."""
+        recording = self._recordings.get(settings.id)
+        if recording is None:
+            recording = self._start(settings, clock)
+        elif settings.paused != recording.settings.paused:
+            self._read_to(recording, clock)
+        recording.settings = settings
+        for side, id in zip(recording.sides, settings.sides, strict=True):
+            leg = self._legs.index.get(id, _NOBODY)
+            if leg != side.leg:
+                self._attach(side, leg)
+
+    def _start(self, settings: RecorderSettings, clock: int) -> _Recording:
+        try:
+            slot = self._taps.find(settings.id)
+            if slot is None:
+                slot = self._taps.free_slot()
+                slot.open(settings.id, settings.path, RATE_HZ)
+            else:
+                slot.catch_up()
+        except TapError as error:
+            raise BadCommand(f"put_recorder: {error}") from error
+        recording = _Recording(settings, slot, clock, clock // self._step % self._phases)
+        self._recordings[settings.id] = recording
+        return recording
+
+    def _attach(self, side: _Side, leg: int) -> None:
+        if side.leg != _NOBODY:
+            side.before = self._totals(side)
+            self._ring.drop(side.leg)
+        side.leg = leg
+        if leg != _NOBODY:
+            self._ring.use(leg)
+            side.at_start = self._counters(leg)
+
+    def _counters(self, leg: int) -> tuple[int, int, int]:
+        legs = self._legs
+        return int(legs.expected(leg)), int(legs.placed[leg]), int(legs.placed_late[leg])
+
+    def _totals(self, side: _Side) -> tuple[int, int, int]:
+        """Expected, received and late since the recording's start."""
+        if side.leg == _NOBODY:
+            return side.before
+        now = self._counters(side.leg)
+        expected, received, late = (
+            b + n - s for b, n, s in zip(side.before, now, side.at_start, strict=True)
+        )
+        return expected, received, late
+
+    def leg_leaving(self, id: str, clock: int) -> None:
+        """To be called while the leg is still in the table."""
+        for recording in self._recordings.values():
+            if id in recording.settings.sides:
+                self._read_to(recording, clock)
+                for side, name in zip(recording.sides, recording.settings.sides, strict=True):
+                    if name == id:
+                        self._attach(side, _NOBODY)
+
+    def delete(self, id: str, clock: int) -> bool:
+        """Ends a recording; `recorder_finished` follows when its file is complete."""
+        recording = self._recordings.pop(id, None)
+        if recording is None:
+            return False
+        self._read_to(recording, clock)
+        for side in recording.sides:
+            self._attach(side, _NOBODY)
+        self._count(recording)
+        recording.slot.stop()
+        self._closing[recording.slot.index] = recording.settings
+        return True
+
+    def _count(self, recording: _Recording) -> None:
+        for name, side in zip(SIDES, recording.sides, strict=True):
+            expected, received, late = self._totals(side)
+            concealed = round(side.missing_samples / FRAME)
+            recording.slot.count(name, expected=expected, received=received, concealed=concealed, late=late)
+
+    # Samples.
+
+    def tick(self, clock: int) -> None:
+        """Writes 200 ms of the recordings whose turn it is."""
+        phase = clock // self._step % self._phases
+        due = [r for r in self._recordings.values() if r.phase == phase]
+        due = [r for r in due if r.position + RECORDER_CHUNK <= clock - RECORDER_LAG]
+        while due:
+            self._write_chunk(due)
+            due = [r for r in due if r.position + RECORDER_CHUNK <= clock - RECORDER_LAG]
+
+    def _write_chunk(self, due: list[_Recording]) -> None:
+        live = [r for r in due if not r.settings.paused]
+        if live:
+            frames = self._stereo(live, RECORDER_CHUNK)
+            slots = np.array([r.slot.index for r in live], np.intp)
+            self._taps.write_many(slots, frames)
+        for recording in due:
+            if recording.settings.paused:
+                recording.slot.write_silence(RECORDER_CHUNK, HoleReason.PAUSED)
+            recording.position += RECORDER_CHUNK
+
+    def _read_to(self, recording: _Recording, clock: int) -> None:
+        """What is left up to the clock."""
+        while recording.position < clock:
+            width = min(RECORDER_CHUNK, clock - recording.position)
+            if recording.settings.paused:
+                recording.slot.write_silence(width, HoleReason.PAUSED)
+            else:
+                recording.slot.write(self._stereo([recording], width)[0])
+            recording.position += width
+
+    def _stereo(self, recordings: list[_Recording], width: int) -> np.ndarray[Any, np.dtype[np.int16]]:
+        """int16[n, width, 2] from each recording's position on."""
+        sides = [side for recording in recordings for side in recording.sides]
+        leg = np.array([side.leg for side in sides], np.int32)
+        position = np.repeat(np.array([r.position for r in recordings], np.int64), 2)
+        samples, missing = self._ring.take(leg, position, self._legs.in_end[leg], width)
+        for k in np.flatnonzero(missing):
+            sides[k].missing_samples += int(missing[k])
+        return np.ascontiguousarray(samples.reshape(-1, 2, width).transpose(0, 2, 1))
+
+    # What the recorder process says.
+
+    def report(self) -> None:
+        """Emits alarms and finished recordings. To be called every few wakes."""
+        for slot in list(self._taps.in_use()):
+            if slot.alarms != self._alarms.get(slot.index, 0):
+                self._alarms[slot.index] = slot.alarms
+                self._emit({"event": "recorder_alarm", "id": slot.recording, "message": slot.alarm})
+        for slot in list(self._taps.closed()):
+            self._alarms.pop(slot.index, None)
+            self._closing.pop(slot.index, None)
+            self._emit(
+                {
+                    "event": "recorder_finished", "id": slot.recording, "path": slot.path,
+                    "seconds": round(slot.seconds, 3), **slot.counters(), "error": slot.error or None,
+                }
+            )  # fmt: skip
+            slot.release()

@@ -1,0 +1,92 @@
+"""The sample ring: int16[legs, RING_LENGTH], indexed by position on the engine's clock.
+
+Reading consumes nothing: any number of bridges and recorders may read the same samples in any phase.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softswitch.media import _codecs
+from softswitch.media.arrays import Samples
+from softswitch.media.legs import LegTable
+from softswitch.media.packets import Indices, PacketBatch
+
+RING_LENGTH = 8192
+RECORDER_LAG = 1280
+"""Recorders read this far behind the clock, so that a late packet is still on the record."""
+RECORDER_CHUNK = 1600
+MAX_LEAD = 2400
+"""A packet further ahead of the clock than this is a jump, not jitter."""
+CLEAR_CHUNK = 800
+_KEEP = RECORDER_LAG + RECORDER_CHUNK + 480
+# What is kept behind the clock, the two chunks that may wait to be cleared, and the furthest sample ahead.
+assert _KEEP + 2 * CLEAR_CHUNK + MAX_LEAD + 480 <= RING_LENGTH
+
+NEW, DUPLICATE, LATE = range(3)
+
+
+class SampleRing:
+    """Samples of the legs that are mixed or recorded; `use` and `drop` count who needs a leg's samples."""
+
+    def __init__(self, legs: LegTable, length: int = RING_LENGTH) -> None:
+        self._legs = legs
+        self._length = length
+        # Zero pages: only the rows of legs that ever were in the ring take memory.
+        self._samples = np.zeros((legs.capacity, length), np.int16)
+        self._have = np.zeros((legs.capacity, length), np.uint8)
+        self._users = np.zeros(legs.capacity, np.int32)
+        self._clock = 0
+
+    def use(self, leg: int) -> None:
+        self._users[leg] += 1
+        if self._users[leg] == 1:
+            self._samples[leg] = 0
+            self._have[leg] = 0
+            self._legs.in_ring[leg] = True
+            self._legs.cleared[leg] = self._clock - _KEEP
+
+    def drop(self, leg: int) -> None:
+        self._users[leg] -= 1
+        if self._users[leg] == 0:
+            self._legs.in_ring[leg] = False
+
+    def place(
+        self, batch: PacketBatch, index: Indices, leg: Indices, position: NDArray[np.int64],
+        law: NDArray[np.uint8], floor: int,
+    ) -> NDArray[np.uint8]:
+        """Decodes the payloads of the batch's rows `index` into their places: NEW, DUPLICATE or LATE."""
+        status = np.empty(len(index), np.uint8)
+        _codecs.place(
+            self._samples, self._have, leg, position, batch.rows, index, batch.offset[index],
+            batch.size[index], law, status, self._length, batch.capacity, floor,
+        )  # fmt: skip
+        return status
+
+    def take(
+        self, leg: Indices, position: NDArray[np.int64], limit: NDArray[np.int64], width: int
+    ) -> tuple[Samples, NDArray[np.int32]]:
+        """int16[n, width] from each position on, and how many samples before `limit` were concealed."""
+        out = np.empty((len(leg), width), np.int16)
+        missing = np.empty(len(leg), np.int32)
+        if len(leg):
+            _codecs.take(self._samples, self._have, leg, position, limit, out, missing, self._length)
+        return out, missing
+
+    def clear(self, leg: Indices, clock: int) -> None:
+        """Forgets what nobody reads any more, so that the places can be written again.
+
+        To be called for each leg at least every `CLEAR_CHUNK` samples.
+        """
+        self._clock = clock
+        cleared = self._legs.cleared
+        behind = leg[clock - cleared[leg] > self._length]
+        if len(behind):  # the clock was stepped
+            self._have[behind] = 0
+            cleared[behind] = clock - _KEEP
+        due = leg[cleared[leg] + CLEAR_CHUNK <= clock - _KEEP]
+        while len(due):
+            _codecs.clear(self._have, due, cleared[due], CLEAR_CHUNK, self._length)
+            cleared[due] += CLEAR_CHUNK
+            due = due[cleared[due] + CLEAR_CHUNK <= clock - _KEEP]

@@ -1,0 +1,238 @@
+"""Who hears whom: bridges, edges and players become one row a leg, and each row a way to serve it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from softswitch.media.legs import BadCommand, LegTable
+from softswitch.media.players import PlayerTable
+from softswitch.media.ring import SampleRing
+
+UNITY = 256
+MAX_MEMBERS = 200
+
+LEG, PLAYER = 0, 1
+Row = tuple[tuple[int, int, int], ...]
+"""Sources of one leg: (LEG or PLAYER, index, gain in 1/256), sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeSettings:
+    id: str
+    members: tuple[str, ...]
+    edges: tuple[tuple[str, str, float], ...]
+
+    @classmethod
+    def parse(cls, command: Mapping[str, Any]) -> BridgeSettings:
+        """Raises BadCommand."""
+        try:
+            members = tuple(map(str, command.get("members", [])))
+            edges = tuple((str(e), str(s), float(g)) for e, s, g in command.get("edges", []))
+        except (TypeError, ValueError) as error:
+            raise BadCommand(f"put_bridge: {error}") from error
+        if len(members) > MAX_MEMBERS:
+            raise BadCommand(f"put_bridge: {len(members)} members: at most {MAX_MEMBERS}")
+        if any(not 0 <= gain <= 8 for _, _, gain in edges):
+            raise BadCommand("put_bridge: gain: allowed are 0 to 8")
+        return cls(str(command["id"]), members, edges)
+
+    def mentions(self) -> set[str]:
+        return {*self.members, *(ear for ear, _, _ in self.edges), *(source for _, source, _ in self.edges)}
+
+    def heard_by(self, ear: str) -> dict[str, float]:
+        """Source and gain; an edge replaces what membership gives, so that gain 0 mutes a member."""
+        gains = {member: 1.0 for member in self.members if member != ear} if ear in self.members else {}
+        gains.update({source: gain for who, source, gain in self.edges if who == ear and source != ear})
+        return gains
+
+
+class Routing:
+    """Rows of all legs. Ids may be named before they exist; `refresh` applies what has changed."""
+
+    def __init__(self, legs: LegTable, players: PlayerTable, ring: SampleRing) -> None:
+        self._legs = legs
+        self._players = players
+        self._ring = ring
+        self._bridges: dict[str, BridgeSettings] = {}
+        self._bridges_of: defaultdict[str, set[str]] = defaultdict(set)
+        self._players_of: defaultdict[str, set[str]] = defaultdict(set)
+        self._touched: set[str] = set()
+        self.rows: dict[int, Row] = {}
+        self.stale_cohorts: set[int] = set()
+
+    # What changes.
+
+    def put_bridge(self, bridge: BridgeSettings) -> None:
+        self.delete_bridge(bridge.id)
+        self._bridges[bridge.id] = bridge
+        for each in bridge.mentions():
+            self._bridges_of[each].add(bridge.id)
+            self._touched.add(each)
+
+    def delete_bridge(self, id: str) -> None:
+        bridge = self._bridges.pop(id, None)
+        for each in bridge.mentions() if bridge else ():
+            self._bridges_of[each].discard(id)
+            if not self._bridges_of[each]:
+                del self._bridges_of[each]
+            self._touched.add(each)
+
+    def player_added(self, id: str, legs: Iterable[str]) -> None:
+        for leg in legs:
+            self._players_of[leg].add(id)
+        self.touch(id)
+        self._touched.update(legs)
+
+    def player_removed(self, id: str, legs: Iterable[str]) -> None:
+        for leg in legs:
+            self._players_of[leg].discard(id)
+            if not self._players_of[leg]:
+                del self._players_of[leg]
+        self.touch(id)
+        self._touched.update(legs)
+
+    def touch(self, id: str) -> None:
+        """The leg or player `id` came or changed: its own row and those of its neighbours."""
+        self._touched.add(id)
+        for bridge in self._bridges_of.get(id, ()):
+            self._touched.update(self._bridges[bridge].mentions())
+
+    def leg_leaving(self, id: str) -> None:
+        """To be called while the leg is still in the table."""
+        leg = self._legs.index[id]
+        self._apply(leg, ())
+        self.rows.pop(leg, None)
+        ear = int(self._legs.relay_ear[leg])
+        if ear >= 0:
+            self._stop_relay(ear)
+        self.stale_cohorts.add(int(self._legs.cohort[leg]))
+        self.touch(id)
+
+    # What follows.
+
+    def refresh(self) -> None:
+        """Brings the rows of all touched legs up to date."""
+        if not self._touched:
+            return
+        index = self._legs.index
+        legs = sorted(index[id] for id in self._touched if id in index)
+        self._touched.clear()
+        for leg in legs:
+            self._apply(leg, self._row(leg))
+
+    def _row(self, leg: int) -> Row:
+        settings = self._legs.settings[leg]
+        assert settings is not None
+        gains: dict[str, float] = {}
+        for bridge in self._bridges_of.get(settings.id, ()):
+            for source, gain in self._bridges[bridge].heard_by(settings.id).items():
+                gains[source] = max(gain, gains.get(source, 0.0))
+        for player in self._players_of.get(settings.id, ()):
+            gains[player] = max(1.0, gains.get(player, 0.0))
+        found = (self._source(id, gain) for id, gain in gains.items() if gain > 0)
+        return tuple(sorted(source for source in found if source is not None))
+
+    def _source(self, id: str, gain: float) -> tuple[int, int, int] | None:
+        leg = self._legs.index.get(id)
+        if leg is not None:
+            return LEG, leg, round(gain * UNITY)
+        player = self._players.index.get(id)
+        if player is not None:
+            return PLAYER, player, round(gain * self._players.settings[player].gain * UNITY)
+        return None
+
+    def _apply(self, leg: int, row: Row) -> None:
+        old = self.rows.get(leg, ())
+        source = self._relayable(leg, row)
+        if row == old and source == self._legs.relay_source[leg] and leg in self.rows:
+            return
+        mixed_before = _mixed(old, int(self._legs.relay_source[leg]))
+        if source != self._legs.relay_source[leg]:
+            self._stop_relay(leg)
+            if source >= 0:
+                self._start_relay(leg, source)
+        self.rows[leg] = row
+        mixed = _mixed(row, source)
+        for each in mixed - mixed_before:
+            self._ring.use(each)
+        for each in mixed_before - mixed:
+            self._ring.drop(each)
+        self.stale_cohorts.add(int(self._legs.cohort[leg]))
+
+    def _relayable(self, leg: int, row: Row) -> int:
+        """The one leg whose packets can be passed on untouched, or -1."""
+        if len(row) != 1 or row[0][0] != LEG or row[0][2] != UNITY:
+            return -1
+        source = row[0][1]
+        legs = self._legs
+        taken = legs.relay_ear[source] not in (-1, leg)
+        return -1 if taken or legs.ptime[source] != legs.ptime[leg] or not legs.send[leg] else source
+
+    def _start_relay(self, ear: int, source: int) -> None:
+        self._legs.relay_ear[source] = ear
+        self._legs.relay_source[ear] = source
+        self._legs.relay_fresh[ear] = True
+
+    def _stop_relay(self, ear: int) -> None:
+        source = int(self._legs.relay_source[ear])
+        if source >= 0:
+            self._legs.relay_ear[source] = -1
+            self._legs.relay_source[ear] = -1
+            self.stale_cohorts.add(int(self._legs.cohort[ear]))
+
+
+def _mixed(row: Row, relay_source: int) -> set[int]:
+    """Legs whose samples the row needs."""
+    return {index for kind, index, _ in row if kind == LEG} if relay_source < 0 else set()
+
+
+@dataclass(frozen=True, slots=True)
+class MixPlan:
+    """One cohort's tick as arrays: CSR rows over the sources, each distinct row mixed and encoded once."""
+
+    relayed: np.ndarray[Any, np.dtype[np.int32]]
+    ears: np.ndarray[Any, np.dtype[np.int32]]
+    heard: np.ndarray[Any, np.dtype[np.bool_]]
+    encoded: np.ndarray[Any, np.dtype[np.int32]]
+    mixed_row: np.ndarray[Any, np.dtype[np.int32]]
+    law: np.ndarray[Any, np.dtype[np.uint8]]
+    legs: np.ndarray[Any, np.dtype[np.int32]]
+    players: np.ndarray[Any, np.dtype[np.int32]]
+    start: np.ndarray[Any, np.dtype[np.int32]]
+    source: np.ndarray[Any, np.dtype[np.int32]]
+    gain: np.ndarray[Any, np.dtype[np.int32]]
+
+
+def plan_cohort(legs: LegTable, rows: Mapping[int, Row], cohort: int) -> MixPlan:
+    """`ears[k]` hears encoded row `encoded[k]`, which is mixed row `mixed_row[…]` in law `law[…]`."""
+    members = np.flatnonzero(legs.used & (legs.cohort == cohort)).astype(np.int32)
+    is_relayed = legs.relay_source[members] >= 0
+    ears = members[~is_relayed]
+    row_numbers: dict[Row, int] = {}
+    encodings: dict[tuple[int, int], int] = {}
+    encoded = np.zeros(len(ears), np.int32)
+    for k, ear in enumerate(ears.tolist()):
+        number = row_numbers.setdefault(rows.get(ear, ()), len(row_numbers))
+        encoded[k] = encodings.setdefault((number, int(legs.law[ear])), len(encodings))
+    sources = sorted({(kind, index) for row in row_numbers for kind, index, _ in row})
+    column = {source: k for k, source in enumerate(sources)}
+    edges = [(column[kind, index], gain) for row in row_numbers for kind, index, gain in row]
+    lengths = [len(row) for row in row_numbers]
+    return MixPlan(
+        relayed=members[is_relayed],
+        ears=ears,
+        heard=np.array([bool(rows.get(ear)) for ear in ears.tolist()], np.bool_),
+        encoded=encoded,
+        mixed_row=np.array([number for number, _ in encodings], np.int32),
+        law=np.array([law for _, law in encodings], np.uint8),
+        legs=np.array([index for kind, index in sources if kind == LEG], np.int32),
+        players=np.array([index for kind, index in sources if kind == PLAYER], np.int32),
+        start=np.cumsum([0, *lengths]).astype(np.int32),
+        source=np.array([edge[0] for edge in edges], np.int32),
+        gain=np.array([edge[1] for edge in edges], np.int32),
+    )

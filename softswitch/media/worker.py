@@ -1,0 +1,176 @@
+"""The media worker process: one thread that wakes every few milliseconds and serves all legs at once.
+
+    python -m softswitch.media.worker --index 0 --run-dir /run/softswitch --ports 16384-20479
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+import os
+import resource
+import select
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+
+from softswitch.media.engine import SAMPLES_PER_MS, EngineSettings, MediaEngine
+from softswitch.media.lanes import Lanes, PortPool
+from softswitch.media.packets import Indices, PacketBatch
+from softswitch.media.prompts import PromptCache
+from softswitch.media.protocol import ControlServer, Outbox
+from softswitch.media.reports import Reports
+from softswitch.media.tap import TapFile
+
+BATCH = 4096
+LOAD_EVERY_S = 5.0
+_HOUSEKEEPING_S = 0.02
+_STEP_OVER_S = 0.5
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Everything of one worker, and its loop. `run` returns after `stop`."""
+
+    def __init__(
+        self, index: int, run_dir: Path, ports: tuple[int, int], host: str, settings: EngineSettings
+    ) -> None:
+        self._wake_s = settings.wake_ms / 1000
+        self._epoll = select.epoll()
+        self._outbox = Outbox()
+        self._pool = PortPool(host, *ports)
+        self._lanes = Lanes(self._pool, settings.legs, self._epoll)
+        self._engine = MediaEngine(
+            settings,
+            transmit=self._transmit,
+            emit=self._outbox.emit,
+            ports=self._lanes,
+            load=PromptCache().load,
+            taps=TapFile.create(run_dir / f"media-{index}.taps"),
+            entropy=os.urandom,
+        )
+        self._reports = Reports(self._engine.legs, self._lanes, f"media-{index}@{host}", time.time)
+        path = str(run_dir / f"media-{index}.sock")
+        self._control = ControlServer(path, index, self._engine, self._pool, self._outbox, self._epoll)
+        self._batch = PacketBatch(BATCH)
+        self._late: list[float] = []
+        self._housekeeping_at = self._load_at = 0.0
+        self._running = True
+
+    def stop(self) -> None:
+        self._running = False
+
+    def _transmit(self, batch: PacketBatch, index: Indices, leg: Indices, length: Indices) -> None:
+        self._lanes.transmit(self._engine.legs, batch, index, leg, length)
+
+    def run(self) -> None:
+        due = time.monotonic()
+        self._load_at = due + LOAD_EVERY_S
+        self._pool.top_up(due)
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        while self._running:
+            due += self._wake_s
+            delay = due - time.monotonic()
+            if delay > 0:
+                time.sleep(delay)
+            now = time.monotonic()
+            self._late.append(now - due)
+            if now - due > _STEP_OVER_S:
+                due += self._step_over(now - due)
+            self._wake(now)
+        self._finish()
+
+    def _step_over(self, behind_s: float) -> float:
+        """After a standstill: the time that is gone is not played in a hurry."""
+        frames = int(behind_s / 0.02)
+        log.warning("stood still for %.0f ms", behind_s * 1000)
+        self._engine.skip(frames * 20 * SAMPLES_PER_MS)
+        return frames * 0.02
+
+    def _wake(self, now: float) -> None:
+        self._lanes.now = now
+        while self._lanes.drain(self._batch):
+            self._engine.receive(self._batch)
+            if self._batch.count < BATCH:
+                break
+        for fd, _ in self._epoll.poll(0):
+            self._ready(fd, now)
+        self._engine.tick()
+        self._reports.tick(self._engine.clock, self._engine.step, now)
+        if now >= self._housekeeping_at:
+            self._housekeeping_at = now + _HOUSEKEEPING_S
+            self._pool.top_up(now)
+            if now >= self._load_at:
+                self._report_load(now)
+        self._control.turn(now)
+
+    def _ready(self, fd: int, now: float) -> None:
+        leg = self._lanes.leg_of_rtcp.get(fd)
+        if leg is not None:
+            self._reports.receive(leg, now)
+        elif self._control.owns(fd):
+            self._control.handle(fd, now)
+
+    def _report_load(self, now: float) -> None:
+        self._load_at = now + LOAD_EVERY_S
+        late_ms = float(np.percentile(self._late, 99)) * 1000
+        self._late.clear()
+        self._outbox.emit(
+            {
+                "event": "load", "legs": len(self._engine.legs.index), "cpu_s": round(time.process_time(), 3),
+                "late_ms_p99": round(late_ms, 3),
+            }
+        )  # fmt: skip
+
+    def _finish(self) -> None:
+        self._reports.say_bye()
+        self._engine.close()
+        self._control.turn(time.monotonic())
+        self._control.close()
+        self._lanes.close()
+
+
+def _port_range(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    ports = int(first), int(last or first)
+    if not 1024 <= ports[0] < ports[1] <= 65535:
+        raise argparse.ArgumentTypeError(f"{text}: allowed is FIRST-LAST within 1024-65535")
+    return ports
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="softswitch.media.worker", description=__doc__)
+    parser.add_argument("--index", type=int, default=0, help="number of this worker")
+    parser.add_argument("--run-dir", type=Path, required=True, help="for the control socket and the taps")
+    parser.add_argument("--ports", type=_port_range, default=(16384, 20479), help="UDP ports, FIRST-LAST")
+    parser.add_argument("--host", default="127.0.0.1", help="address to bind the ports on")
+    parser.add_argument("--wake-ms", type=int, choices=(1, 2, 4, 5, 10, 20), default=5)
+    parser.add_argument("--jitter-ms", type=int, default=40, help="jitter depth of mixed and recorded audio")
+    parser.add_argument("--legs", type=int, default=2048, help="most legs at once")
+    parser.add_argument("--cpu", type=int, help="pin the process to this CPU")
+    return parser
+
+
+def main() -> None:
+    arguments = _arguments().parse_args()
+    logging.basicConfig(level=logging.INFO, format=f"media-{arguments.index} %(levelname)s %(message)s")
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if arguments.cpu is not None:
+        os.sched_setaffinity(0, {arguments.cpu})
+    settings = EngineSettings(arguments.wake_ms, arguments.jitter_ms, arguments.legs)
+    worker = Worker(arguments.index, arguments.run_dir, arguments.ports, arguments.host, settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stop())
+    print("ready", flush=True)
+    worker.run()
+
+
+if __name__ == "__main__":
+    main()
