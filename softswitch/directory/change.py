@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from softswitch.config import Model
+from softswitch.config import KINDS, Model
 
 Action = Literal["add", "change", "remove"]
 Stored = dict[str, Any]
@@ -41,7 +41,8 @@ class Change:
         """[{field, before, after}] for display: no credential, hashed or not, is in it."""
         before, after = self.before or {}, self.after or {}
         fields = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-        shown = [_shown(name, before.get(name), after.get(name)) for name in fields if name != "name"]
+        key = KINDS[self.kind].key if self.kind in KINDS else ""
+        shown = [_shown(name, before.get(name), after.get(name)) for name in fields if name != key]
         if self.secret_changed and self.action == "change":
             shown.append({"field": "secret", "before": "(hidden)", "after": "(hidden)"})
         return shown

@@ -1,0 +1,55 @@
+"""Where commands go: to the running switch, or without one to the stored configuration itself."""
+
+from __future__ import annotations
+
+import functools
+import secrets
+from typing import Any
+
+from softswitch.cli.options import UserError
+from softswitch.config import Node
+from softswitch.config.secrets import read_secrets, write_secrets
+from softswitch.control import ControlClient, NotRunning
+from softswitch.directory import ConfigCommands, Directory
+from softswitch.store.journal import Journal
+from softswitch.store.livestate import load
+
+
+def call(node: Node, command: str, args: dict[str, Any] | None = None) -> Any:
+    """Result of a command.
+
+    The running switch carries it out. Without one, commands on the configuration work on what is stored,
+    others raise NotRunning. CommandError, ConfigError and StoreLocked say why a command was refused.
+    """
+    try:
+        with ControlClient(node.control_path) as switch:
+            return switch.call(command, args, key=secrets.token_hex(8))
+    except NotRunning:
+        return _without_switch(node, command, args or {})
+
+
+def _without_switch(node: Node, command: str, args: dict[str, Any]) -> Any:
+    directory = Directory(node.sip.realm, _secrets(node))
+    commands = ConfigCommands(directory, functools.partial(write_secrets, node.secrets_path))
+    if not commands.knows(command):
+        raise NotRunning(node.control_path)
+    if command.endswith(".list"):
+        directory.restore(load(node.state_dir)[0])
+        return commands.handle(command, args).result
+    journal = Journal(node.state_dir, node=node.name)
+    try:
+        directory.restore(load(node.state_dir, journal)[0])
+        outcome = commands.handle(command, args)
+        journal.append(outcome.facts)
+        if journal.pending_bytes:
+            raise UserError(f"nothing could be written to {node.state_dir}; make room on the disk and repeat")
+        return outcome.result
+    finally:
+        journal.close()
+
+
+def _secrets(node: Node) -> dict[str, str]:
+    try:
+        return read_secrets(node.secrets_path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {node.secrets_path}: {error}") from None

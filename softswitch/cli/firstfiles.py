@@ -1,0 +1,100 @@
+"""The first configuration: both files with every key explained and secrets of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from softswitch.config import Agent, FeatureCodes, Listen, Media, Node, Number, Queue, Sip, Trunk, User
+from softswitch.config.commented import commented, yaml_value
+
+_NODE_HEAD = """\
+# Settings of this machine. A change takes effect when the switch starts again.
+# This file holds a secret: keep it readable by its owner only.
+
+"""
+
+_CENTRE_HEAD = """\
+# The call centre: users, agents, queues, trunks, numbers and flows.
+# Load it with: softswitch apply centre.yaml
+# Keys without a value stand there as comments. The passwords were made for this file; once they are
+# applied, only hashes of them are stored, and you may delete them here: the stored ones stay.
+
+"""
+
+_FLOW = """\
+flows:
+  main:
+    # Language of the prompts: en or zh.
+    language: en
+    # Carried out from top to bottom. A text after say is a prompt of the manifest.
+    steps:
+      - say: welcome
+      # One digit decides how to go on; asked again when it is none of the choices.
+      - menu:
+          prompts: main_menu
+          timeout_s: 5
+          retries: 2
+          choices:
+            "1": [{say: queue_sales}, {queue: sales}]
+            "2": [{say: queue_support}, {queue: support}]
+            "3": [{say: queue_billing}, {queue: billing}]
+      # Whoever chose nothing, or was not answered, comes here.
+      - say: goodbye
+      - hang_up
+"""
+
+_QUEUES = ("sales", "support", "billing")
+_AGENTS = {"alice": ("sales", "support"), "bob": ("support", "billing")}
+
+
+def node_file(host: str, secret: str) -> str:
+    """softswitch.yaml for a machine that phones reach at `host`."""
+    listen = (Listen(transport="UDP", host=host), Listen(transport="TCP", host=host))
+    node = Node(sip=Sip(listen=listen, nonce_secret=secret), media=Media(host=host))
+    return _NODE_HEAD + commented(node)
+
+
+def centre_file(password: Callable[[], str], pin: Callable[[], str]) -> str:
+    """centre.yaml: two agents, a supervisor, three queues, a menu on the number 100."""
+    users = [User(name=name, password=password(), display=name.title()) for name in _AGENTS]
+    users.append(User(name="sue", password=password(), display="Sue", permissions=("supervise", "dial_out")))
+    agents = [Agent(name=name, user=name, pin=pin(), queues=queues) for name, queues in _AGENTS.items()]
+    trunk = Trunk(name="carrier", addresses=("192.0.2.10:5060",), allow_from=("192.0.2.10",))
+    return "".join(
+        [
+            _CENTRE_HEAD,
+            *_group("users", "People with phones.", users, ("name", "ha1", "realm")),
+            *_group("agents", "People who answer queued calls.", agents, ("name",)),
+            *_group("queues", "Where calls wait.", [Queue(name=name) for name in _QUEUES], ("name",)),
+            "# Carriers and gateways. Take away the # to use it.\n",
+            *(
+                f"# {line}\n"
+                for line in "".join(_group("trunks", "", [trunk], ("name",))).split("\n")
+                if line
+            ),
+            "\n# Numbers and where each leads: flow:NAME, queue:NAME or user:NAME.\nnumbers:\n",
+            f"  {yaml_value(Number(number='100', target='flow:main').number)}: flow:main\n",
+            *(f'  "20{place}": user:{user.name}\n' for place, user in enumerate(users, 1)),
+            "\n# What callers hear and choose.\n",
+            _FLOW,
+            "\n# What users dial for services; no code may be the beginning of another.\nfeature_codes:\n",
+            commented(FeatureCodes(), 2),
+        ]
+    )
+
+
+def _group(
+    group: str,
+    about: str,
+    models: list[User] | list[Agent] | list[Queue] | list[Trunk],
+    without: tuple[str, ...],
+) -> Iterator[str]:
+    """A group by name; the keys are explained at the first object, the others have only what they set."""
+    yield f"# {about}\n{group}:\n" if about else f"{group}:\n"
+    first, *others = models
+    yield f"  {first.name}:\n{commented(first, 4, without)}"
+    for model in others:
+        given = {key: value for key, value in dict(model).items() if key in model.model_fields_set}
+        short = {key: value for key, value in given.items() if key not in without}
+        yield f"  {model.name}: {yaml_value(short)}\n"
+    yield "\n"

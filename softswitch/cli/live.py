@@ -1,0 +1,106 @@
+"""Commands about a running switch: status, stop, call, registration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from softswitch.cli.connection import call as send
+from softswitch.cli.options import config_option, example, json_option, node_of
+from softswitch.cli.output import console, print_json, print_rows, shown, table
+
+
+@click.command(epilog=example("softswitch status --json"))
+@config_option
+@json_option
+def status(config_path: Path | None, as_json: bool) -> None:
+    """Show a running system: queues, agents, calls."""
+    state = send(node_of(config_path), "status")
+    if as_json:
+        print_json(state)
+    else:
+        print_state(state)
+
+
+@click.command(epilog=example("softswitch stop"))
+@config_option
+@json_option
+def stop(config_path: Path | None, as_json: bool) -> None:
+    """Stop a running system."""
+    result = send(node_of(config_path), "stop")
+    if as_json:
+        print_json(result)
+    else:
+        click.echo("The switch is stopping.")
+
+
+@click.group(epilog=example("softswitch call list"))
+def call() -> None:
+    """Calls that are going on; softswitch cdr has the finished ones."""
+
+
+@call.command("list", epilog=example("softswitch call list --json"))
+@config_option
+@json_option
+def list_calls(config_path: Path | None, as_json: bool) -> None:
+    """List the calls going on."""
+    _print_live(config_path, "call.list", as_json, "There are no calls.")
+
+
+@call.command("hang-up", epilog=example("softswitch call hang-up 5f3a9c"))
+@click.argument("call_id", metavar="CALL")
+@config_option
+@json_option
+def hang_up(call_id: str, config_path: Path | None, as_json: bool) -> None:
+    """Hang up a call."""
+    result = send(node_of(config_path), "call.hang_up", {"call": call_id})
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"Call {call_id} is hung up.")
+
+
+@click.group(epilog=example("softswitch registration list"))
+def registration() -> None:
+    """Phones that are registered."""
+
+
+@registration.command("list", epilog=example("softswitch registration list --json"))
+@config_option
+@json_option
+def list_registrations(config_path: Path | None, as_json: bool) -> None:
+    """List the registered phones."""
+    _print_live(config_path, "registration.list", as_json, "No phone is registered.")
+
+
+def _print_live(config_path: Path | None, command: str, as_json: bool, empty: str) -> None:
+    rows = send(node_of(config_path), command)
+    print_rows(rows, columns_of(rows), json=as_json, empty=empty)
+
+
+def print_state(state: dict[str, Any]) -> None:
+    """Single values one a line, groups of objects as tables."""
+    out = console()
+    for name, value in state.items():
+        rows = rows_of(value)
+        if rows is None:
+            click.echo(f"{name.replace('_', ' ')}: {shown(value)}")
+        elif rows:
+            out.print()
+            out.print(table(rows, columns_of(rows), title=name))
+
+
+def rows_of(value: Any) -> list[dict[str, Any]] | None:
+    """A list of objects, or objects by name, as rows; None for anything else."""
+    if isinstance(value, dict) and all(isinstance(each, dict) for each in value.values()):
+        return [{"name": name, **each} for name, each in value.items()]
+    if isinstance(value, list) and all(isinstance(each, dict) for each in value):
+        return value
+    return None
+
+
+def columns_of(rows: list[dict[str, Any]]) -> list[str]:
+    """Every key of the rows in the order they first come; groups within a row are left to --json."""
+    return list({key: None for row in rows for key, value in row.items() if not isinstance(value, dict)})

@@ -1,0 +1,95 @@
+"""The command softswitch: all nouns, and every error as one clear line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from softswitch.cli.agent import agent
+from softswitch.cli.apply import apply
+from softswitch.cli.cdr import cdr
+from softswitch.cli.flow import flow
+from softswitch.cli.init import init
+from softswitch.cli.live import call, registration, status, stop
+from softswitch.cli.number import number
+from softswitch.cli.options import example
+from softswitch.cli.queue import queue
+from softswitch.cli.recording import recording
+from softswitch.cli.run import demo, run
+from softswitch.cli.trunk import trunk
+from softswitch.cli.user import user
+from softswitch.config.errors import ConfigError
+from softswitch.control import CommandError, NotRunning
+from softswitch.store.lock import StoreLocked
+
+USER_ERRORS = (ConfigError, CommandError, NotRunning, StoreLocked)
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+
+
+class Softswitch(click.Group):
+    """The group of all commands; errors of users end in one line each on standard error, no traceback."""
+
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **_: Any
+    ) -> NoReturn:
+        try:
+            status = super().main(args, prog_name or "softswitch", standalone_mode=False)
+            sys.stdout.flush()
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.ctx.get_help() if error.ctx else error.format_message(), err=True)
+            sys.exit(MISUSED)
+        except click.UsageError as error:
+            stop_with(f"{error.format_message().rstrip('.')}; see {_path(error.ctx)} --help", error.exit_code)
+        except click.ClickException as error:
+            stop_with(error.format_message(), error.exit_code)
+        except USER_ERRORS as error:
+            stop_with(str(error), FAILED)
+        except (click.Abort, KeyboardInterrupt):
+            sys.exit(INTERRUPTED)
+        except BrokenPipeError:
+            # The reader (head, less) has seen enough; nothing may be written at exit either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(FAILED)
+        except OSError as error:
+            stop_with(f"{error.filename or 'system'}: {error.strerror or error}", FAILED)
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def stop_with(message: str, status: int) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(status)
+
+
+def _path(ctx: click.Context | None) -> str:
+    return ctx.command_path if ctx is not None else "softswitch"
+
+
+@click.group(cls=Softswitch, epilog=example("softswitch demo", "softswitch init centre", "softswitch run"))
+@click.version_option(package_name="softswitch", message="%(prog)s %(version)s")
+def main() -> None:
+    """A call centre in one package: SIP, IVR, queues, agents, recording."""
+
+
+for _command in (
+    run,
+    demo,
+    init,
+    apply,
+    status,
+    stop,
+    user,
+    agent,
+    queue,
+    trunk,
+    number,
+    flow,
+    call,
+    registration,
+    cdr,
+    recording,
+):
+    main.add_command(_command)

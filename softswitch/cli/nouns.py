@@ -1,0 +1,156 @@
+"""list, add, set and remove of one kind of configured object, made from its settings model."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin
+
+import click
+
+from softswitch.cli.connection import call
+from softswitch.cli.options import config_option, example, json_option, node_of
+from softswitch.cli.output import print_changes, print_json, print_rows
+from softswitch.config import KINDS
+
+Prepare = Callable[[dict[str, Any]], str]
+
+
+def noun(
+    kind: str,
+    *,
+    about: str,
+    columns: Sequence[str],
+    sample: str,
+    sample_options: str,
+    without: Iterable[str] = (),
+    prepare: Prepare | None = None,
+    extra: Sequence[click.Option] = (),
+) -> click.Group:
+    """The group of commands of a kind.
+
+    `columns` are those of `list`; `sample` and `sample_options` make the examples; fields in `without` get no
+    option; `extra` are further options, whose values `prepare` turns into fields in place before `add` and
+    `set`; it returns text to print after success.
+    """
+    group = click.Group(kind, help=about, epilog=example(f"softswitch {kind} list"))
+    group.add_command(_list_command(kind, columns))
+    for verb, must in (("add", "new"), ("set", "exist")):
+        command = _write_command(
+            kind, verb, must, f"softswitch {kind} {verb} {sample} {sample_options}", prepare
+        )
+        # After the argument, before the options that all commands have.
+        command.params[1:1] = [*extra, *_field_options(kind, set(without))]
+        group.add_command(command)
+    group.add_command(_remove_command(kind, sample))
+    return group
+
+
+def _one(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
+def _list_command(kind: str, columns: Sequence[str]) -> click.Command:
+    plural = KINDS[kind].group
+
+    @click.command("list", help=f"List the {plural}.", epilog=example(f"softswitch {kind} list --json"))
+    @config_option
+    @json_option
+    def command(config_path: Path | None, as_json: bool) -> None:
+        rows = call(node_of(config_path), f"{kind}.list")
+        empty = f"There are no {plural}; add one with: softswitch {kind} add"
+        print_rows(rows, columns, json=as_json, empty=empty)
+
+    return command
+
+
+def _write_command(kind: str, verb: str, must: str, line: str, prepare: Prepare | None) -> click.Command:
+    one = _one(kind)
+    about = f"Add {one}." if verb == "add" else f"Change settings of {one}; those not given stay."
+    key = KINDS[kind].key
+
+    @click.command(verb, help=about, epilog=example(line))
+    @click.argument("name")
+    @click.option(
+        "--unset", multiple=True, metavar="SETTING", help="Set back to the default; may be repeated."
+    )
+    @config_option
+    @json_option
+    def command(
+        name: str, unset: tuple[str, ...], config_path: Path | None, as_json: bool, **given: Any
+    ) -> None:
+        fields = {field: value for field, value in given.items() if value is not None}
+        fields |= {_setting(kind, field): None for field in unset}
+        fields[key] = name
+        told = prepare({"verb": verb, "fields": fields}) if prepare else ""
+        result = call(node_of(config_path), f"{kind}.set", {"fields": fields, "must": must})
+        _print_result(result, told, as_json)
+
+    return command
+
+
+def _remove_command(kind: str, sample: str) -> click.Command:
+    about = f"Remove {_one(kind)}; refused while something refers to it."
+
+    @click.command("remove", help=about, epilog=example(f"softswitch {kind} remove {sample}"))
+    @click.argument("name")
+    @config_option
+    @json_option
+    def command(name: str, config_path: Path | None, as_json: bool) -> None:
+        _print_result(call(node_of(config_path), f"{kind}.remove", {"name": name}), "", as_json)
+
+    return command
+
+
+def _print_result(result: dict[str, Any], told: str, as_json: bool) -> None:
+    if as_json:
+        print_json({**result, "note": told} if told else result)
+        return
+    print_changes(result["changes"])
+    if not result["changes"]:
+        click.echo("Nothing to change.")
+    if told:
+        click.echo(told)
+
+
+def _setting(kind: str, field: str) -> str:
+    name = field.removeprefix("--").replace("-", "_")
+    settings = [each for each in KINDS[kind].model.model_fields if each != KINDS[kind].key]
+    if name not in settings:
+        raise click.BadParameter(
+            f"{field!r} is no setting; allowed: {', '.join(settings)}", param_hint="--unset"
+        )
+    return name
+
+
+def _field_options(kind: str, without: set[str]) -> list[click.Option]:
+    """An option for every field of the model; values stay text, the model checks them."""
+    fields = KINDS[kind].model.model_fields
+    return [
+        _option(name, field.annotation, field.description or "")
+        for name, field in fields.items()
+        if name != KINDS[kind].key and name not in without
+    ]
+
+
+def _option(name: str, annotation: Any, description: str) -> click.Option:
+    flag = name.replace("_", "-")
+    if annotation is bool:
+        return click.Option([f"--{flag}/--no-{flag}", name], default=None, help=description)
+    if _is_list(annotation):
+        text = f"{description} Separated by commas."
+        return click.Option([f"--{flag}", name], callback=_split, metavar="A,B", help=text)
+    return click.Option([f"--{flag}", name], metavar="TEXT", help=description)
+
+
+def _is_list(annotation: Any) -> bool:
+    if get_origin(annotation) in (Union, types.UnionType):
+        return any(map(_is_list, get_args(annotation)))
+    return get_origin(annotation) is tuple
+
+
+def _split(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
+    if value is None:
+        return None
+    return [part.strip() for part in value.split(",") if part.strip()]
