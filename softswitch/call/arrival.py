@@ -1,0 +1,225 @@
+"""Requests outside of any dialog: who sends them, whether they may, and what begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from softswitch.call.call import Call
+from softswitch.call.dial_activity import DialActivity
+from softswitch.call.flow_activity import FlowActivity
+from softswitch.call.leg import Party
+from softswitch.call.registrar import Binding
+from softswitch.call.routing import NoRoute, Route, route, trunk_of_address
+from softswitch.call.services import ServiceActivity
+from softswitch.call.supervision import SupervisionActivity
+from softswitch.config import Target
+from softswitch.config.base import split_host_port
+from softswitch.reasons import REASONS
+from softswitch.sip.flow import SipFlow
+from softswitch.sip.message import BadMessage
+from softswitch.sip.uri import Address, Uri
+from softswitch.sip.useragent import Credentials
+
+if TYPE_CHECKING:
+    from softswitch.call.conversation import Conversation
+    from softswitch.call.exchange import Exchange
+    from softswitch.config import Trunk
+    from softswitch.sip.message import Message
+
+ALLOW = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER\r\n"
+RETRY_AFTER_S = 5
+
+
+class Arrivals:
+    """The user agent's core: answers what comes in from outside."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def request(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
+        handler = _METHODS.get(message.method)
+        if handler is None:
+            self._exchange.ua.respond(transaction, message, 405, now, out, headers=ALLOW)
+            return
+        try:
+            handler(self, transaction, message, now, out)
+        except (BadMessage, ValueError) as bad:
+            self._exchange.ua.respond(transaction, message, 400, now, out, reason=getattr(bad, "reason", ""))
+
+    def _options(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
+        self._exchange.ua.respond(
+            transaction, message, 200, now, out, headers=f"{ALLOW}Accept: application/sdp\r\n"
+        )
+
+    def _register(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
+        exchange = self._exchange
+        flow = transaction.flow
+        user = exchange.authenticator.user(exchange.ua, transaction, message, flow, now, out)
+        if user is None:
+            return
+        if Address.parse(message.need("To")).uri.user != user:
+            exchange.ua.respond(transaction, message, 403, now, out)
+            return
+        exchange.registrar.register(exchange.ua, transaction, message, user, flow, now, out)
+
+    def _invite(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
+        exchange = self._exchange
+        caller = self._caller(transaction, message, now, out)
+        if caller is None:
+            return
+        dialled = Uri.parse(message.uri).user
+        call = Call(exchange, f"c{exchange.entropy(8).hex()}", caller, dialled, now)
+        exchange.calls[call.id] = call
+        self._open(call, message, now, out)
+        leg = call.inbound
+        leg.remote_sdp = message.body
+        try:
+            leg.session = exchange.ua.accept_invite(transaction, message, leg, now, out)
+        except BadMessage:
+            call.end("bad_request", "switch", now, out)
+            raise
+        if call.ended:
+            return
+        try:
+            self._begin(call, now, out)
+        except NoRoute as no_route:
+            self._refuse(call, no_route.reason, now, out)
+
+    def _open(self, call: Call, message: Message, now: float, out: list[Any]) -> None:
+        """The facts of a call's first moment."""
+        caller = call.caller
+        call.fact(
+            "call_started",
+            {
+                "direction": "inbound" if caller.kind == "trunk" else "internal",
+                "from_number": caller.number,
+                "to_number": call.dialled,
+                "source": caller.source,
+                "sip_call_id": message.sip_call_id,
+            },
+            out,
+        )
+        call.fact(
+            "leg_started",
+            {
+                "leg": call.inbound.id,
+                "direction": "inbound",
+                "address": caller.number,
+                caller.kind: caller.name,
+            },
+            out,
+        )
+
+    def _caller(self, transaction: Any, message: Message, now: float, out: list[Any]) -> Party | None:
+        """The trunk whose address this is, or the authenticated user; None after it has been refused."""
+        exchange = self._exchange
+        trunk = trunk_of_address(exchange.centre, transaction.flow.remote[0])
+        if trunk is not None:
+            sender = Address.parse(message.need("From"))
+            return Party("trunk", trunk.name, sender.uri.user or "anonymous", sender.display)
+        user = exchange.authenticator.user(exchange.ua, transaction, message, transaction.flow, now, out)
+        if user is None:
+            return None
+        trunk = next((each for each in exchange.centre.trunks.values() if each.user == user), None)
+        if trunk is not None:
+            sender = Address.parse(message.need("From"))
+            return Party("trunk", trunk.name, sender.uri.user or "anonymous", sender.display)
+        return Party("user", user, user, exchange.centre.users[user].display)
+
+    def _refuse(self, call: Call, reason: str, now: float, out: list[Any]) -> None:
+        overload = REASONS[reason].status == 503
+        call.inbound.refuse(reason, now, out, f"Retry-After: {RETRY_AFTER_S}\r\n" if overload else "")
+        call.end(reason, "switch", now, out)
+
+    # What begins
+
+    def _begin(self, call: Call, now: float, out: list[Any]) -> None:
+        exchange = self._exchange
+        if exchange.draining:
+            raise NoRoute("shutting_down")
+        if len(exchange.calls) > exchange.node.limits.max_calls:
+            raise NoRoute("overload")
+        found = route(exchange.centre, call.caller, call.dialled)
+        conversation = (
+            self._conversation(call, found) if found == Route("feature", "listen", found.number) else None
+        )
+        if not call.inbound.allocate(conversation.caller.worker if conversation else None):
+            raise NoRoute(
+                "no_ports"
+                if any(worker.connected for worker in exchange.media.workers)
+                else "media_unavailable"
+            )
+        exchange.engage(call.caller, call.id, True, now, out)
+        if conversation is not None:
+            if call.answer(now, out):
+                call.begin(SupervisionActivity(call, conversation), now, out)
+        else:
+            _ROUTES[found.kind](self, call, found, now, out)
+
+    def _to_flow(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
+        run = self._exchange.flow_run(Target(found.kind, found.name))
+        if run is None:
+            raise NoRoute("flow_failed")
+        if call.answer(now, out):
+            call.begin(FlowActivity(call, run), now, out)
+        else:
+            call.end("not_acceptable_media", "switch", now, out)
+
+    def _to_user(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
+        call.dial(Target("user", found.name), None, now, out)
+
+    def _to_trunk(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
+        trunk = self._exchange.centre.trunks[found.name]
+        party = Party("trunk", trunk.name, found.number)
+        groups = [[self._outside(trunk, address, found.number)] for address in trunk.addresses]
+        call.begin(DialActivity(call, party, groups, None), now, out)
+
+    def _outside(self, trunk: Trunk, address: str, number: str) -> Binding:
+        """Where a number is reached over one address of a trunk."""
+        host, port = split_host_port(address)
+        exchange = self._exchange
+        local = next(
+            listen.address for listen in exchange.node.sip.listen if listen.transport == trunk.transport
+        )
+        named = f"[{host}]" if ":" in host else host
+        uri = f"sip:{number}@{named}:{port}"
+        return Binding(
+            uri, uri, SipFlow(trunk.transport, local, (host, port)), credentials=trunk_credentials(trunk)
+        )
+
+    def _to_service(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
+        agents = self._exchange.agents_of(call.caller.name)
+        wanted = found.number or (agents[0] if agents else "")
+        if wanted not in agents:
+            raise NoRoute("forbidden")
+        agent = self._exchange.centre.agents[wanted]
+        if call.answer(now, out):
+            call.begin(ServiceActivity(call, found.name, agent), now, out)
+
+    def _conversation(self, call: Call, found: Route) -> Conversation:
+        """The conversation of the agent or user whom a supervisor wants to hear."""
+        exchange = self._exchange
+        if "supervise" not in exchange.centre.users[call.caller.name].permissions:
+            raise NoRoute("forbidden")
+        for each in exchange.calls.values():
+            conversation = each.conversation
+            if conversation and found.number in (conversation.agent, conversation.callee.party.name):
+                return conversation
+        raise NoRoute("number_not_found")
+
+
+def trunk_credentials(trunk: Trunk) -> Credentials | None:
+    """What the peer's challenge is answered with; None where the trunk needs no password."""
+    if not trunk.username or trunk.password is None:
+        return None
+    return Credentials(trunk.username, trunk.password, realm=trunk.realm)
+
+
+_METHODS = {"INVITE": Arrivals._invite, "REGISTER": Arrivals._register, "OPTIONS": Arrivals._options}
+_ROUTES = {
+    "flow": Arrivals._to_flow,
+    "queue": Arrivals._to_flow,
+    "user": Arrivals._to_user,
+    "trunk": Arrivals._to_trunk,
+    "feature": Arrivals._to_service,
+}

@@ -1,0 +1,127 @@
+"""What the command line and other programs ask of a running switch, beside its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from softswitch.acd import events as acd
+from softswitch.config.errors import ConfigError, Problem, did_you_mean
+from softswitch.directory.commands import text_argument
+
+if TYPE_CHECKING:
+    from softswitch.call.call import Call
+    from softswitch.call.exchange import Exchange
+
+Arguments = dict[str, Any]
+
+
+class SwitchCommands:
+    """`handle(command, args, now, out)` gives the answer; ConfigError with what is wrong and allowed."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._commands: dict[str, Callable[[Arguments, float, list[Any]], Any]] = {
+            "status": self._status,
+            "call.list": self._calls,
+            "call.hang_up": self._hang_up,
+            "registration.list": self._registrations,
+            "agent.sign_in": self._sign_in,
+            "agent.sign_out": self._sign_out,
+            "agent.status": self._agent_status,
+        }
+
+    def knows(self, command: str) -> bool:
+        return command in self._commands
+
+    def handle(self, command: str, args: Arguments, now: float, out: list[Any]) -> Any:
+        return self._commands[command](args, now, out)
+
+    def _status(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        exchange = self._exchange
+        workers = [
+            {"worker": worker.number, "connected": worker.connected, "free_ports": len(worker.free_ports)}
+            for worker in exchange.media.workers
+        ]
+        return {
+            "node": exchange.node.name,
+            "draining": exchange.draining,
+            "calls": len(exchange.calls),
+            "talking": sum(call.conversation is not None for call in exchange.calls.values()),
+            "recording": len(exchange.recordings),
+            "registered": len(exchange.registrar.users()),
+            "media": workers,
+            **exchange.acd.snapshot(now),
+        }
+
+    def _calls(self, args: Arguments, now: float, out: list[Any]) -> list[dict[str, Any]]:
+        return [describe(call, now) for call in self._exchange.calls.values()]
+
+    def _hang_up(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        id = text_argument(args, "call")
+        call = self._exchange.calls.get(id)
+        if call is None:
+            raise ConfigError([Problem(("call",), f"there is no call {id!r}; see call list")])
+        call.end("administrative_hang_up", "switch", now, out)
+        return {"call": id}
+
+    def _registrations(self, args: Arguments, now: float, out: list[Any]) -> list[dict[str, Any]]:
+        return [
+            {
+                "user": user,
+                "contact": binding.uri,
+                "transport": binding.sip_flow.transport,
+                "address": "{}:{}".format(*binding.sip_flow.remote),
+                "expires_s": round(binding.expires_at - now),
+            }
+            for user, bindings in sorted(self._exchange.registrar.users().items())
+            for binding in bindings
+        ]
+
+    def _sign_in(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        return self._tell(args, acd.AgentSignedIn, now, out)
+
+    def _sign_out(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        return self._tell(args, acd.AgentSignedOut, now, out)
+
+    def _agent_status(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        status = text_argument(args, "status")
+        if status not in ("available", "not_available", "on_break"):
+            allowed = "available, not_available, on_break"
+            raise ConfigError([Problem(("status",), f"{status!r} is no status; allowed: {allowed}")])
+        reason = str(args.get("reason") or "")
+        return self._tell(args, lambda name: acd.AgentStatusSet(name, status, reason), now, out)  # type: ignore[arg-type]
+
+    def _tell(
+        self, args: Arguments, event: Callable[[str], acd.Event], now: float, out: list[Any]
+    ) -> dict[str, Any]:
+        """Pass an event of this agent on and answer with what the agent is now."""
+        name = text_argument(args, "agent")
+        agents = self._exchange.centre.agents
+        if name not in agents:
+            raise ConfigError(
+                [Problem(("agent",), f"there is no agent {name!r}; {did_you_mean(name, agents)}")]
+            )
+        self._exchange.acd_event(event(name), now, out)
+        row: dict[str, Any] = self._exchange.acd.snapshot(now)["agents"][name]
+        return {"agent": name, **row}
+
+
+def describe(call: Call, now: float) -> dict[str, Any]:
+    """One line of `call list`."""
+    if call.conversation is not None:
+        state = "talking"
+    elif call.activity is None:
+        state = "ending"
+    else:
+        waiting = getattr(call.activity, "waiting", None)
+        state = "waiting" if waiting is not None else str(call.activity.kind)
+    return {
+        "call": call.id,
+        "from": call.caller.number,
+        "to": call.dialled,
+        "state": state,
+        "queue": call.queue,
+        "agent": call.agent,
+        "for_s": round(now - call.started, 1),
+    }

@@ -1,0 +1,103 @@
+"""Two legs that talk to each other: their bridge, their recording, and who listens in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from softswitch.call.recording import Recording
+
+if TYPE_CHECKING:
+    from softswitch.call.call import Call
+    from softswitch.call.leg import Leg
+
+
+class Conversation:
+    """The caller's leg and the other one, bridged from `start` to `end`."""
+
+    def __init__(self, call: Call, caller: Leg, callee: Leg, *, queue: str | None = None) -> None:
+        self.call = call
+        self.caller = caller
+        self.callee = callee
+        self.queue = queue
+        self.agent = callee.party.agent
+        self.started = 0.0
+        self.recording: Recording | None = None
+        self.listeners: list[Leg] = []
+
+    @property
+    def bridge_id(self) -> str:
+        return f"{self.call.id}.bridge"
+
+    def start(self, record: bool, now: float, out: list[Any]) -> None:
+        self.started = now
+        self._put_bridge(out)
+        party = self.callee.party
+        self.call.fact(
+            "call_bridged",
+            {"leg": self.callee.id, party.kind: party.name, "agent": self.agent, "queue": self.queue},
+            out,
+        )
+        if record:
+            self.recording = Recording(
+                self.call.exchange, self.call.next_id("r"), self.call.id, self.agent, self.queue
+            )
+            self.recording.start(self.caller, self.callee, now, out)
+
+    def end(self, now: float, out: list[Any]) -> None:
+        media = self.call.exchange.media
+        media.delete(self.caller.worker, "bridge", self.bridge_id, out)
+        if self.recording is not None:
+            self.recording.stop(out)
+        self.call.fact(
+            "bridge_ended",
+            {
+                "leg": self.callee.id,
+                "talk_s": round(now - self.started, 3),
+                "agent": self.agent,
+                "queue": self.queue,
+            },
+            out,
+        )
+        for listener in self.listeners[:]:
+            listener.call.conversation_ended(self, now, out)
+
+    def other(self, leg: Leg) -> Leg:
+        return self.callee if leg is self.caller else self.caller
+
+    def add_listener(self, leg: Leg, out: list[Any]) -> None:
+        """Let this leg hear both sides; neither side hears it."""
+        self.listeners.append(leg)
+        self._put_bridge(out)
+
+    def remove_listener(self, leg: Leg, out: list[Any]) -> None:
+        if leg in self.listeners:
+            self.listeners.remove(leg)
+            self._put_bridge(out)
+
+    def _put_bridge(self, out: list[Any]) -> None:
+        edges = [[ear.id, mouth.id, 1.0] for ear in self.listeners for mouth in (self.caller, self.callee)]
+        self.call.exchange.media.put(
+            self.caller.worker,
+            "bridge",
+            self.bridge_id,
+            {"members": [self.caller.id, self.callee.id], "edges": edges},
+            out,
+        )
+
+    def to_state(self) -> dict[str, Any]:
+        return {
+            "callee": self.callee.to_state(),
+            "queue": self.queue,
+            "started": self.started,
+            "recording": self.recording.to_state() if self.recording else None,
+        }
+
+    @classmethod
+    def from_state(cls, call: Call, state: dict[str, Any], callee: Leg, out: list[Any]) -> Conversation:
+        conversation = cls(call, call.inbound, callee, queue=state["queue"])
+        conversation.started = state["started"]
+        if state["recording"]:
+            conversation.recording = Recording.from_state(call.exchange, state["recording"])
+            conversation.recording.put(call.inbound.worker, call.inbound.id, callee.id, out)
+        conversation._put_bridge(out)
+        return conversation

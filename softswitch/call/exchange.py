@@ -1,0 +1,348 @@
+"""The exchange: the house in which registrar, routing, calls, flows and queues live together.
+
+It composes and passes on. An event comes in at one of the doors (`received`, `media_event`,
+`handle_timeout`, the commands) with the time; everything to be done is appended to `out`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from softswitch.acd import events as acd
+from softswitch.acd import outputs as acd_outputs
+from softswitch.acd.engine import Acd
+from softswitch.call.arrival import Arrivals
+from softswitch.call.authentication import Authenticator, Listener
+from softswitch.call.call import Call
+from softswitch.call.deadlines import Deadlines
+from softswitch.call.media import MediaPlane
+from softswitch.call.outputs import Fact, Keep, MediaCommand
+from softswitch.call.registrar import Registrar
+from softswitch.ivr.flow import Flow
+from softswitch.ivr.run import FlowRun
+from softswitch.sip.useragent import SipSettings, UserAgent
+
+if TYPE_CHECKING:
+    from softswitch.call.leg import Party
+    from softswitch.call.recording import Recording
+    from softswitch.config import Agent, Centre, Node, Queue, Target, User
+    from softswitch.directory import Directory
+    from softswitch.sip.flow import SipFlow
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """Paths of the prompt files by language and name, and of the music by name."""
+
+    spoken: dict[str, dict[str, str]]
+    music: dict[str, str]
+
+
+class Exchange:
+    """One switch without its sockets, clock, files and randomness."""
+
+    def __init__(
+        self,
+        node: Node,
+        directory: Directory,
+        prompts: Prompts,
+        *,
+        nonce_secret: bytes,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self.node = node
+        self.directory = directory
+        self.entropy = entropy
+        self.codecs = node.media.codecs
+        self.recordings_directory = str(node.recording.directory)
+        self.sip_host = sip_host(node)
+        self.learn_phones = False
+        self.calls: dict[str, Call] = {}
+        self.recordings: dict[str, Recording] = {}
+        self.draining = False
+        self._prompts = prompts
+        self._offered_calls: dict[str, str] = {}
+        self._flows: dict[str, Flow] = {}
+        self._agents_by_user: dict[str, list[str]] = {}
+        self._utc_offset = 0.0
+        self.deadlines = Deadlines()
+        self.media = MediaPlane(node.media.sdp_host, node.media.worker_count)
+        self.acd = Acd(entropy)
+        self.registrar = Registrar(
+            min_expires_s=node.sip.min_expires_s,
+            max_expires_s=node.sip.max_expires_s,
+            max_contacts=node.limits.max_contacts_per_user,
+            deadlines=self.deadlines,
+            reachable=self._reachable,
+        )
+        self.authenticator = Authenticator(
+            node.sip.realm,
+            nonce_secret,
+            node.sip.nonce_lifetime_s,
+            algorithms(node),
+            self.directory.ha1,
+            entropy,
+        )
+        self.ua = UserAgent(sip_settings(node), entropy, Arrivals(self))
+
+    # Doors
+
+    def clock_set(self, utc_offset: float) -> None:
+        """UTC minus the monotonic clock, in seconds: for dates in names, never for durations."""
+        self._utc_offset = utc_offset
+
+    def received(self, datagram: bytes, flow: SipFlow, now: float, out: list[Any]) -> None:
+        self.ua.receive(datagram, flow, now, out)
+
+    def transport_failed(self, flow: SipFlow, now: float, out: list[Any]) -> None:
+        self.ua.transport_failed(flow, now, out)
+
+    def next_timeout(self) -> float | None:
+        times = (self.ua.next_timeout(), self.deadlines.next_timeout(), self.acd.next_timeout())
+        return min((time for time in times if time is not None), default=None)
+
+    def handle_timeout(self, now: float, out: list[Any]) -> None:
+        self.ua.handle_timeout(now, out)
+        self.deadlines.handle_timeout(now, out)
+        self._carry_out(self.acd.handle_timeout(now), now, out)
+
+    def media_event(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
+        """One event of the media control protocol."""
+        handler = _MEDIA_EVENTS.get(event["event"])
+        if handler is not None:
+            handler(self, worker, event, now, out)
+
+    def media_lost(self, worker: int) -> None:
+        self.media.disconnected(worker)
+
+    def media_command(self, worker: int, command: dict[str, Any], out: list[Any]) -> None:
+        out.append(MediaCommand(worker, command))
+
+    def end_turn(self, out: list[Any]) -> None:
+        """Before the outputs of a turn are carried out: what else has to be kept."""
+        for key, value in self.acd.take_changes().items():
+            out.append(Keep(key, value))
+
+    # Configuration
+
+    @property
+    def centre(self) -> Centre:
+        return self.directory.centre
+
+    def configured(self, changes: Iterable[tuple[str, str, Any]], now: float, out: list[Any]) -> None:
+        """Take up changed objects: (kind, name, the object now or None)."""
+        changes = list(changes)
+        self._agents_by_user.clear()
+        for agent in self.centre.agents.values():
+            self._agents_by_user.setdefault(agent.user, []).append(agent.name)
+        # Queues before the agents who serve them, whatever order the file has.
+        for kind, name, value in sorted(changes, key=lambda change: change[0] != "queue"):
+            take_up = _CONFIGURED.get(kind)
+            if take_up is not None:
+                take_up(self, name, value, now, out)
+
+    def _queue_configured(self, name: str, queue: Queue | None, now: float, out: list[Any]) -> None:
+        self.acd_event(acd.QueueRemoved(name) if queue is None else acd.QueueConfigured(queue), now, out)
+
+    def _agent_configured(self, name: str, agent: Agent | None, now: float, out: list[Any]) -> None:
+        if agent is None:
+            self.acd_event(acd.AgentRemoved(name), now, out)
+            return
+        self.acd_event(acd.AgentConfigured(agent), now, out)
+        reachable = self.registrar.contacts(agent.user, now)
+        self.acd_event((acd.PhoneReachable if reachable else acd.PhoneUnreachable)(name), now, out)
+
+    def _user_configured(self, name: str, user: User | None, now: float, out: list[Any]) -> None:
+        if user is None:
+            self.registrar.remove_user(name, now, out)
+
+    def _flow_configured(self, name: str, flow: Any, now: float, out: list[Any]) -> None:
+        """Runs under way finish on the flow they started with; the next call takes the new one."""
+        self._flows.pop(name, None)
+
+    # Queues
+
+    def acd_event(self, event: acd.Event, now: float, out: list[Any]) -> None:
+        self._carry_out(self.acd.handle(event, now), now, out)
+
+    def _carry_out(self, outputs: Iterable[acd_outputs.Output], now: float, out: list[Any]) -> None:
+        for output in outputs:
+            _ACD_OUTPUTS[type(output)](self, output, now, out)
+
+    def _waiting_call(self, id: str) -> Any:
+        """The activity of a call that is in a queue, if it still is."""
+        call = self.calls.get(id)
+        return call.activity if call is not None and not call.ended else None
+
+    def _offer(self, offer: acd_outputs.OfferCall, now: float, out: list[Any]) -> None:
+        activity = self._waiting_call(offer.call)
+        if activity is not None:
+            self._offered_calls[offer.offer] = offer.call
+            activity.offer(offer, now, out)
+            self.calls[offer.call].keep(out)
+        else:
+            self.acd_event(acd.CallLeft(offer.call, "internal_error"), now, out)
+
+    def _withdraw(self, withdrawn: acd_outputs.WithdrawOffer, now: float, out: list[Any]) -> None:
+        activity = self._waiting_call(self._offered_calls.pop(withdrawn.offer, ""))
+        if activity is not None:
+            activity.withdraw(withdrawn.offer, withdrawn.reason, now, out)
+
+    def _announce(self, announcement: acd_outputs.AnnouncePosition, now: float, out: list[Any]) -> None:
+        activity = self._waiting_call(announcement.call)
+        if activity is not None:
+            activity.announce(announcement, now, out)
+
+    def _gave_up(self, timed_out: acd_outputs.QueueTimedOut, now: float, out: list[Any]) -> None:
+        activity = self._waiting_call(timed_out.call)
+        if activity is not None:
+            activity.gave_up(timed_out, now, out)
+
+    def _acd_fact(self, fact: acd_outputs.AcdFact, now: float, out: list[Any]) -> None:
+        if fact.type == "offer_ended":
+            self._offered_calls.pop(fact.data["offer"], None)
+        out.append(Fact(fact.type, fact.data))
+
+    # Users and agents
+
+    def agents_of(self, user: str) -> list[str]:
+        return self._agents_by_user.get(user, [])
+
+    def _reachable(self, user: str, reachable: bool, now: float, out: list[Any]) -> None:
+        event = acd.PhoneReachable if reachable else acd.PhoneUnreachable
+        for agent in self.agents_of(user):
+            self.acd_event(event(agent), now, out)
+
+    def engage(self, party: Party, call: str, busy: bool, now: float, out: list[Any]) -> None:
+        """A user is on (or off) a call that no queue gave: as an agent they are not offered another."""
+        if party.kind == "user":
+            event = acd.AgentBusy if busy else acd.AgentFree
+            for agent in self.agents_of(party.name):
+                self.acd_event(event(agent, call), now, out)
+
+    # Services for calls
+
+    def utc_date(self, now: float) -> str:
+        return datetime.fromtimestamp(now + self._utc_offset, UTC).strftime("%Y-%m-%d")
+
+    def records(self, queue: str | None) -> bool:
+        settings = self.centre.queues.get(queue) if queue else None
+        return self.node.recording.enabled and settings is not None and settings.record
+
+    def flow_run(self, target: Target) -> FlowRun | None:
+        """A run of a flow, or of the smallest flow there is: into a queue. None: there is no such flow."""
+        flow = self.flow(target)
+        return None if flow is None else FlowRun(flow, language=self._language(target))
+
+    def flow(self, target: Target) -> Flow | None:
+        if target.kind == "queue":
+            return Flow.from_config(str(target), [{"queue": target.name}])
+        configured = self.centre.flows.get(target.name)
+        if configured is not None and target.name not in self._flows:
+            self._flows[target.name] = Flow.from_config(target.name, configured.steps)
+        return self._flows.get(target.name) if configured is not None else None
+
+    def _language(self, target: Target) -> str:
+        configured = self.centre.flows.get(target.name) if target.kind == "flow" else None
+        return configured.language if configured is not None else "en"
+
+    def prompt_paths(self, language: str, names: Sequence[str], out: list[Any]) -> list[str]:
+        """Files of prompts; a missing one is left out and raises an alarm that names it."""
+        known = self._prompts.spoken.get(language, {})
+        for name in names:
+            if name not in known:
+                out.append(
+                    Fact(
+                        "alarm_raised",
+                        {"code": "prompt_missing", "message": f"no prompt {name!r} in language {language!r}"},
+                    )
+                )
+        return [known[name] for name in names if name in known]
+
+    def music_path(self, name: str, out: list[Any]) -> str | None:
+        path = self._prompts.music.get(name)
+        if path is None:
+            out.append(Fact("alarm_raised", {"code": "prompt_missing", "message": f"no music {name!r}"}))
+        return path
+
+    def call_over(self, call: Call, now: float, out: list[Any]) -> None:
+        self.engage(call.caller, call.id, False, now, out)
+        self.calls.pop(call.id, None)
+
+    # Media events
+
+    def _connected(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
+        self.media.connected(worker, out)
+
+    def _ports(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
+        self.media.ports_granted(worker, event["granted"])
+
+    def _digit(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
+        call = self._call_of(event["leg"])
+        leg = call.legs.get(event["leg"]) if call is not None else None
+        # In a conversation the worker has passed the key on already.
+        if call is not None and leg is not None and call.conversation is None:
+            leg.owner.leg_digit(leg, event["digit"], now, out)
+
+    def _player_finished(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
+        call = self._call_of(event["id"])
+        if event["reason"] == "failed":
+            out.append(Fact("alarm_raised", {"code": "prompt_failed", "message": event.get("detail", "")}))
+        if call is not None:
+            call.player_finished(event["id"], event["reason"], now, out)
+
+    def _recorder_finished(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
+        recording = self.recordings.get(event["id"])
+        if recording is not None:
+            recording.finished(event, out)
+
+    def _recorder_alarm(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
+        out.append(Fact("alarm_raised", {"code": "recorder", "message": event["message"]}))
+
+    def _call_of(self, id: str) -> Call | None:
+        return self.calls.get(id.partition(".")[0])
+
+
+_CONFIGURED: dict[str, Callable[..., None]] = {
+    "queue": Exchange._queue_configured,
+    "agent": Exchange._agent_configured,
+    "user": Exchange._user_configured,
+    "flow": Exchange._flow_configured,
+}
+
+_MEDIA_EVENTS = {
+    "snapshot": Exchange._connected,
+    "ports": Exchange._ports,
+    "digit": Exchange._digit,
+    "player_finished": Exchange._player_finished,
+    "recorder_finished": Exchange._recorder_finished,
+    "recorder_alarm": Exchange._recorder_alarm,
+}
+
+_ACD_OUTPUTS: dict[type, Callable[..., None]] = {
+    acd_outputs.OfferCall: Exchange._offer,
+    acd_outputs.WithdrawOffer: Exchange._withdraw,
+    acd_outputs.AnnouncePosition: Exchange._announce,
+    acd_outputs.QueueTimedOut: Exchange._gave_up,
+    acd_outputs.AcdFact: Exchange._acd_fact,
+}
+
+
+def sip_host(node: Node) -> str:
+    """The address that our own URIs name: the first listener's."""
+    host, port = node.sip.listen[0].advertised_address
+    return host if port == 5060 else f"{host}:{port}"
+
+
+def algorithms(node: Node) -> dict[Listener, Sequence[str]]:
+    return {(listen.transport, listen.address): node.sip.algorithms(listen) for listen in node.sip.listen}
+
+
+def sip_settings(node: Node) -> SipSettings:
+    advertised: dict[Listener, tuple[str, int]] = {
+        (listen.transport, listen.address): listen.advertised_address for listen in node.sip.listen
+    }
+    return SipSettings(user_agent=node.sip.user_agent, advertised=advertised)

@@ -1,0 +1,181 @@
+"""A caller in an IVR flow: carries out what the flow asks for and tells it what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from softswitch.call.waiting import Waiting
+from softswitch.config import Target
+from softswitch.ivr import events as ivr
+from softswitch.ivr.run import FlowRun
+
+if TYPE_CHECKING:
+    from softswitch.acd.outputs import AnnouncePosition, OfferCall, QueueTimedOut
+    from softswitch.call.call import Call
+    from softswitch.call.leg import Leg
+
+
+class FlowActivity:
+    """Runs one flow for an answered inbound leg; a queue step makes it wait."""
+
+    kind = "flow"
+
+    def __init__(self, call: Call, run: FlowRun) -> None:
+        self.call = call
+        self.run = run
+        self.waiting: Waiting | None = None
+        self._player = ""
+        self._actions = {
+            ivr.PlayPrompts: self._play,
+            ivr.StopPrompts: self._stop,
+            ivr.EnterQueue: self._queue,
+            ivr.DialTarget: self._dial,
+            ivr.HangUp: self._hang_up,
+            ivr.FlowFact: self._fact,
+        }
+
+    def start(self, now: float, out: list[Any]) -> None:
+        self.call.fact("flow_entered", {"flow": self.run.flow.name}, out)
+        self._feed(ivr.FlowStarted(), now, out)
+
+    # What happens to the caller
+
+    def leg_digit(self, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
+        if self.waiting is None:
+            self._feed(ivr.DigitPressed(digit), now, out)
+
+    def player_finished(self, player: str, reason: str, now: float, out: list[Any]) -> None:
+        if self.waiting is not None:
+            self.waiting.player_finished(player, now, out)
+        elif player == self._player:
+            self._player = ""
+            self._feed(ivr.PromptsFinished(), now, out)
+
+    def caller_left(self, now: float, out: list[Any]) -> str:
+        """Clean up after a caller who hung up. Returns the reason code."""
+        self._cancel_timer()
+        reason = "abandoned_in_flow"
+        if self.waiting is not None:
+            reason = self.waiting.caller_left(now, out)
+        self._carry_out(self.run.handle(ivr.CallerHungUp(), now), now, out)
+        return reason
+
+    def left(self, now: float, out: list[Any]) -> None:
+        """The call goes on without the flow (an agent answered)."""
+        self._cancel_timer()
+        self.waiting = None
+
+    def queue_ended(self, outcome: str, now: float, out: list[Any]) -> None:
+        self.waiting = None
+        self._feed(ivr.QueueEnded(outcome), now, out)
+
+    def dial_ended(self, outcome: str, now: float, out: list[Any]) -> None:
+        """A dial step did not come to a conversation: the flow goes on."""
+        self.call.activity = self
+        self._feed(ivr.DialEnded(outcome), now, out)
+
+    # What the queue wants
+
+    def offer(self, offer: OfferCall, now: float, out: list[Any]) -> None:
+        if self.waiting is not None:
+            self.waiting.offer(offer, now, out)
+
+    def withdraw(self, offer: str, reason: str, now: float, out: list[Any]) -> None:
+        if self.waiting is not None:
+            self.waiting.withdraw(offer, reason, now, out)
+
+    def announce(self, announcement: AnnouncePosition, now: float, out: list[Any]) -> None:
+        if self.waiting is not None:
+            self.waiting.announce(announcement, now, out)
+
+    def gave_up(self, timed_out: QueueTimedOut, now: float, out: list[Any]) -> None:
+        waiting, self.waiting = self.waiting, None
+        if waiting is not None:
+            waiting.gave_up(timed_out, now, out)
+
+    # What the flow wants
+
+    def _feed(self, event: Any, now: float, out: list[Any]) -> None:
+        self._carry_out(self.run.handle(event, now), now, out)
+        self.call.keep(out)
+
+    def _carry_out(self, actions: list[Any], now: float, out: list[Any]) -> None:
+        for action in actions:
+            if not self.call.ended:
+                self._actions[type(action)](action, now, out)
+        if not self.call.ended and self.call.activity is self:
+            self.call.exchange.deadlines.set(("flow", self.call.id), self.run.next_timeout(), self._timeout)
+
+    def _timeout(self, now: float, out: list[Any]) -> None:
+        self._carry_out(self.run.handle_timeout(now), now, out)
+        self.call.keep(out)
+
+    def _cancel_timer(self) -> None:
+        self.call.exchange.deadlines.cancel(("flow", self.call.id))
+
+    def _play(self, action: ivr.PlayPrompts, now: float, out: list[Any]) -> None:
+        self._stop(action, now, out)
+        paths = self.call.exchange.prompt_paths(self.run.language, action.names, out)
+        if paths:
+            self._player = self.call.play(paths, out, loop=action.loop)
+        else:
+            self._feed(ivr.PromptsFinished(), now, out)
+
+    def _stop(self, action: Any, now: float, out: list[Any]) -> None:
+        if self._player:
+            self.call.stop_player(self._player, out)
+            self._player = ""
+
+    def _queue(self, action: ivr.EnterQueue, now: float, out: list[Any]) -> None:
+        self.enter_queue(action.queue, action.priority, action.music, now, out)
+
+    def enter_queue(
+        self,
+        queue: str,
+        priority: int,
+        music: str | None,
+        now: float,
+        out: list[Any],
+        queued_at: float | None = None,
+    ) -> None:
+        settings = self.call.exchange.centre.queues.get(queue)
+        if settings is None:
+            self._feed(ivr.QueueEnded("queue_removed"), now, out)
+            return
+        self.call.queue = queue
+        self.waiting = Waiting(
+            self.call, self, queue, priority, music or settings.music, settings.language or self.run.language
+        )
+        self.waiting.start(now, out, queued_at)
+
+    def _dial(self, action: ivr.DialTarget, now: float, out: list[Any]) -> None:
+        target = Target.parse(action.target)
+        if target.kind == "user":
+            self.call.dial(target, self, now, out)
+        else:
+            self.call.go_to(target, now, out)
+
+    def _hang_up(self, action: ivr.HangUp, now: float, out: list[Any]) -> None:
+        self.call.end(action.reason, "switch", now, out)
+
+    def _fact(self, action: ivr.FlowFact, now: float, out: list[Any]) -> None:
+        self.call.fact(action.type, action.data, out)
+
+    # Over a restart
+
+    def to_state(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "flow": self.run.flow.name,
+            "run": self.run.state(),
+            "waiting": self.waiting.to_state() if self.waiting else None,
+        }
+
+    def resume(self, waiting: dict[str, Any] | None, now: float, out: list[Any]) -> None:
+        """Go on in a new process: a caller in a queue keeps the place, a step is started again."""
+        if waiting is not None:
+            self.enter_queue(
+                waiting["queue"], waiting["priority"], waiting["music"], now, out, waiting["queued_at"]
+            )
+        else:
+            self._feed(ivr.FlowStarted(), now, out)

@@ -1,0 +1,347 @@
+"""A leg: one party's side of a call, made of one SIP session and one media port."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from softswitch.call.media import leg_fields
+from softswitch.reasons import REASONS, from_status
+from softswitch.sdp.description import BadSdp, SessionDescription
+from softswitch.sdp.negotiation import (
+    NegotiatedAudio,
+    NotAcceptable,
+    answer_offer,
+    make_offer,
+    offered_codec,
+    read_answer,
+)
+from softswitch.sip.uri import Address
+
+if TYPE_CHECKING:
+    from softswitch.call.call import Call
+    from softswitch.call.registrar import Binding
+    from softswitch.sip.message import Message
+    from softswitch.sip.session import Session
+
+DTMF_TYPES = ("application/dtmf-relay", "application/dtmf")
+DIGITS = frozenset("0123456789*#ABCD")
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who is at the other end of a leg. `kind` is user, trunk or anonymous; `agent` is set while offered."""
+
+    kind: str
+    name: str
+    number: str
+    display: str = ""
+    agent: str | None = None
+
+    @property
+    def source(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+    def to_state(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "number": self.number,
+            "display": self.display,
+            "agent": self.agent,
+        }
+
+
+class Leg:
+    """States: `setup`, `ringing`, `answered`, `ended`. Reports what happens to its call, decides nothing."""
+
+    __slots__ = (
+        "audio",
+        "call",
+        "direction",
+        "id",
+        "learn",
+        "near",
+        "owner",
+        "party",
+        "port",
+        "remote_sdp",
+        "sdp_id",
+        "sdp_version",
+        "session",
+        "state",
+        "worker",
+    )
+
+    def __init__(self, call: Call, id: str, direction: str, party: Party, *, learn: bool = False) -> None:
+        self.call = call
+        self.id = id
+        self.direction = direction
+        self.party = party
+        self.learn = learn
+        self.near: int | None = None
+        self.state = "setup"
+        self.session: Session | None = None
+        self.owner: Any = call
+        self.worker = -1
+        self.port = 0
+        self.audio: NegotiatedAudio | None = None
+        self.remote_sdp = b""
+        self.sdp_id = int.from_bytes(call.exchange.entropy(4), "big")
+        self.sdp_version = 1
+
+    # What the call asks of it
+
+    def allocate(self, near: int | None = None) -> bool:
+        """Take a media port, on worker `near` if given. False: there is none, nothing has been changed."""
+        place = self.call.exchange.media.allocate(near)
+        if place is None:
+            return False
+        self.worker, self.port = place
+        return True
+
+    def dial(
+        self, binding: Binding, caller: Address, headers: str, codec: str | None, now: float, out: list[Any]
+    ) -> None:
+        """Send INVITE to where the party can be reached, our offer led by `codec` to avoid transcoding."""
+        exchange = self.call.exchange
+        offer = self._offer(codec)
+        self.session = exchange.ua.invite(
+            self,
+            request_uri=binding.uri,
+            from_=str(caller),
+            to=f"<{binding.aor}>",
+            sip_flow=binding.sip_flow,
+            sdp=offer,
+            headers=headers,
+            credentials=binding.credentials,
+            now=now,
+            out=out,
+        )
+        self.call.fact(
+            "leg_started",
+            {
+                "leg": self.id,
+                "direction": "outbound",
+                "address": self.party.number,
+                self.party.kind: self.party.name,
+                "agent": self.party.agent,
+            },
+            out,
+        )
+
+    def offered_codec(self) -> str | None:
+        """The codec that this leg uses, or that its offer prefers."""
+        if self.audio is not None:
+            return self.audio.send.encoding
+        return offered_codec(self.remote_sdp, self.call.exchange.codecs)
+
+    def ring(self, now: float, out: list[Any]) -> None:
+        """Tell an inbound party that somebody is being called."""
+        if self.session is not None and self.state == "setup":
+            self.state = "ringing"
+            self.session.progress(180, now, out)
+
+    def answer(self, now: float, out: list[Any], prefer: str | None = None) -> bool:
+        """Answer an inbound leg. False: no codec in common; the leg has been refused and is ended."""
+        assert self.session is not None
+        try:
+            sdp, audio = answer_offer(
+                SessionDescription.parse(self.remote_sdp),
+                host=self.call.exchange.media.host,
+                port=self.port,
+                codecs=self.call.exchange.codecs,
+                session_id=self.sdp_id,
+                version=self.sdp_version,
+                prefer=prefer,
+            )
+        except (BadSdp, NotAcceptable):
+            self.refuse("not_acceptable_media", now, out)
+            return False
+        self.state = "answered"
+        self.session.answer(sdp.encode(), now, out)
+        self._put_media(audio, out)
+        self.call.fact("leg_answered", {"leg": self.id}, out)
+        return True
+
+    def refuse(self, reason: str, now: float, out: list[Any], headers: str = "") -> None:
+        """Refuse an inbound leg that was not answered, with the SIP status of the reason."""
+        if self.session is not None and self.state != "ended":
+            self.session.reject(REASONS[reason].status, now, out, headers=headers)
+        self._end(reason, "local", now, out)
+
+    def hang_up(self, reason: str, now: float, out: list[Any], reason_header: str = "") -> None:
+        """End the leg in whatever state it is (BYE, CANCEL, or a final response)."""
+        if self.state == "ended":
+            return
+        if self.direction == "inbound" and self.state != "answered":
+            self.refuse(reason, now, out)
+            return
+        if self.session is not None:
+            self.session.hang_up(now, out, reason_header=reason_header)
+        self._end(reason, "local", now, out)
+
+    def send_digits(self, digits: str, out: list[Any]) -> None:
+        self.call.exchange.media_command(
+            self.worker, {"do": "send_digits", "leg": self.id, "digits": digits}, out
+        )
+
+    # What the session reports
+
+    def session_progress(
+        self, session: Session, status: int, message: Message, now: float, out: list[Any]
+    ) -> None:
+        if self.state == "setup" and status > 100:
+            self.state = "ringing"
+            self.owner.leg_ringing(self, now, out)
+
+    def session_answered(self, session: Session, message: Message, now: float, out: list[Any]) -> None:
+        try:
+            audio = read_answer(SessionDescription.parse(message.body), codecs=self.call.exchange.codecs)
+        except (BadSdp, NotAcceptable):
+            session.hang_up(now, out)
+            self._end("not_acceptable_media", "local", now, out)
+            self.owner.leg_ended(self, "not_acceptable_media", "switch", now, out)
+            return
+        self.state = "answered"
+        self._put_media(audio, out)
+        self.call.fact("leg_answered", {"leg": self.id}, out)
+        self.owner.leg_answered(self, now, out)
+
+    def session_established(self, session: Session, now: float, out: list[Any]) -> None:
+        self.call.keep(out)
+
+    def session_offered(self, session: Session, message: Message, now: float, out: list[Any]) -> None:
+        """A re-INVITE or UPDATE: hold, resume, a new address. Without an offer we make ours again."""
+        self.sdp_version += 1
+        if not message.body:
+            session.accept(self._offer(self.audio.send.encoding if self.audio else None), now, out)
+            return
+        try:
+            sdp, audio = answer_offer(
+                SessionDescription.parse(message.body),
+                host=self.call.exchange.media.host,
+                port=self.port,
+                codecs=self.call.exchange.codecs,
+                session_id=self.sdp_id,
+                version=self.sdp_version,
+                prefer=self.audio.send.encoding if self.audio else None,
+            )
+        except (BadSdp, NotAcceptable):
+            session.refuse(488, now, out)
+            return
+        session.accept(sdp.encode(), now, out)
+        self._put_media(audio, out)
+        self.call.keep(out)
+
+    def session_reanswered(
+        self, session: Session, status: int, message: Message | None, now: float, out: list[Any]
+    ) -> None:
+        if message is not None and 200 <= status < 300 and message.body:
+            self._put_media(
+                read_answer(SessionDescription.parse(message.body), codecs=self.call.exchange.codecs), out
+            )
+
+    def session_info(self, session: Session, message: Message, now: float, out: list[Any]) -> None:
+        digit = info_digit(message)
+        if digit:
+            self.owner.leg_digit(self, digit, now, out)
+
+    def session_request(
+        self, session: Session, transaction: Any, message: Message, now: float, out: list[Any]
+    ) -> bool:
+        return False
+
+    def session_ended(
+        self, session: Session, cause: str, status: int, message: Message | None, now: float, out: list[Any]
+    ) -> None:
+        reason, ended_by = self._ending(cause, status)
+        self._end(reason, "remote" if ended_by != "switch" else "local", now, out)
+        self.owner.leg_ended(self, reason, ended_by, now, out)
+
+    # Inside
+
+    def _ending(self, cause: str, status: int) -> tuple[str, str]:
+        """Reason code and who ended it (caller, agent or switch) for what the SIP session tells."""
+        side = "caller" if self.direction == "inbound" else "agent"
+        if cause == "remote_bye":
+            return f"normal_hang_up_{side}", side
+        if cause == "remote_cancel":
+            return "caller_cancelled", side
+        if cause == "rejected":
+            return from_status(status).code, side
+        if cause == "timeout":
+            return "no_response", "switch"
+        return {"no_ack": "no_ack", "transport_failed": "transport_failed", "stale": "stale_dialog"}.get(
+            cause, "internal_error"
+        ), "switch"
+
+    def _offer(self, codec: str | None) -> bytes:
+        """Our offer, led by `codec`: the one that the other leg uses, so that nothing is transcoded."""
+        exchange = self.call.exchange
+        codecs = sorted(exchange.codecs, key=lambda each: each != codec)
+        return make_offer(
+            host=exchange.media.host,
+            port=self.port,
+            codecs=codecs,
+            session_id=self.sdp_id,
+            version=self.sdp_version,
+        ).encode()
+
+    def _put_media(self, audio: NegotiatedAudio, out: list[Any]) -> None:
+        self.audio = audio
+        self.call.exchange.media.put(
+            self.worker, "leg", self.id, leg_fields(self.port, audio, learn=self.learn), out
+        )
+
+    def _end(self, reason: str, ended_by: str, now: float, out: list[Any]) -> None:
+        if self.state == "ended":
+            return
+        self.state = "ended"
+        media = self.call.exchange.media
+        if self.audio is not None:
+            media.delete(self.worker, "leg", self.id, out)
+        elif self.port:
+            media.release_unused(self.worker, self.port)
+        self.call.fact("leg_ended", {"leg": self.id, "reason": reason, "ended_by": ended_by}, out)
+
+    # Over a restart
+
+    def to_state(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "direction": self.direction,
+            "party": self.party.to_state(),
+            "learn": self.learn,
+            "state": self.state,
+            "worker": self.worker,
+            "port": self.port,
+            "sdp_id": self.sdp_id,
+            "sdp_version": self.sdp_version,
+            "audio": self.audio.to_state() if self.audio else None,
+            "session": self.session.to_state() if self.session else None,
+        }
+
+    @classmethod
+    def from_state(cls, call: Call, state: dict[str, Any], out: list[Any]) -> Leg:
+        """Take up an answered leg of a former process: its dialog, and its media as it is in the worker."""
+        leg = cls(call, state["id"], state["direction"], Party(**state["party"]), learn=state["learn"])
+        leg.state = state["state"]
+        leg.worker, leg.port = state["worker"], state["port"]
+        leg.sdp_id, leg.sdp_version = state["sdp_id"], state["sdp_version"]
+        leg.session = call.exchange.ua.restore_session(state["session"], leg)
+        leg._put_media(NegotiatedAudio.from_state(state["audio"]), out)
+        return leg
+
+
+def info_digit(message: Message) -> str | None:
+    """The key in an INFO of either kind (`application/dtmf-relay`: `Signal=5`; `application/dtmf`: `5`)."""
+    kind = (message.get("Content-Type") or "").partition(";")[0].strip().lower()
+    if kind not in DTMF_TYPES:
+        return None
+    text = message.body[:256].decode("ascii", "replace")
+    if kind == "application/dtmf-relay":
+        signals = [line.partition("=")[2] for line in text.splitlines() if line.lower().startswith("signal")]
+        text = signals[0] if signals else ""
+    digit = {"10": "*", "11": "#"}.get(text.strip(), text.strip().upper())
+    return digit if digit in DIGITS else None

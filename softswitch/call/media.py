@@ -1,0 +1,110 @@
+"""The switch's picture of the media plane: which worker holds what, and which ports are free.
+
+The control protocol is declarative, so the picture is simply what every worker should hold. A worker
+that connects (for the first time, after its own restart, or after ours) is told all of it again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from softswitch.call.outputs import MediaCommand
+from softswitch.sdp.negotiation import NegotiatedAudio
+
+
+class Worker:
+    """One media process: its free ports and everything that it should hold, by `(kind, id)`."""
+
+    __slots__ = ("connected", "free_ports", "number", "wanted")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.connected = False
+        self.free_ports: deque[int] = deque()
+        self.wanted: dict[tuple[str, str], dict[str, Any]] = {}
+
+
+class MediaPlane:
+    """Places legs on workers and remembers what was put, so that it can be put again."""
+
+    def __init__(self, host: str, workers: int) -> None:
+        self.host = host
+        self.workers = [Worker(number) for number in range(workers)]
+
+    def allocate(self, near: int | None = None) -> tuple[int, int] | None:
+        """A worker and one of its free ports, on worker `near` where a leg must meet another one."""
+        candidates = self.workers if near is None else [self.workers[near]]
+        usable = [worker for worker in candidates if worker.connected and worker.free_ports]
+        if not usable:
+            return None
+        worker = min(usable, key=lambda each: len(each.wanted))
+        return worker.number, worker.free_ports.popleft()
+
+    def release_unused(self, worker: int, port: int) -> None:
+        """Give back a port on which no leg was ever put."""
+        self.workers[worker].free_ports.append(port)
+
+    def put(self, worker: int, kind: str, id: str, fields: dict[str, Any], out: list[Any]) -> None:
+        command = {"do": f"put_{kind}", "id": id, **fields}
+        self.workers[worker].wanted[kind, id] = command
+        out.append(MediaCommand(worker, command))
+
+    def delete(self, worker: int, kind: str, id: str, out: list[Any]) -> None:
+        if self.workers[worker].wanted.pop((kind, id), None) is not None:
+            out.append(MediaCommand(worker, {"do": "delete", "kind": kind, "id": id}))
+
+    def forget(self, worker: int, kind: str, id: str) -> None:
+        """The worker itself has finished with it (a prompt that was played to its end)."""
+        self.workers[worker].wanted.pop((kind, id), None)
+
+    def music(self, worker: int, path: str, out: list[Any]) -> str:
+        """The id of the one player of this file on this worker that all waiting callers share."""
+        id = f"music:{path}"
+        if ("player", id) not in self.workers[worker].wanted:
+            self.put(worker, "player", id, {"legs": [], "items": [path], "loop": True, "gain": 1.0}, out)
+        return id
+
+    def connected(self, worker: int, out: list[Any]) -> None:
+        """The worker answered our greeting: whatever it holds, tell it all that it should hold."""
+        state = self.workers[worker]
+        state.connected = True
+        state.free_ports.clear()
+        for _, command in sorted(state.wanted.items(), key=_legs_first):
+            out.append(MediaCommand(worker, command))
+
+    def disconnected(self, worker: int) -> None:
+        self.workers[worker].connected = False
+        self.workers[worker].free_ports.clear()
+
+    def ports_granted(self, worker: int, ports: list[int]) -> None:
+        free = self.workers[worker].free_ports
+        known = set(free)
+        taken = {
+            command["port"] for (kind, _), command in self.workers[worker].wanted.items() if kind == "leg"
+        }
+        free.extend(port for port in ports if port not in known and port not in taken)
+
+
+_ORDER = {"leg": 0, "player": 1, "bridge": 2, "recorder": 3}
+
+
+def _legs_first(item: tuple[tuple[str, str], dict[str, Any]]) -> int:
+    return _ORDER[item[0][0]]
+
+
+def leg_fields(port: int, audio: NegotiatedAudio, *, learn: bool) -> dict[str, Any]:
+    """The fields of `put_leg` for what the two sides agreed on."""
+    return {
+        "port": port,
+        "remote": [audio.remote_host, audio.remote_port],
+        "learn": learn,
+        "codec": audio.send.encoding,
+        "payload_type": audio.send.payload_type,
+        "receive": {str(each.payload_type): each.encoding for each in audio.receive},
+        "dtmf_send": audio.dtmf_send,
+        "dtmf_receive": audio.dtmf_receive,
+        "ptime_ms": audio.ptime_ms,
+        "send": audio.direction in ("sendrecv", "sendonly"),
+        "listen": audio.direction in ("sendrecv", "recvonly"),
+    }

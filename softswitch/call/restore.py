@@ -1,0 +1,145 @@
+"""Taking up where a former switch process stopped, from the live state that its journal kept.
+
+Answered calls go on: conversations with their bridge and recording, callers in a queue with their place,
+callers in a flow at the step they were in. What was still ringing cannot be carried over and is cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from softswitch.acd import events as acd
+from softswitch.call.call import Call
+from softswitch.call.flow_activity import FlowActivity
+from softswitch.call.outputs import Fact, Keep
+from softswitch.call.recording import Recording
+from softswitch.call.supervision import SupervisionActivity
+from softswitch.config import KINDS
+from softswitch.ivr.run import FlowRun
+
+if TYPE_CHECKING:
+    from softswitch.call.exchange import Exchange
+
+RESTARTED = "switch_restarted"
+
+
+def restore(
+    exchange: Exchange, state: Mapping[str, Any], generation: int, now: float, out: list[Any]
+) -> None:
+    """Fill a new exchange, whose directory already holds its configuration."""
+    centre = exchange.centre
+    exchange.configured(
+        (
+            (kind, name, value)
+            for kind, entry in KINDS.items()
+            for name, value in getattr(centre, entry.group).items()
+        ),
+        now,
+        out,
+    )
+    exchange.acd.restore(dict(state), now)
+    for user, kept in _under(state, "binding/"):
+        if user in centre.users:
+            exchange.registrar.restore(user, kept, out)
+    for id, kept in _under(state, "recording/"):
+        exchange.recordings[id] = Recording.from_state(exchange, kept)
+    kept_calls = [kept for _, kept in _under(state, "call/")]
+    for kept in kept_calls:
+        _restore_call(exchange, kept, now, out)
+    for call in [*exchange.calls.values()]:
+        _resume(call, state[f"call/{call.id}"]["activity"] or {}, now, out)
+    _forget_lost_calls(exchange, state, now, out)
+    talking = sum(call.conversation is not None for call in exchange.calls.values())
+    out.append(
+        Fact(
+            "switch_started",
+            {
+                "generation": generation,
+                "restored_calls": talking,
+                "restored_queued": len(exchange.calls) - talking,
+            },
+        )
+    )
+    out.append(Keep("generation", {"value": generation}))
+
+
+def _under(state: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
+    return [(key.removeprefix(prefix), value) for key, value in state.items() if key.startswith(prefix)]
+
+
+def _restore_call(exchange: Exchange, kept: dict[str, Any], now: float, out: list[Any]) -> None:
+    activity = kept["activity"] or {}
+    for ringing in [*activity.get("ringing", ()), *_ringing_agents(activity)]:
+        exchange.ua.abandon_session(ringing, now, out)
+    if kept["inbound"]["state"] != "answered":
+        _end_unanswered(kept, now, out)
+        return
+    exchange.calls[kept["id"]] = Call.from_state(exchange, kept, out)
+
+
+def _ringing_agents(activity: dict[str, Any]) -> list[dict[str, Any]]:
+    waiting = activity.get("waiting") or {}
+    return [session for offer in waiting.get("offers", ()) for session in offer]
+
+
+def _end_unanswered(kept: dict[str, Any], now: float, out: list[Any]) -> None:
+    """The caller of a call in set-up was never answered: its record ends here."""
+    id = kept["id"]
+    out.append(
+        Fact(
+            "call_ended",
+            {
+                "call": id,
+                "reason": RESTARTED,
+                "outcome": "failed",
+                "ended_by": "switch",
+                "duration_s": round(now - kept["started"], 3),
+                "wait_s": 0.0,
+                "talk_s": 0.0,
+                "queue": None,
+                "agent": None,
+            },
+        )
+    )
+    out.append(Keep(f"call/{id}", None))
+
+
+def _resume(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
+    """Go on with what the caller was doing, now that all calls are known again."""
+    if call.conversation is None:
+        resume = _RESUME.get(activity.get("kind", ""), _give_up)
+        resume(call, activity, now, out)
+    call.keep(out)
+
+
+def _resume_flow(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
+    call.activity = FlowActivity(call, FlowRun.from_state(activity["run"]))
+    call.activity.resume(activity["waiting"], now, out)
+
+
+def _resume_supervision(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
+    heard = call.exchange.calls.get(activity["call"])
+    if heard is None or heard.conversation is None:
+        _give_up(call, activity, now, out)
+        return
+    call.activity = SupervisionActivity(call, heard.conversation)
+    heard.conversation.add_listener(call.inbound, out)
+
+
+def _give_up(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
+    call.end(RESTARTED, "switch", now, out)
+
+
+_RESUME = {"flow": _resume_flow, "supervision": _resume_supervision}
+
+
+def _forget_lost_calls(exchange: Exchange, state: Mapping[str, Any], now: float, out: list[Any]) -> None:
+    """Calls that the queues or agents still know but that no longer exist."""
+    for id, _ in _under(state, "acd/call/"):
+        if id not in exchange.calls:
+            exchange.acd_event(acd.CallLeft(id, RESTARTED), now, out)
+    for name, agent in _under(state, "acd/agent/"):
+        if agent.get("call") and agent["call"] not in exchange.calls:
+            exchange.acd_event(acd.AgentCallEnded(name, agent["call"]), now, out)
+            exchange.acd_event(acd.AgentFree(name, agent["call"]), now, out)

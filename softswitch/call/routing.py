@@ -1,0 +1,84 @@
+"""Where a dialled number leads: numbers, feature codes, users, and out through a trunk."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from softswitch.config import Target
+
+if TYPE_CHECKING:
+    from softswitch.call.leg import Party
+    from softswitch.config import Centre, Trunk
+
+_OUTSIDE = re.compile(r"\+?[0-9]{2,20}")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`kind` is flow, queue, user, trunk or feature; `number` is what goes with it (dialled or argument)."""
+
+    kind: str
+    name: str
+    number: str = ""
+
+
+class NoRoute(Exception):
+    """The number leads nowhere for this caller; `reason` is a code of the catalogue."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def route(centre: Centre, caller: Party, dialled: str) -> Route:
+    """Find the route or raise NoRoute. Who comes from a trunk reaches configured numbers, nothing else."""
+    number = centre.numbers.get(dialled)
+    if number is not None and number.trunk in (None, caller.name if caller.kind == "trunk" else None):
+        return _to_target(Target.parse(number.target), dialled)
+    if caller.kind != "user":
+        raise NoRoute("number_not_found")
+    feature = _feature(centre, dialled)
+    if feature is not None:
+        return feature
+    if dialled in centre.users:
+        return Route("user", dialled, dialled)
+    if dialled in centre.agents:
+        return Route("user", centre.agents[dialled].user, dialled)
+    return _outside(centre, caller, dialled)
+
+
+def _to_target(target: Target, dialled: str) -> Route:
+    return Route(target.kind, target.name, dialled)
+
+
+def _feature(centre: Centre, dialled: str) -> Route | None:
+    for name, code in centre.feature_codes:
+        if dialled.startswith(code):
+            return Route("feature", name, dialled[len(code) :])
+    return None
+
+
+def _outside(centre: Centre, caller: Party, dialled: str) -> Route:
+    trunks = [trunk for trunk in centre.trunks.values() if trunk.addresses]
+    if not trunks or not _OUTSIDE.fullmatch(dialled):
+        raise NoRoute("number_not_found")
+    if "dial_out" not in centre.users[caller.name].permissions:
+        raise NoRoute("forbidden")
+    return Route("trunk", trunks[0].name, dialled)
+
+
+def trunk_of_address(centre: Centre, host: str) -> Trunk | None:
+    """The trunk whose calls may come from this address without a password."""
+    if not any(trunk.allow_from for trunk in centre.trunks.values()):
+        return None
+    address = ipaddress.ip_address(host.partition("%")[0])
+    mapped = getattr(address, "ipv4_mapped", None)
+    address = mapped or address
+    for trunk in centre.trunks.values():
+        for network in trunk.allow_from:
+            if address in ipaddress.ip_network(network, strict=False):
+                return trunk
+    return None

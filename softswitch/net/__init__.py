@@ -1,0 +1,1 @@
+"""Sockets and the driver that carries out what the engines decide."""

@@ -1,0 +1,181 @@
+"""The driver: gives events and the time to the exchange and carries out what it wants done.
+
+In every turn the facts are written to the journal first. Only then do messages and media commands leave,
+so that a process which is killed has told the world nothing that its successor does not know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from softswitch.call.exchange import Exchange
+from softswitch.call.outputs import Fact, Keep, MediaCommand
+from softswitch.media.client import MediaClient
+from softswitch.net.sockets import Listener
+from softswitch.net.tcp import TcpConnections
+from softswitch.net.udp import Batch, UdpListener, is_address
+from softswitch.sip.flow import Send, SipFlow
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[float, list[Any]], Any]
+Write = Callable[[list[dict[str, Any]]], Any]
+
+
+class Driver:
+    """Runs one exchange on the running event loop."""
+
+    def __init__(
+        self, exchange: Exchange, write: Write, listeners: list[Listener], max_connections: int
+    ) -> None:
+        self.exchange = exchange
+        self._journal_write = write
+        self._media: list[MediaClient] = []
+        self._udp = {
+            each.address: UdpListener(each, self._datagrams) for each in listeners if each.transport == "UDP"
+        }
+        streams = [each for each in listeners if each.transport == "TCP"]
+        self._tcp = TcpConnections(streams, self._stream_message, self._stream_lost, max_connections)
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = float("inf")
+        self._names: dict[str, str] = {}
+        self._resolving: set[asyncio.Task[None]] = set()
+
+    async def start(self, media: list[MediaClient]) -> None:
+        self._media = media
+        for udp in self._udp.values():
+            udp.start()
+        await self._tcp.start()
+
+    async def stop(self) -> None:
+        for udp in self._udp.values():
+            udp.stop()
+        await self._tcp.stop()
+        for client in self._media:
+            await client.close()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def turn(self, work: Work) -> Any:
+        """Let the exchange do something now, then carry out everything that came of it."""
+        out: list[Any] = []
+        now = asyncio.get_running_loop().time()
+        answer = work(now, out)
+        self._carry_out(out)
+        self._arm(now)
+        return answer
+
+    # Events
+
+    def media_event(self, worker: int, event: dict[str, Any]) -> None:
+        self.turn(lambda now, out: self.exchange.media_event(worker, event, now, out))
+
+    def media_lost(self, worker: int) -> None:
+        self.exchange.media_lost(worker)
+
+    def _datagrams(self, batch: Batch) -> None:
+        def receive(now: float, out: list[Any]) -> None:
+            for data, flow in batch:
+                self._receive(data, flow, now, out)
+
+        self.turn(receive)
+
+    def _stream_message(self, data: bytes, flow: SipFlow) -> None:
+        self.turn(lambda now, out: self._receive(data, flow, now, out))
+
+    def _stream_lost(self, flow: SipFlow) -> None:
+        self.turn(lambda now, out: self.exchange.transport_failed(flow, now, out))
+
+    def _receive(self, data: bytes, flow: SipFlow, now: float, out: list[Any]) -> None:
+        """One message; a fault in handling it is logged with the message and costs nobody else anything."""
+        try:
+            self.exchange.received(data, flow, now, out)
+        except Exception:
+            log.exception("message from %s:%s could not be handled: %.300r", *flow.remote, data)
+
+    def _timeout(self) -> None:
+        self._timer, self._timer_at = None, float("inf")
+        self.turn(self.exchange.handle_timeout)
+
+    def _arm(self, now: float) -> None:
+        """Keep one timer of the loop at the exchange's next deadline."""
+        when = self.exchange.next_timeout()
+        if when is None or when >= self._timer_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = when
+        self._timer = asyncio.get_running_loop().call_at(max(when, now), self._timeout)
+
+    # Outputs
+
+    def _carry_out(self, out: list[Any]) -> None:
+        self.exchange.end_turn(out)
+        facts: list[dict[str, Any]] = []
+        kept: dict[str, Any] = {}
+        sends: list[Send] = []
+        commands: list[MediaCommand] = []
+        for output in out:
+            kind = type(output)
+            if kind is Send:
+                sends.append(output)
+            elif kind is Fact:
+                facts.append({"type": output.type, "data": output.data})
+            elif kind is Keep:
+                kept[output.key] = output.value
+            elif kind is MediaCommand:
+                commands.append(output)
+            else:
+                raise TypeError(f"nobody carries out {output!r}")
+        if facts or kept:
+            self._write(facts, kept)
+        for send in sends:
+            self._send(send.flow, send.data)
+        for command in commands:
+            self._media[command.worker].send(command.command)
+
+    def _write(self, facts: list[dict[str, Any]], kept: dict[str, Any]) -> None:
+        """One write for the turn; the live state travels with the last fact."""
+        if not facts:
+            facts.append({"type": "state_kept", "data": {}})
+        if kept:
+            facts[-1]["keep"] = {
+                key: value.to_state() if hasattr(value, "to_state") else value for key, value in kept.items()
+            }
+        self._journal_write(facts)
+
+    def _send(self, flow: SipFlow, data: bytes) -> None:
+        if flow.transport != "UDP":
+            self._tcp.send(flow, data)
+            return
+        host, port = flow.remote
+        if not is_address(host):
+            known = self._names.get(host)
+            if known is None:
+                self._resolve(flow, data)
+                return
+            host = known
+        udp = self._udp.get(flow.local)
+        if udp is not None:
+            udp.send(data, (host, port))
+
+    def _resolve(self, flow: SipFlow, data: bytes) -> None:
+        task = asyncio.get_running_loop().create_task(self._look_up(flow, data))
+        self._resolving.add(task)
+        task.add_done_callback(self._resolving.discard)
+
+    async def _look_up(self, flow: SipFlow, data: bytes) -> None:
+        host, port = flow.remote
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(host, port)
+        except OSError as error:
+            log.warning("no address for %s: %s", host, error.strerror)
+            self._stream_lost(flow)
+            return
+        self._names[host] = str(found[0][4][0])
+        loop.call_later(60, self._names.pop, host, None)
+        self._send(flow, data)

@@ -1,0 +1,94 @@
+"""The listening sockets: bound by the parent, inherited by every switch process that follows.
+
+While one switch is gone and the next one starts, datagrams and connections wait in the kernel.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from softswitch.config import Listen
+
+ENVIRONMENT = "SOFTSWITCH_SOCKETS"
+BUFFER_BYTES = 8 * 1024 * 1024
+BACKLOG = 256
+
+
+class CannotListen(Exception):
+    """A socket could not be bound: one line with the address, why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A bound SIP socket and the address it has in the configuration, which names it in every SIP flow."""
+
+    transport: str
+    address: tuple[str, int]
+    sock: socket.socket
+
+
+def bind_all(listens: Sequence[Listen]) -> list[Listener]:
+    """Bind every socket or none; CannotListen for the first that cannot be had."""
+    listeners: list[Listener] = []
+    try:
+        for listen in listens:
+            listeners.append(Listener(listen.transport, listen.address, _bind(listen)))
+    except CannotListen:
+        for listener in listeners:
+            listener.sock.close()
+        raise
+    return listeners
+
+
+def _bind(listen: Listen) -> socket.socket:
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    kind = socket.SOCK_DGRAM if listen.transport == "UDP" else socket.SOCK_STREAM
+    sock = socket.socket(family, kind)
+    try:
+        if kind == socket.SOCK_STREAM:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        else:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+        sock.setblocking(False)
+        sock.bind(listen.address)
+        if kind == socket.SOCK_STREAM:
+            sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise CannotListen(_explain(listen, error)) from None
+    return sock
+
+
+def _explain(listen: Listen, error: OSError) -> str:
+    where = f"{listen.transport} {listen.host}:{listen.port}"
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"cannot listen on {where}: another program uses this port; "
+            "stop it (softswitch status tells whether it is ours) or change sip.listen"
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"cannot listen on {where}: this machine has no such address; change host in sip.listen"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"cannot listen on {where}: not permitted; use a port above 1023 in sip.listen"
+    return f"cannot listen on {where}: {error.strerror}; change sip.listen"
+
+
+def to_environment(listeners: Sequence[Listener]) -> str:
+    """What a child process needs to find its inherited sockets."""
+    return json.dumps([[each.transport, *each.address, each.sock.fileno()] for each in listeners])
+
+
+def from_environment() -> list[Listener]:
+    """The inherited sockets of this process."""
+    listeners = []
+    for transport, host, port, descriptor in json.loads(os.environ.get(ENVIRONMENT, "[]")):
+        sock = socket.socket(fileno=descriptor)
+        sock.setblocking(False)
+        listeners.append(Listener(transport, (host, port), sock))
+    return listeners

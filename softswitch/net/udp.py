@@ -1,0 +1,94 @@
+"""SIP over UDP: a receive loop on the event loop's reader, in slots while there is load."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from softswitch.net.sockets import Listener
+from softswitch.sip.flow import SipFlow
+
+SLOT_S = 0.004
+BATCH = 256
+MAX_DATAGRAM = 65535
+
+Batch = list[tuple[bytes, SipFlow]]
+
+
+class UdpListener:
+    """Delivers what has arrived as one batch, so that one turn writes the journal once for all of it.
+
+    At low rates each datagram wakes the loop. Under load the socket is read every SLOT_S instead of being
+    watched, which saves a quarter of the CPU and costs a few milliseconds of set-up time.
+    """
+
+    def __init__(self, listener: Listener, deliver: Callable[[Batch], None]) -> None:
+        self.dropped = 0
+        self._sock = listener.sock
+        self._local = listener.address
+        self._deliver = deliver
+        self._watching = False
+        self._slot: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        self._watching = True
+        asyncio.get_running_loop().add_reader(self._sock, self._ready)
+
+    def stop(self) -> None:
+        """Leave the socket to the next process; it stays open and bound."""
+        if self._watching:
+            asyncio.get_running_loop().remove_reader(self._sock)
+            self._watching = False
+        if self._slot is not None:
+            self._slot.cancel()
+            self._slot = None
+
+    def send(self, data: bytes, remote: tuple[str, int]) -> None:
+        """A datagram that the kernel does not take is lost like any other; SIP sends it again."""
+        try:
+            self._sock.sendto(data, remote)
+        except OSError:
+            self.dropped += 1
+
+    def _ready(self) -> None:
+        batch = self._receive()
+        loop = asyncio.get_running_loop()
+        if batch:
+            self._deliver(batch)
+            if len(batch) > 1 or not self._watching:
+                self._next_slot(loop)
+        elif not self._watching:
+            self._slot = None
+            self.start()
+
+    def _next_slot(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._watching:
+            loop.remove_reader(self._sock)
+            self._watching = False
+        self._slot = loop.call_later(SLOT_S, self._ready)
+
+    def _receive(self) -> Batch:
+        batch: Batch = []
+        local, receive = self._local, self._sock.recvfrom
+        try:
+            # Watched at a low rate the first datagram is nearly always the only one.
+            while len(batch) < BATCH:
+                data, remote = receive(MAX_DATAGRAM)
+                batch.append((data, SipFlow("UDP", local, remote[:2])))
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError:
+            self.dropped += 1
+        return batch
+
+
+def is_address(host: str) -> bool:
+    """Whether `host` needs no look-up."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+        except OSError:
+            continue
+        return True
+    return False

@@ -1,0 +1,189 @@
+"""The switch process: builds every object and connects it, starts, and stops. Nothing else constructs."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from softswitch.call.commands import SwitchCommands
+from softswitch.call.exchange import Exchange, Prompts
+from softswitch.call.outputs import Fact, Keep
+from softswitch.call.restore import restore
+from softswitch.config import Node
+from softswitch.config.files import load_node
+from softswitch.config.secrets import read_secrets, write_secrets
+from softswitch.control import CommandError, ControlServer
+from softswitch.directory import ConfigCommands, Directory, Outcome
+from softswitch.media.client import MediaClient
+from softswitch.net.driver import Driver
+from softswitch.net.sockets import from_environment
+from softswitch.prompts import load_manifest, prompts_directory
+from softswitch.store.journal import Journal
+from softswitch.store.livestate import load
+
+SYNC_EVERY_S = 1.0
+GOODBYE_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Switch:
+    """One switch process of a node, from its journal to its sockets."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._alarms: list[tuple[str, str]] = []
+        self.journal = Journal(
+            node.state_dir, node=node.name, on_alarm=self._alarm, spill_directory=node.run_dir
+        )
+        self._former, _ = load(node.state_dir, self.journal)
+        self.generation = int((self._former.get("generation") or {"value": 0})["value"]) + 1
+        directory = Directory(node.sip.realm, read_secrets(node.secrets_path))
+        directory.restore(self._former)
+        self.exchange = Exchange(
+            node, directory, load_prompts(node), nonce_secret=nonce_secret(node), entropy=os.urandom
+        )
+        listeners, limit = from_environment(), node.limits.max_tcp_connections
+        self.driver = Driver(self.exchange, self.journal.append, listeners, limit)
+        self._config = ConfigCommands(directory, lambda values: write_secrets(node.secrets_path, values))
+        self._commands = SwitchCommands(self.exchange)
+        self._control = ControlServer(node.control_path, self.command)
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        self._set_clock()
+        clients = [self._media_client(number) for number in range(self.node.media.worker_count)]
+        await self.driver.start(clients)
+        self.driver.turn(lambda now, out: restore(self.exchange, self._former, self.generation, now, out))
+        for client in clients:
+            client.start()
+        await self._control.start()
+        housekeeping = loop.create_task(self._housekeeping())
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        print("ready", flush=True)
+        await self._stop.wait()
+        housekeeping.cancel()
+        await self._close()
+
+    def command(self, name: str, args: dict[str, Any]) -> Any:
+        """A command from the control socket."""
+        if name == "stop":
+            os.kill(os.getppid(), signal.SIGTERM)
+            return {"stopping": True}
+        if self._config.knows(name):
+            return self.driver.turn(lambda now, out: self._configure(name, args, now, out))
+        if not self._commands.knows(name):
+            raise CommandError(
+                f"there is no command {name!r}", "this switch may be older than the command line"
+            )
+        return self.driver.turn(lambda now, out: self._commands.handle(name, args, now, out))
+
+    def _configure(self, name: str, args: dict[str, Any], now: float, out: list[Any]) -> Any:
+        outcome: Outcome = self._config.handle(name, args)
+        for fact in outcome.facts:
+            out.append(Fact(fact["type"], fact["data"]))
+            out.extend(Keep(key, value) for key, value in fact["keep"].items())
+        self.exchange.configured(((each.kind, each.name, each.model) for each in outcome.changes), now, out)
+        return outcome.result
+
+    def _media_client(self, number: int) -> MediaClient:
+        return MediaClient(
+            self.node.run_dir / f"media-{number}.sock",
+            lambda event: self.driver.media_event(number, event),
+            self.generation,
+            on_lost=lambda: self.driver.media_lost(number),
+        )
+
+    def _alarm(self, code: str, message: str) -> None:
+        """From whichever thread noticed: told on standard error now and in the journal with the next sync."""
+        log.error("%s: %s", code, message)
+        self._alarms.append((code, message))
+
+    async def _housekeeping(self) -> None:
+        """Once a second what was written becomes durable; news of the disk goes into the journal."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SYNC_EVERY_S)
+            self._set_clock()
+            await loop.run_in_executor(None, self.journal.sync)
+            alarms, self._alarms = self._alarms, []
+            for code, message in alarms:
+                self._tell(code, message)
+
+    def _tell(self, code: str, message: str) -> None:
+        self.driver.turn(
+            lambda now, out: out.append(Fact("alarm_raised", {"code": code, "message": message}))
+        )
+
+    def _set_clock(self) -> None:
+        self.exchange.clock_set(time.time() - asyncio.get_running_loop().time())
+
+    async def _close(self) -> None:
+        """End what is up with a reason, wait for the last messages and recordings."""
+        self.exchange.draining = True
+        self.driver.turn(self._end_calls)
+        deadline = asyncio.get_running_loop().time() + GOODBYE_S
+        while self.exchange.recordings and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.05)
+        await self._control.close()
+        await self.driver.stop()
+        self.journal.close()
+
+    def _end_calls(self, now: float, out: list[Any]) -> None:
+        for call in [*self.exchange.calls.values()]:
+            call.end("shutting_down", "switch", now, out)
+
+
+def load_prompts(node: Node) -> Prompts:
+    """The prompt files of the node, by language and name."""
+    directory = prompts_directory(node.prompts_dir)
+    manifest = load_manifest(directory)
+    files = {
+        language: {name: str(directory / prompt["file"]) for name, prompt in prompts.items()}
+        for language, prompts in manifest.items()
+    }
+    music = files.pop("music", {})
+    return Prompts(spoken=files, music=music)
+
+
+def nonce_secret(node: Node) -> bytes:
+    """The key of the nonces: configured, or made once and kept, so that they outlive a restart."""
+    if node.sip.nonce_secret is not None:
+        return node.sip.nonce_secret.encode()
+    path = node.state_dir / "nonce.key"
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+async def _serve(node: Node) -> None:
+    await Switch(node).run()
+
+
+def main(config: str) -> None:
+    """The switch process of `softswitch run`; its sockets are inherited from the parent."""
+    node = load_node(Path(config))
+    logging.basicConfig(level=node.log.level.upper(), format="%(asctime)s switch %(levelname)s %(message)s")
+    uvloop.run(_serve(node))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

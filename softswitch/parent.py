@@ -1,0 +1,230 @@
+"""The parent process: binds the SIP sockets, starts the other processes, and starts again whichever dies."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from softswitch.config import Node
+from softswitch.config.files import load_node
+from softswitch.control import CommandError, ControlClient, NotRunning
+from softswitch.net.sockets import ENVIRONMENT, CannotListen, Listener, bind_all, to_environment
+
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 10.0
+STEADY_S = 5.0
+LONGEST_PAUSE_S = 5.0
+_PR_SET_PDEATHSIG = 1
+
+
+class CannotStart(Exception):
+    """One line for the operator: what could not be started and why."""
+
+
+@dataclass
+class Child:
+    """One process that should run: how to start it, and its present process."""
+
+    name: str
+    arguments: Sequence[str]
+    sockets: bool = False
+    process: asyncio.subprocess.Process | None = None
+    pause_s: float = 0.0
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def children_of(node: Node, config: Path) -> list[Child]:
+    """In the order in which they are started; they are stopped in the opposite one."""
+    workers = node.media.worker_count
+    media = [
+        Child(
+            f"media-{index}",
+            [
+                "softswitch.media.worker",
+                "--index",
+                str(index),
+                "--run-dir",
+                str(node.run_dir),
+                "--host",
+                node.media.host,
+                "--ports",
+                str(node.media.port_range.share(index, workers)),
+                "--wake-ms",
+                str(node.media.wake_ms),
+            ],
+        )
+        for index in range(workers)
+    ]
+    return [
+        Child("store", ["softswitch.store.process", "--state-dir", str(node.state_dir)]),
+        Child(
+            "recorder",
+            [
+                "softswitch.media.recorder",
+                "--run-dir",
+                str(node.run_dir),
+                "--root",
+                str(node.recording.directory),
+            ],
+        ),
+        *media,
+        Child("switch", ["softswitch.node", str(config)], sockets=True),
+    ]
+
+
+class Parent:
+    """Watches the children until it is told to stop."""
+
+    def __init__(self, node: Node, config: Path, listeners: list[Listener]) -> None:
+        self._children = children_of(node, config)
+        self._listeners = listeners
+        self._stopping = asyncio.Event()
+        self._failed = ""
+
+    async def run(self) -> None:
+        """Start everything, watch it, stop it on SIGTERM or SIGINT.
+
+        CannotStart when a process does not get up.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        watchers = []
+        try:
+            for child in self._children:
+                watchers.append(loop.create_task(self._watch(child)))
+                await self._until_ready(child)
+            if not self._stopping.is_set():
+                print("ready", flush=True)
+            await self._stopping.wait()
+        finally:
+            self._stopping.set()
+            await self._stop_all()
+            await asyncio.gather(*watchers)
+        if self._failed:
+            raise CannotStart(self._failed)
+
+    async def _until_ready(self, child: Child) -> None:
+        ready = asyncio.ensure_future(child.ready.wait())
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        done, _ = await asyncio.wait(
+            (ready, stopping), timeout=START_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        ready.cancel()
+        stopping.cancel()
+        if not done:
+            self._fail(f"{child.name} did not get ready within {START_TIMEOUT_S:.0f} s")
+
+    def _fail(self, message: str) -> None:
+        self._failed = self._failed or message
+        self._stopping.set()
+
+    async def _watch(self, child: Child) -> None:
+        """Keep one process running."""
+        loop = asyncio.get_running_loop()
+        while not self._stopping.is_set():
+            started = loop.time()
+            status = await self._run_once(child)
+            if self._stopping.is_set():
+                return
+            if not child.ready.is_set():
+                self._fail(f"{child.name} could not start; see its message above")
+                return
+            lived_s = loop.time() - started
+            child.pause_s = 0.0 if lived_s > STEADY_S else min(LONGEST_PAUSE_S, child.pause_s * 2 or 0.1)
+            print(
+                f"softswitch: {child.name} ended ({how_it_ended(status)}); starting a new one",
+                file=sys.stderr,
+                flush=True,
+            )
+            await self._pause(child.pause_s)
+
+    async def _run_once(self, child: Child) -> int:
+        environment = dict(os.environ)
+        descriptors = []
+        if child.sockets:
+            environment[ENVIRONMENT] = to_environment(self._listeners)
+            descriptors = [listener.sock.fileno() for listener in self._listeners]
+        process = child.process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            *child.arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            env=environment,
+            pass_fds=descriptors,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,
+        )
+        assert process.stdout is not None
+        async for line in process.stdout:
+            if line.strip() == b"ready":
+                child.ready.set()
+        return await process.wait()
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+    async def _stop_all(self) -> None:
+        """The switch first, so that every call ends in order; the store last: it copies everything."""
+        for child in reversed(self._children):
+            process = child.process
+            if process is None or process.returncode is not None:
+                continue
+            process.terminate()
+            try:
+                async with asyncio.timeout(STOP_TIMEOUT_S):
+                    await process.wait()
+            except TimeoutError:
+                print(f"softswitch: {child.name} did not stop; killed", file=sys.stderr, flush=True)
+                process.kill()
+
+
+def how_it_ended(status: int) -> str:
+    return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+
+
+def _end_with_parent() -> None:
+    """In the child: end in order when the parent is lost, so that the sockets are free for the next one."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def run(config: Path) -> None:
+    """`softswitch run`: serve until stopped. CannotStart with one line that says what to do."""
+    node = load_node(config)
+    for directory in (node.state_dir, node.run_dir, node.recording.directory):
+        _make(directory)
+    if _answers(node.control_path):
+        raise CannotStart(f"a switch is already running at {node.run_dir}; softswitch status shows it")
+    try:
+        listeners = bind_all(node.sip.listen)
+    except CannotListen as error:
+        raise CannotStart(str(error)) from None
+    asyncio.run(Parent(node, config, listeners).run())
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotStart(
+            f"cannot make {directory}: {error.strerror}; change it in the configuration"
+        ) from None
+
+
+def _answers(path: Path) -> bool:
+    try:
+        ControlClient(path).close()
+    except (NotRunning, CommandError):
+        return False
+    return True

@@ -1,0 +1,364 @@
+"""A whole exchange with phones around it on a simulated clock: no socket, no process, no waiting."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from softswitch.call.commands import SwitchCommands
+from softswitch.call.exchange import Exchange, Prompts
+from softswitch.call.outputs import Fact, Keep, MediaCommand
+from softswitch.call.restore import restore
+from softswitch.config import Centre, Node
+from softswitch.directory import ConfigCommands, Directory
+from softswitch.sdp.negotiation import answer_offer, make_offer
+from softswitch.sip.flow import Send, SipFlow
+from softswitch.sip.useragent import Credentials, Session, SipSettings, UserAgent
+
+SWITCH = ("192.0.2.1", 5060)
+START = 1000.0
+CENTRE = {
+    "users": {name: {"password": "secret"} for name in ("alice", "bob", "carol", "dave")},
+    "agents": {"a1": {"user": "alice", "queues": ["sales"]}, "a2": {"user": "bob", "queues": ["sales"]}},
+    "queues": {"sales": {"wrap_up_s": 5, "ring_timeout_s": 10, "announce_position_every_s": 30}},
+    "trunks": {"carrier": {"allow_from": ["198.51.100.0/24"], "addresses": ["198.51.100.9"]}},
+    "numbers": {"100": "flow:main", "200": "queue:sales"},
+    "flows": {
+        "main": {
+            "steps": [
+                {
+                    "menu": {
+                        "prompts": "main_menu",
+                        "choices": {"1": [{"queue": "sales"}], "2": [{"hang_up": {}}]},
+                    }
+                }
+            ]
+        }
+    },
+}
+PROMPT_NAMES = (
+    "welcome main_menu invalid_choice no_input please_wait you_are_number next_in_line goodbye "
+    "agent_signed_in agent_signed_out thank_you enter_pin"
+).split() + [f"n_{value}" for value in range(21)]
+
+
+class Phone:
+    """A simulated phone or trunk peer: answers INVITE when told, remembers what happened to it."""
+
+    def __init__(self, world: World, name: str, address: tuple[str, int], password: str = "secret") -> None:
+        self.world = world
+        self.name = name
+        self.flow = SipFlow("UDP", address, SWITCH)
+        self.credentials = Credentials(name, password)
+        self.random = random.Random(name)
+        self.ua = UserAgent(SipSettings(contact_user=name), self.random.randbytes, self)
+        self.events: list[tuple[Any, ...]] = []
+        self.sessions: list[Session] = []
+        self.auto_answer = False
+        self.auto_reject = 0
+
+    @property
+    def session(self) -> Session:
+        return self.sessions[-1]
+
+    def register(self, expires: int = 3600) -> None:
+        def done(status: int, message: Any, now: float, out: list[Any]) -> None:
+            self.events.append(("registered", status))
+
+        headers = (
+            f"Contact: <sip:{self.name}@{self.flow.local[0]}:{self.flow.local[1]}>\r\nExpires: {expires}\r\n"
+        )
+        aor = f"sip:{self.name}@{SWITCH[0]}"
+        self.world.do(
+            self,
+            lambda now, out: self.ua.request(
+                "REGISTER",
+                request_uri=f"sip:{SWITCH[0]}",
+                from_=aor,
+                to=aor,
+                sip_flow=self.flow,
+                on_final=done,
+                now=now,
+                out=out,
+                headers=headers,
+                credentials=self.credentials,
+            ),
+        )
+
+    def call(self, number: str, codecs: tuple[str, ...] = ("PCMU", "PCMA"), sdp: str | None = None) -> None:
+        offer = (
+            sdp
+            if sdp is not None
+            else make_offer(host=self.flow.local[0], port=4000, codecs=codecs, session_id=1, version=1)
+        )
+        self.world.do(
+            self,
+            lambda now, out: self.sessions.append(
+                self.ua.invite(
+                    self,
+                    request_uri=f"sip:{number}@{SWITCH[0]}",
+                    from_=f"sip:{self.name}@{SWITCH[0]}",
+                    to=f"sip:{number}@{SWITCH[0]}",
+                    sip_flow=self.flow,
+                    sdp=offer,
+                    credentials=self.credentials,
+                    now=now,
+                    out=out,
+                )
+            ),
+        )
+
+    def answer(self) -> None:
+        def act(now: float, out: list[Any]) -> None:
+            assert self.session.invite is not None
+            sdp, _ = answer_offer(
+                self.session.invite.body,
+                host=self.flow.local[0],
+                port=4002,
+                codecs=("PCMU", "PCMA"),
+                session_id=2,
+                version=1,
+            )
+            self.session.answer(sdp, now, out)
+
+        self.world.do(self, act)
+
+    def hang_up(self) -> None:
+        self.world.do(self, lambda now, out: self.session.hang_up(now, out))
+
+    # The user agent's core and sessions' owner
+
+    def request(self, transaction: Any, message: Any, now: float, out: list[Any]) -> None:
+        session = self.ua.accept_invite(transaction, message, self, now, out)
+        self.sessions.append(session)
+        self.events.append(("ringing", message.get("From")))
+        if self.auto_reject:
+            session.reject(self.auto_reject, now, out)
+            return
+        session.progress(180, now, out)
+        if self.auto_answer:
+            sdp, _ = answer_offer(
+                message.body,
+                host=self.flow.local[0],
+                port=4002,
+                codecs=("PCMU", "PCMA"),
+                session_id=2,
+                version=1,
+            )
+            session.answer(sdp, now, out)
+
+    def session_progress(
+        self, session: Session, status: int, message: Any, now: float, out: list[Any]
+    ) -> None:
+        self.events.append(("progress", status))
+
+    def session_answered(self, session: Session, message: Any, now: float, out: list[Any]) -> None:
+        self.events.append(("answered", message.body))
+
+    def session_established(self, session: Session, now: float, out: list[Any]) -> None:
+        self.events.append(("established",))
+
+    def session_offered(self, session: Session, message: Any, now: float, out: list[Any]) -> None:
+        self.events.append(("offered",))
+
+    def session_reanswered(
+        self, session: Session, status: int, message: Any, now: float, out: list[Any]
+    ) -> None:
+        self.events.append(("reanswered", status))
+
+    def session_info(self, session: Session, message: Any, now: float, out: list[Any]) -> None:
+        self.events.append(("info", message.body))
+
+    def session_request(
+        self, session: Session, transaction: Any, message: Any, now: float, out: list[Any]
+    ) -> bool:
+        return False
+
+    def session_ended(
+        self, session: Session, cause: str, status: int, message: Any, now: float, out: list[Any]
+    ) -> None:
+        self.events.append(("ended", cause, status))
+
+
+class World:
+    """Delivers between the exchange and the phones at once; time moves only by `wait`."""
+
+    def __init__(self, centre: dict[str, Any] = CENTRE, **node: Any) -> None:
+        self.now = START
+        self._count = 0
+        self.node = Node.model_validate(
+            {
+                "sip": {"listen": [{"transport": "UDP", "host": SWITCH[0], "port": SWITCH[1]}]},
+                "media": {"host": SWITCH[0], "workers": 1},
+                **node,
+            }
+        )
+        self.phones: dict[tuple[str, int], Phone] = {}
+        self.facts: list[Fact] = []
+        self.kept: dict[str, Any] = {}
+        self.media: list[dict[str, Any]] = []
+        self.directory = Directory(self.node.sip.realm)
+        self._start()
+        self.configure(centre)
+
+    def _start(self) -> None:
+        prompts = Prompts(
+            spoken={
+                language: {name: f"/prompts/{language}/{name}.flac" for name in PROMPT_NAMES}
+                for language in ("en", "zh")
+            },
+            music={"hold": "/prompts/music/hold.flac"},
+        )
+        entropy = random.Random(int(self.now)).randbytes
+        self.exchange = Exchange(self.node, self.directory, prompts, nonce_secret=b"key", entropy=entropy)
+        self.exchange.clock_set(1_800_000_000.0)
+        self.commands = SwitchCommands(self.exchange)
+        self.turn(lambda now, out: restore(self.exchange, self.kept, 1, now, out))
+        self.connect_media()
+
+    def connect_media(self) -> None:
+        self.media_event(
+            {
+                "event": "snapshot",
+                "generation": 1,
+                "worker": 0,
+                "legs": [],
+                "bridges": [],
+                "players": [],
+                "recorders": [],
+            }
+        )
+        self.media_event({"event": "ports", "granted": list(range(16384, 16484, 2))})
+
+    def configure(self, centre: dict[str, Any]) -> None:
+        commands = ConfigCommands(self.directory, lambda secrets: None)
+
+        def act(now: float, out: list[Any]) -> None:
+            outcome = commands.handle(
+                "apply",
+                {"centre": Centre.model_validate(centre).model_dump(by_alias=True, exclude_defaults=True)},
+            )
+            for fact in outcome.facts:
+                out.extend(Keep(key, value) for key, value in fact["keep"].items())
+            self.exchange.configured(
+                ((each.kind, each.name, each.model) for each in outcome.changes), now, out
+            )
+
+        self.turn(act)
+
+    def restart_switch(self) -> None:
+        """kill -9 and a new process: only what was kept survives."""
+        self._start()
+
+    def phone(self, name: str, host: str = "", *, register: bool = True, password: str = "secret") -> Phone:
+        self._count += 1
+        address = (host or f"192.0.2.{10 + self._count}", 5060)
+        phone = self.phones[address] = Phone(self, name, address, password)
+        if register:
+            phone.register()
+        return phone
+
+    def agent(self, name: str, user: str) -> Phone:
+        """A registered phone whose agent is signed in."""
+        phone = self.phone(user)
+        self.command("agent.sign_in", agent=name)
+        return phone
+
+    def command(self, name: str, **args: Any) -> Any:
+        answers: list[Any] = []
+        self.turn(lambda now, out: answers.append(self.commands.handle(name, args, now, out)))
+        return answers[0]
+
+    def turn(self, work: Any) -> None:
+        out: list[Any] = []
+        work(self.now, out)
+        self._deliver(out)
+
+    def media_event(self, event: dict[str, Any]) -> None:
+        self.turn(lambda now, out: self.exchange.media_event(0, event, now, out))
+
+    def digit(self, digit: str, leg: str | None = None) -> None:
+        """A key pressed by the only caller, as the media worker hears it."""
+        ids = [each["id"] for each in self.media if each["do"] == "put_leg"]
+        self.media_event({"event": "digit", "leg": leg or ids[-1], "digit": digit})
+
+    def finish_prompt(self) -> None:
+        """The newest player comes to its end."""
+        player = next(each for each in reversed(self.media) if each["do"] == "put_player" and each["legs"])
+        self.media_event({"event": "player_finished", "id": player["id"], "reason": "finished", "detail": ""})
+
+    def do(self, phone: Phone, act: Any) -> None:
+        out: list[Any] = []
+        act(self.now, out)
+        self._from_phone(out)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, timer by timer."""
+        end = self.now + seconds
+        while True:
+            engines = [self.exchange, *(phone.ua for phone in self.phones.values())]
+            due = [
+                (when, place)
+                for place, engine in enumerate(engines)
+                if (when := engine.next_timeout()) is not None and when <= end
+            ]
+            if not due:
+                self.now = end
+                return
+            when, place = min(due)
+            self.now = max(self.now, when)
+            out: list[Any] = []
+            engines[place].handle_timeout(self.now, out)
+            if place == 0:
+                self._deliver(out)
+            else:
+                self._from_phone(out)
+
+    def _deliver(self, out: list[Any]) -> None:
+        self.exchange.end_turn(out)
+        for output in out:
+            if isinstance(output, Fact):
+                self.facts.append(output)
+            elif isinstance(output, Keep):
+                self._keep(output)
+            elif isinstance(output, MediaCommand):
+                self.media.append(output.command)
+        for output in out:
+            if isinstance(output, Send):
+                self._to_phone(output)
+
+    def _keep(self, keep: Keep) -> None:
+        value = keep.value.to_state() if hasattr(keep.value, "to_state") else keep.value
+        if value is None:
+            self.kept.pop(keep.key, None)
+        else:
+            self.kept[keep.key] = value
+
+    def _to_phone(self, send: Send) -> None:
+        phone = self.phones.get(send.flow.remote)
+        if phone is not None:
+            out: list[Any] = []
+            phone.ua.receive(send.data, phone.flow, self.now, out)
+            self._from_phone(out)
+
+    def _from_phone(self, out: list[Any]) -> None:
+        for send in out:
+            flow = SipFlow("UDP", SWITCH, send.flow.local)
+            self.turn(
+                lambda now, answers, data=send.data, flow=flow: self.exchange.received(
+                    data, flow, now, answers
+                )
+            )
+
+    # What the tests ask
+
+    def types(self) -> list[str]:
+        return [fact.type for fact in self.facts]
+
+    def of(self, type: str) -> list[dict[str, Any]]:
+        return [fact.data for fact in self.facts if fact.type == type]
+
+    def one(self, type: str) -> dict[str, Any]:
+        found = self.of(type)
+        assert len(found) == 1, f"{len(found)} facts {type}"
+        return found[0]
