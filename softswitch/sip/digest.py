@@ -145,7 +145,9 @@ class Digest:
         return None
 
     def _sign(self, text: str) -> str:
-        return hmac.new(self._secret, f"{self.realm}:{text}".encode(), hashlib.sha256).hexdigest()[:32]
+        # With the algorithms in it a nonce of one Digest is not one of another, which has not seen its counts.
+        signed = f"{self.realm}:{','.join(self.algorithms)}:{text}"
+        return hmac.new(self._secret, signed.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32]
 
     def _freshness(self, parameters: Mapping[str, str], now: float) -> str:
         nonce = parameters.get("nonce", "")

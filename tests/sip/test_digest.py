@@ -297,6 +297,13 @@ def test_nonces_outlive_a_restart_with_the_same_secret() -> None:
     assert after.verify(credentials(before.challenge())).outcome == "stale"
 
 
+def test_a_used_nonce_is_not_new_at_a_listener_with_other_algorithms() -> None:
+    one, other = Server(("MD5",)), Server(("SHA-256", "MD5"))
+    text = credentials(one.challenge())
+    assert one.verify(text).outcome == "ok"
+    assert other.verify(text).outcome == "stale"
+
+
 def test_an_unknown_user_takes_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
     stored = {"alice": ha1("alice", "office", "wonderland", "MD5")}
     hashed: list[int] = []
