@@ -145,7 +145,7 @@ class Digest:
         return None
 
     def _sign(self, text: str) -> str:
-        # With the algorithms in it a nonce of one Digest is not one of another, which has not seen its counts.
+        # With the algorithms in it a nonce of one Digest is none of another, which has not seen its counts.
         signed = f"{self.realm}:{','.join(self.algorithms)}:{text}"
         return hmac.new(self._secret, signed.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32]
 

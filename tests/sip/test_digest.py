@@ -324,6 +324,19 @@ def test_an_unknown_user_takes_the_same_way(monkeypatch: pytest.MonkeyPatch) -> 
     assert costs[0] == costs[1] and len(costs[0]) == 2
 
 
+def test_even_the_secret_of_an_unknown_user_does_not_let_in() -> None:
+    server = Server()
+    text = authorize(
+        server.challenge(),
+        method="REGISTER",
+        uri="sip:example.com",
+        username="nobody",
+        ha1s={"MD5": server.digest._sign("nobody:MD5")},
+        cnonce="1",
+    )
+    assert server.verify(text) == DigestResult("wrong", "nobody")
+
+
 def test_the_right_realm_is_found_among_others() -> None:
     server = Server()
     ours = credentials(server.challenge())
