@@ -87,7 +87,7 @@ def _variable(fields: Fields, key: str) -> str:
     if name and not name.isidentifier():
         fields.reader.problem(fields.at(key), f"{name!r} is no name of a variable; letters, digits and _")
     if name == "language":
-        fields.reader.problem(fields.at(key), "the language is chosen by a set step, not by the caller's digits")
+        fields.reader.problem(fields.at(key), "the language is chosen by a set step, not by digits")
     return name
 
 
