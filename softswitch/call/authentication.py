@@ -49,7 +49,8 @@ class Authenticator:
         result = digest.verify(message, "Authorization", self._ha1_of, now)
         if result.outcome == "ok":
             return result.username
-        stale = result.outcome == "stale"
+        # A phone that does not count its nonce up is told to take a new one, not to ask for the password.
+        stale = result.outcome in ("stale", "replayed")
         headers = "".join(
             f"WWW-Authenticate: {value}\r\n" for value in digest.challenge(now, self._entropy, stale)
         )

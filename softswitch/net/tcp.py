@@ -11,7 +11,7 @@ from typing import cast
 from softswitch.net.sockets import Listener
 from softswitch.sip.flow import SipFlow
 from softswitch.sip.framing import Framer
-from softswitch.sip.message import BadMessage
+from softswitch.sip.message import BadMessage, respond
 
 CONNECT_TIMEOUT_S = 5.0
 FIRST_MESSAGE_S = 20.0
@@ -128,11 +128,17 @@ class _Connection(asyncio.Protocol):
             self.transport.write(b"\r\n")
         for message in messages:
             if isinstance(message, BadMessage):
-                log.info("TCP connection of %s:%s closed: %s", *self.remote, message.reason)
-                self.transport.close()
+                self._refuse(message)
                 return
             self._heard()
             self._connections.received(message, self.flow)
+
+    def _refuse(self, bad: BadMessage) -> None:
+        """The boundaries between messages are lost: say so if that can be said, and close."""
+        log.info("TCP connection of %s:%s closed: %s", *self.remote, bad.reason)
+        if bad.message is not None:
+            self.transport.write(respond(bad.message, bad.status, bad.reason, received=self.remote))
+        self.transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._heard()
