@@ -9,7 +9,7 @@ from typing import Any
 from softswitch.cli.options import UserError
 from softswitch.config import Node
 from softswitch.config.secrets import read_secrets, write_secrets
-from softswitch.control import ControlClient, NotRunning
+from softswitch.control import CommandError, ControlClient, NotRunning
 from softswitch.directory import ConfigCommands, Directory
 from softswitch.store.journal import Journal
 from softswitch.store.livestate import load
@@ -26,6 +26,15 @@ def call(node: Node, command: str, args: dict[str, Any] | None = None) -> Any:
             return switch.call(command, args, key=secrets.token_hex(8))
     except NotRunning:
         return _without_switch(node, command, args or {})
+
+
+def is_running(node: Node) -> bool:
+    """Whether a switch answers at the node's control socket."""
+    try:
+        ControlClient(node.control_path).close()
+    except (NotRunning, CommandError):
+        return False
+    return True
 
 
 def _without_switch(node: Node, command: str, args: dict[str, Any]) -> Any:

@@ -68,7 +68,11 @@ def _path(ctx: click.Context | None) -> str:
     return ctx.command_path if ctx is not None else "softswitch"
 
 
-@click.group(cls=Softswitch, epilog=example("softswitch demo", "softswitch init centre", "softswitch run"))
+@click.group(
+    "softswitch",
+    cls=Softswitch,
+    epilog=example("softswitch demo", "softswitch init centre", "softswitch run"),
+)
 @click.version_option(package_name="softswitch", message="%(prog)s %(version)s")
 def main() -> None:
     """A call centre in one package: SIP, IVR, queues, agents, recording."""

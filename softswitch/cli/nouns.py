@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import click
 
@@ -141,7 +141,18 @@ def _option(name: str, annotation: Any, description: str) -> click.Option:
     if _is_list(annotation):
         text = f"{description} Separated by commas."
         return click.Option([f"--{flag}", name], callback=_split, metavar="A,B", help=text)
-    return click.Option([f"--{flag}", name], metavar="TEXT", help=description)
+    return click.Option([f"--{flag}", name], metavar=_metavar(annotation), help=description)
+
+
+def _metavar(annotation: Any) -> str:
+    """The words that are allowed, where there are only a few."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        annotation = next(each for each in get_args(annotation) if each is not types.NoneType)
+    if get_origin(annotation) is Literal:
+        return "|".join(get_args(annotation))
+    return {int: "NUMBER", float: "NUMBER"}.get(
+        get_args(annotation)[0] if get_args(annotation) else annotation, "TEXT"
+    )
 
 
 def _is_list(annotation: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from softswitch.cli.connection import is_running
 from softswitch.cli.options import F, UserError, node_of
 from softswitch.store.queries import NoViews, open_views, wait_until_current
 
@@ -22,7 +23,7 @@ _SETTLE_S = 2.0
 def records(config_path: Path | None) -> Iterator[sqlite3.Connection]:
     """The views, read only; UserError when there are none yet."""
     node = node_of(config_path)
-    current = wait_until_current(node.state_dir, _SETTLE_S)
+    current = wait_until_current(node.state_dir, _SETTLE_S if is_running(node) else 0)
     try:
         db = open_views(node.state_dir)
     except NoViews:

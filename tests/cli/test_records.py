@@ -1,0 +1,75 @@
+"""cdr list and recording list read the views of the store."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from softswitch.store.journal import Journal
+from softswitch.store.process import Copier
+from tests.cli.conftest import Run, refused
+from tests.store.facts import answered_call
+
+
+@pytest.fixture
+def calls(centre: Path) -> Path:
+    """Two finished calls in the views: c1 answered by alice, c2 by bob in another queue."""
+    journal = Journal(centre / "state", node="node1")
+    journal.append([*answered_call("c1"), *answered_call("c2", agent="bob", queue="support")])
+    journal.close()
+    copier = Copier(centre / "state")
+    copier.turn()
+    copier.close()
+    return centre
+
+
+def found(run: Run, *words: str) -> list[str]:
+    result = run(*words[0].split(), *words[1:], "--json")
+    assert result.exit_code == 0, result.output
+    return sorted(row["call"] for row in json.loads(result.stdout))
+
+
+def test_every_finished_call_is_listed_once(run: Run, calls: Path) -> None:
+    assert found(run, "cdr list") == ["c1", "c2"]
+    table = run("cdr list").stdout
+    assert "from number" in table
+    assert time.strftime("%Y-%m-%d") in table
+    assert "30" in table
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("--queue support", ["c2"]),
+        ("--agent alice", ["c1"]),
+        ("--number 555", ["c1", "c2"]),
+        ("--number 556", []),
+        ("--outcome abandoned", []),
+        ("--since 1h", ["c1", "c2"]),
+        ("--until 1h", []),
+        ("--since 2000-01-01 --until 2000-01-02T10:00", []),
+    ],
+)
+def test_calls_are_chosen_by_what_they_have(run: Run, calls: Path, options: str, expected: list[str]) -> None:
+    assert found(run, f"cdr list {options}") == expected
+
+
+def test_a_limit_and_no_calls(run: Run, calls: Path) -> None:
+    assert len(found(run, "cdr list --limit 1")) == 1
+    assert "There are no such calls." in run("cdr list --number 556").stdout
+
+
+def test_recordings_are_listed_with_their_files(run: Run, calls: Path) -> None:
+    assert found(run, "recording list") == ["c1", "c2"]
+    assert found(run, "recording list --call c2") == ["c2"]
+    assert "/r/c1.wav" in run("recording list --agent alice").stdout
+    assert "There are no such recordings." in run("recording list --agent nobody").stdout
+
+
+def test_before_the_first_start_there_are_none(run: Run, centre: Path) -> None:
+    message = run("cdr list").stderr
+    assert "there are no call records in" in message
+    assert "softswitch run" in refused(run("recording list"))
