@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -14,12 +15,16 @@ RESTART_CSEQ_STEP = 100
 """A new process skips this many numbers: the former one may have used some that were not stored."""
 
 
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
 def bare_uri(text: str) -> str:
     """The URI of a name-addr or addr-spec as it stands, without header parameters; raises BadMessage."""
-    left = text.find("<", text.rfind('"') + 1)
-    if left >= 0:
-        right = text.find(">", left)
-        uri = text[left + 1 : right] if right >= 0 else ""
+    display = _QUOTED.match(text) if text[:1] == '"' else None
+    start = display.end() if display is not None else 0
+    left = text.find("<", start)
+    if left >= 0 and ":" not in text[start:left]:
+        uri = text[left + 1 :].partition(">")[0]
     else:
         uri = text.partition(";")[0].strip()
     Uri.parse(uri)

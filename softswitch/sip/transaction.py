@@ -84,9 +84,6 @@ class ClientTransaction(Transaction):
         self.on_response = on_response
 
 
-_UNANSWERED = (states.CALLING, states.PROCEEDING)
-
-
 class Finished:
     """What is left of a transaction: its state, and what to say when the peer repeats itself."""
 
@@ -321,7 +318,7 @@ class Transactions:
         """Change the state; set or cancel the timer; shrink to an entry where only repetition is left."""
         if state == transaction.state:
             return
-        before, machine = transaction.state, transaction.machine
+        machine = transaction.machine
         transaction.state = state
         if state == states.PROCEEDING:
             # Only an INVITE waits without end, for a person; other requests go on being repeated, slower.
@@ -333,18 +330,15 @@ class Transactions:
             reliable = transaction.flow.reliable
             self.deadlines.at(transaction, transaction.give_up if reliable else now + T1)
             return
-        self._shrink(transaction, before, now)
+        self._shrink(transaction, now)
 
-    def _shrink(self, transaction: Transaction, before: str, now: float) -> None:
+    def _shrink(self, transaction: Transaction, now: float) -> None:
         transaction.deadline = NEVER
         key, state, machine = transaction.key, transaction.state, transaction.machine
         if isinstance(transaction, ClientTransaction):
             self._clients.pop(key, None)
         else:
             self._servers.pop(key, None)
-        if before in _UNANSWERED and state == states.TERMINATED and machine is states.INVITE_CLIENT:
-            # A 2xx that comes after all must still be recognised, to be hung up.
-            state = states.ACCEPTED
         if state == states.ACCEPTED or (state in machine.lasting and not transaction.flow.reliable):
             silent = state != states.COMPLETED or machine is states.OTHER_CLIENT
             again = None if silent else Send(transaction.flow, transaction.data)

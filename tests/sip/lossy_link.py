@@ -1,4 +1,4 @@
-"""A network between user agents on a simulated clock: seeded loss, duplicates and reordering, and a TCP that has none."""
+"""A network between user agents on a simulated clock: seeded loss, duplicates, reordering of datagrams."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Host:
 
 
 class LossyLink:
-    """`loss`, `duplicates` and `reorder` are probabilities for each datagram; `delay_s` is the one-way delay.
+    """`loss`, `duplicates` and `reorder` are probabilities for each datagram; `delay_s` is one way.
 
-    `run` advances the clock from event to event. `log` has (time, sender's name, message) of all that was sent.
+    `run` advances the clock from event to event. `log` has (time, sender, message) of all that was sent.
     """
 
     def __init__(

@@ -9,7 +9,6 @@ from softswitch.sip.message import Message
 from softswitch.sip.session import Session
 from softswitch.sip.transaction import ServerTransaction
 from softswitch.sip.useragent import SipSettings, UserAgent
-
 from tests.sip.lossy_link import Host, LossyLink
 
 SDP = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"
@@ -142,3 +141,50 @@ def stay_silent(session: Session, now: float, out: list[Any]) -> None:
 
 def accept_offers(session: Session, now: float, out: list[Any]) -> None:
     session.accept(SDP, now, out)
+
+
+class Pair:
+    """Alice calls Bob."""
+
+    def __init__(self, seed: int = 1, **link: Any) -> None:
+        self.link = LossyLink(seed, **link)
+        self.a = Phone(self.link, "alice")
+        self.b = Phone(self.link, "bob")
+
+    def talk(self) -> Pair:
+        self.a.call(self.b)
+        self.link.run(1)
+        assert (self.a.session.state, self.b.session.state) == ("up", "up")
+        return self
+
+    def all_over(self) -> None:
+        """After the last timer nothing is left on either side."""
+        self.link.run(200)
+        for phone in (self.a, self.b):
+            assert phone.ua.endpoint.sessions == {}
+            assert len(phone.ua.endpoint.transactions) == 0
+            assert phone.ua.next_timeout() is None
+            assert all(session.state == "ended" for session in phone.sessions)
+
+    def lose(self, sender: str, method: str, status: int = 0, times: int = 1) -> None:
+        """Drop the next messages of this kind."""
+        left = [times]
+
+        def drop(name: str, message: Message) -> bool:
+            if (name, message.method, message.status) != (sender, method, status) or left[0] == 0:
+                return False
+            left[0] -= 1
+            return True
+
+        self.link.drop = drop
+
+    def sent(self, name: str, method: str, status: int = 0) -> int:
+        return len(self.link.sent(name, method, status))
+
+
+def ended(cause: str, status: int = 0) -> list[tuple[Any, ...]]:
+    return [("ended", cause, status)]
+
+
+def offering(phone: Phone, sdp: bytes = SDP) -> None:
+    phone.do(lambda out: phone.session.reinvite(sdp, phone.link.now, out))
