@@ -96,11 +96,11 @@ class SwitchCommands:
         self, args: Arguments, event: Callable[[str], acd.Event], now: float, out: list[Any]
     ) -> dict[str, Any]:
         """Pass an event of this agent on and answer with what the agent is now."""
-        name = text_argument(args, "agent")
+        name = text_argument(args, "name")
         agents = self._exchange.centre.agents
         if name not in agents:
             raise ConfigError(
-                [Problem(("agent",), f"there is no agent {name!r}; {did_you_mean(name, agents)}")]
+                [Problem(("name",), f"there is no agent {name!r}; {did_you_mean(name, agents)}")]
             )
         self._exchange.acd_event(event(name), now, out)
         row: dict[str, Any] = self._exchange.acd.snapshot(now)["agents"][name]

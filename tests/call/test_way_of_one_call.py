@@ -402,7 +402,7 @@ class TestRestart:
 
 def test_expired_contact_is_unreachable(world: World) -> None:
     agent = world.phone("alice")
-    world.command("agent.sign_in", agent="a1")
+    world.command("agent.sign_in", name="a1")
     world.wait(3601)
     assert world.of("contact_removed")[0]["reason"] == "expired"
     assert world.command("status")["agents"]["a1"]["reachable"] is False

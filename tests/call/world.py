@@ -261,7 +261,7 @@ class World:
     def agent(self, name: str, user: str) -> Phone:
         """A registered phone whose agent is signed in."""
         phone = self.phone(user)
-        self.command("agent.sign_in", agent=name)
+        self.command("agent.sign_in", name=name)
         return phone
 
     def command(self, name: str, **args: Any) -> Any:
