@@ -9,6 +9,7 @@ from softswitch.sip.digest import authorize
 from softswitch.sip.endpoint import Credentials, Endpoint
 from softswitch.sip.flow import Outputs, Send
 from softswitch.sip.message import Message, parse, request
+from softswitch.sip.sequence import Sequence
 from softswitch.sip.transaction import ClientTransaction, OnResponse
 
 MAX_AUTHORIZED_TRIES = 2
@@ -35,6 +36,7 @@ class Outgoing:
         "max_forwards",
         "method",
         "on_response",
+        "sequence",
         "tries",
         "withdrawn",
     )
@@ -67,6 +69,7 @@ class Outgoing:
         self.branch = ""
         self.cseq = 0
         self.tries = 0
+        self.sequence: Sequence | None = None
         self.withdrawn = False
 
     def send(self, now: float, out: Outputs) -> None:
@@ -90,8 +93,10 @@ class Outgoing:
     def received(self, status: int, message: Message | None, now: float, out: Outputs) -> None:
         if status in (401, 407) and message is not None and not self.withdrawn and self._authorize(message):
             self.send(now, out)
-        else:
-            self.on_response(status, message, now, out)
+            return
+        self.on_response(status, message, now, out)
+        if self.sequence is not None:
+            self.sequence.heard(self, now, out)
 
     def cancel(self, now: float, out: Outputs, headers: str = "") -> None:
         """Ask for the INVITE to be given up (§9.1); only after a provisional response."""
@@ -114,7 +119,8 @@ class Outgoing:
     def withdraw(self, now: float) -> None:
         """No longer wanted: no more tries, and the final response is awaited no longer than 64·T1."""
         self.withdrawn = True
-        self.endpoint.transactions.limit(self.client, now)
+        if self.branch:
+            self.endpoint.transactions.limit(self.client, now)
 
     def acknowledge(self, now: float, out: Outputs) -> None:
         """ACK a 2xx to this INVITE, and every repetition of it (§13.2.2.4)."""

@@ -67,17 +67,9 @@ class Reoffer(Timed):
         self.offer, self.waiting = self.waiting, None
         contact = session.endpoint.contact(session.dialog.sip_flow)
         headers = f"Contact: {contact}\r\n{session.endpoint.allow}"
-        outgoing = Outgoing(
-            session.endpoint,
-            session.dialog,
-            "INVITE",
-            self._responded,
-            headers=headers,
-            body=self.offer,
-            credentials=session.credentials,
+        self.outgoing = session.send_request(
+            "INVITE", self._responded, now, out, headers=headers, body=self.offer
         )
-        self.outgoing = outgoing
-        outgoing.send(now, out)
 
     def _responded(self, status: int, message: Message | None, now: float, out: Outputs) -> None:
         if status < 200:

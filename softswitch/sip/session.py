@@ -13,6 +13,7 @@ from softswitch.sip.message import Message, header_safe
 from softswitch.sip.outgoing import Outgoing, acknowledgement, ignore_response
 from softswitch.sip.owner import SessionOwner
 from softswitch.sip.reoffer import Reoffer
+from softswitch.sip.sequence import Sequence
 from softswitch.sip.timers import Timed
 from softswitch.sip.transaction import OnResponse, ServerTransaction
 
@@ -41,6 +42,7 @@ class Session(Timed):
         "owner",
         "provisional",
         "reoffer",
+        "sequence",
         "state",
         "transaction",
     )
@@ -62,6 +64,7 @@ class Session(Timed):
         self.credentials: Credentials | None = None
         self.answer_sent: Answer | None = None
         self.provisional = b""
+        self.sequence = Sequence()
         self.reoffer = Reoffer(self)
         self._reason = ""
         endpoint.sessions[(dialog.sip_call_id, dialog.local_tag)] = self
@@ -272,7 +275,10 @@ class Session(Timed):
             content_type=content_type,
             credentials=self.credentials,
         )
-        outgoing.send(now, out)
+        if method == "BYE":
+            outgoing.send(now, out)
+        else:
+            self.sequence.send(outgoing, now, out)
         return outgoing
 
     def lost(self, cause: str, status: int, now: float, out: Outputs) -> None:
@@ -378,6 +384,7 @@ class Session(Timed):
             self.answer_sent.stop()
             self.answer_sent = None
         self.reoffer.stop(now, out)
+        self.sequence.clear()
         self.endpoint.sessions.pop((self.dialog.sip_call_id, self.dialog.local_tag), None)
 
     def _end(self, cause: str, status: int, message: Message | None, now: float, out: Outputs) -> None:
