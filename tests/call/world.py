@@ -264,9 +264,9 @@ class World:
         self.command("agent.sign_in", name=name)
         return phone
 
-    def command(self, name: str, **args: Any) -> Any:
+    def command(self, command: str, **args: Any) -> Any:
         answers: list[Any] = []
-        self.turn(lambda now, out: answers.append(self.commands.handle(name, args, now, out)))
+        self.turn(lambda now, out: answers.append(self.commands.handle(command, args, now, out)))
         return answers[0]
 
     def turn(self, work: Any) -> None:
