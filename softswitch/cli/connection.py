@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import secrets
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from softswitch.cli.options import UserError
@@ -11,6 +12,7 @@ from softswitch.config import Node
 from softswitch.config.secrets import read_secrets, write_secrets
 from softswitch.control import CommandError, ControlClient, NotRunning
 from softswitch.directory import ConfigCommands, Directory
+from softswitch.prompts import PromptsMissing, load_manifest, prompts_directory
 from softswitch.store.journal import Journal
 from softswitch.store.livestate import load
 
@@ -38,7 +40,7 @@ def is_running(node: Node) -> bool:
 
 
 def _without_switch(node: Node, command: str, args: dict[str, Any]) -> Any:
-    directory = Directory(node.sip.realm, _secrets(node))
+    directory = Directory(node.sip.realm, _secrets(node), _prompts(node))
     commands = ConfigCommands(directory, functools.partial(write_secrets, node.secrets_path))
     if not commands.knows(command):
         raise NotRunning(node.control_path)
@@ -55,6 +57,14 @@ def _without_switch(node: Node, command: str, args: dict[str, Any]) -> Any:
         return outcome.result
     finally:
         journal.close()
+
+
+def _prompts(node: Node) -> Mapping[str, Collection[str]] | None:
+    """The prompts there are; None when they cannot be read: the switch says why when it starts."""
+    try:
+        return load_manifest(prompts_directory(node.prompts_dir))
+    except PromptsMissing:
+        return None
 
 
 def _secrets(node: Node) -> dict[str, str]:

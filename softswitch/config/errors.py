@@ -13,6 +13,7 @@ from softswitch.config.base import PATTERNS
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
 
+SHOWN_CHOICES = 20
 SECRET_KEYS = frozenset({"password", "pin", "ha1", "nonce_secret"})
 
 
@@ -51,11 +52,12 @@ def validate(model: type[M], given: Any, at: Path = ()) -> M:
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
-    """' Did you mean X?' or nothing, then all that is allowed."""
+    """'did you mean X?' if there is something near, then what is allowed, in short when that is much."""
     choices = sorted(allowed)
     near = difflib.get_close_matches(word, choices, 1)
     guess = f"did you mean {near[0]}? " if near else ""
-    return f"{guess}allowed: {', '.join(choices) or 'nothing'}"
+    more = f" and {len(choices) - SHOWN_CHOICES} more" if len(choices) > SHOWN_CHOICES else ""
+    return f"{guess}allowed: {', '.join(choices[:SHOWN_CHOICES]) or 'nothing yet'}{more}"
 
 
 def _problems(model: type[BaseModel], error: ValidationError, at: Path) -> list[Problem]:

@@ -65,7 +65,7 @@ def read_document(path: Path) -> Document:
 
 def parse_document(text: str, name: str) -> Document:
     """`text` as a Document called `name`; ConfigError with the line of a YAML mistake."""
-    yaml = YAML(typ="rt", pure=True)
+    yaml = YAML(typ="safe", pure=True)
     try:
         root = yaml.compose(text)
         lines: dict[KeyPath, int] = {(): 1}

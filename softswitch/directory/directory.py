@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from softswitch.config import KINDS, Centre, FeatureCodes, Model, User
+from softswitch.config import KINDS, Centre, FeatureCodes, Flow, Model, Queue, User
 from softswitch.config.base import ALGORITHMS
 from softswitch.config.errors import ConfigError, Path, Problem, did_you_mean, key_text, validate
 from softswitch.directory.change import Action, Change, Stored
 from softswitch.directory.flows import FlowCatalogue
+from softswitch.directory.prompts import PromptNames
 from softswitch.directory.references import check_references
-from softswitch.ivr.flow import Flow
+from softswitch.ivr.flow import Flow as RunnableFlow
 from softswitch.sip.digest import ha1
 from softswitch.sip.endpoint import Credentials
 
@@ -25,14 +26,21 @@ class Directory:
 
     `realm` is that of the node; `secrets` maps 'trunk/NAME' and 'agent/NAME' to what must be known in
     clear. A change is planned (ConfigError with every mistake, nothing changed) and then applied; `apply`
-    returns the facts for the journal, and `restore` takes back the live state these facts keep.
+    returns the facts for the journal, and `restore` takes back the live state these facts keep. With
+    `prompts` (names by language, and of 'music') flows and queues may name only those.
     """
 
-    def __init__(self, realm: str, secrets: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        realm: str,
+        secrets: Mapping[str, str] | None = None,
+        prompts: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
         self.realm = realm
         self.centre = Centre()
         self.secrets = dict(secrets or {})
-        self._flows = FlowCatalogue()
+        self._prompts = PromptNames(prompts)
+        self._flows = FlowCatalogue(self._prompts)
         self._stored: dict[str, Stored] = {}
         self._origins: dict[str, str] = {}
 
@@ -67,7 +75,7 @@ class Directory:
             return None
         return Credentials(peer.username, peer.password, peer.realm)
 
-    def flow(self, name: str) -> Flow | None:
+    def flow(self, name: str) -> RunnableFlow | None:
         """A flow as it runs; None when there is none of that name."""
         settings = self.centre.flows.get(name)
         return None if settings is None else self._flows.flow(settings)
@@ -177,9 +185,20 @@ class Directory:
         changes = [each for each in changes if each.before != each.after or each.secret_changed]
         after = self._centre_after(changes)
         problems = [*_without_password(changes), *check_references(after), *self._flows.problems(after)]
+        problems = problems or self._missing_prompts(changes)
         if problems:
             raise ConfigError(problems)
         return changes
+
+    def _missing_prompts(self, changes: Iterable[Change]) -> list[Problem]:
+        """Only of what changes: a prompt file that got lost must not stop every other change."""
+        found: list[Problem] = []
+        for change in changes:
+            if isinstance(change.model, Queue):
+                found += self._prompts.missing_music(change.model)
+            elif isinstance(change.model, Flow):
+                found += self._flows.missing_prompts(change.model)
+        return found
 
     def _centre_after(self, changes: Iterable[Change]) -> Centre:
         update: dict[str, Any] = {

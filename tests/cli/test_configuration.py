@@ -259,3 +259,13 @@ def test_a_group_alone_prints_its_help(run: Run) -> None:
     result = run("user")
     assert result.exit_code == 2
     assert "Commands:" in result.stderr
+
+
+def test_a_prompt_that_is_not_there_is_refused(run: Run, centre: Path) -> None:
+    (centre / "prompts").mkdir()
+    manifest = {"en": {"welcome": {"file": "en/welcome.flac"}}, "music": {"hold": {"file": "hold.flac"}}}
+    (centre / "prompts" / "manifest.json").write_text(json.dumps(manifest))
+    (centre / "softswitch.yaml").write_text("prompts_dir: prompts\n")
+    (centre / "night.yaml").write_text("- say: wellcome\n")
+    message = refused(run("flow add night --file night.yaml"))
+    assert "flows.night.steps[0].say: there is no prompt 'wellcome'; did you mean welcome?" in message

@@ -220,6 +220,22 @@ def test_mistakes_in_a_flow_have_the_path_of_their_step(store: Store) -> None:
     assert message.startswith(expected)
 
 
+def test_prompts_and_music_must_be_there_when_it_is_known_which_there_are() -> None:
+    known = {"en": ["welcome"], "zh": ["huanying"], "music": ["hold"]}
+    directory = Directory("realm", prompts=known)
+    steps = [{"say": "wellcome"}, {"say": "huanying"}, {"queue": {"name": "q", "music": "jazz"}}]
+    tree = {"queues": {"q": {"music": "welcome"}}, "flows": {"f": {"steps": steps}}}
+    with pytest.raises(ConfigError) as caught:
+        directory.plan(validate(Centre, tree))
+    assert str(caught.value).splitlines() == [
+        "queues.q.music: there is no music 'welcome'; allowed: hold",
+        "flows.f.steps[0].say: there is no prompt 'wellcome';"
+        " did you mean welcome? allowed: huanying, welcome",
+        "flows.f.steps[2].queue.music: there is no music 'jazz'; allowed: hold",
+    ]
+    assert Directory("realm").plan(validate(Centre, tree))
+
+
 def test_a_flow_runs_in_the_version_that_is_stored(store: Store) -> None:
     for prompt in ("welcome", "goodbye"):
         flows = {"main": {"steps": [{"say": prompt}]}}
@@ -319,3 +335,13 @@ def test_whatever_is_done_a_restart_sees_the_same(steps: list[tuple[str, str, st
         except ConfigError:
             continue
     assert store.restarted().centre == store.directory.centre
+
+
+def test_a_long_list_of_what_is_allowed_is_cut(store: Store) -> None:
+    for number in range(30):
+        store.run("queue.set", fields={"name": f"q{number:02}"})
+    message = refusal(store, "queue.remove", name="q07x")
+    assert "did you mean q07?" in message
+    assert "q18, q19" in message
+    assert "q20" not in message
+    assert message.endswith(" and 11 more")

@@ -101,7 +101,7 @@ def test_no_secret_is_repeated_in_a_message(tmp_path: Path) -> None:
         ("a: &x [*x]\n", "f:1: is nested too deeply"),
         ("a:\n\t- b\n", "f:2: is no valid YAML"),
         ("a: *nobody\n", "f:1: is no valid YAML"),
-        ("[" * 5000, "f:1: is"),
+        ("[" * 1000, "f:1: is"),
     ],
 )
 def test_what_is_no_yaml_is_one_line(text: str, expected: str) -> None:
