@@ -1,0 +1,1 @@
+"""Simulated softphones on the product's own stack, and the demo that lets them fill a call centre."""
