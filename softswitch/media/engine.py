@@ -19,10 +19,11 @@ from softswitch.media.mixing import Mixer
 from softswitch.media.outbound import Sender, Transmit
 from softswitch.media.packets import PacketBatch
 from softswitch.media.players import Load, PlayerSettings, PlayerTable, load_items
-from softswitch.media.recording import Emit, Recorders, RecorderSettings
+from softswitch.media.recording import Emit, Recorders, RecorderSettings, no_recording
 from softswitch.media.ring import CLEAR_CHUNK, SampleRing
 from softswitch.media.routing import BridgeSettings, Routing
 from softswitch.media.tap import TapFile
+from softswitch.media.tap_layout import TapError
 
 SAMPLES_PER_MS = 8
 KINDS = ("leg", "bridge", "player", "recorder")
@@ -84,6 +85,7 @@ class MediaEngine:
 
     def receive(self, batch: PacketBatch) -> None:
         """Takes in what has arrived by now, and relays at once what is to be relayed."""
+        self._routing.refresh()
         arrivals = self._receiver.receive(batch, self.clock)
         if arrivals is not None:
             self._sender.relay(batch, arrivals, self.clock)
@@ -130,7 +132,7 @@ class MediaEngine:
             if not key[1]:
                 raise BadCommand(f"{do}: id is missing")
             if self._wanted.get(key) != command:
-                handlers[do](dict(command))
+                handlers[do]({**command, "id": key[1]})
             if key in self._wanted:
                 self._generations[key] = self.generation
             return
@@ -149,6 +151,7 @@ class MediaEngine:
             if old is not None and old.port != settings.port:
                 raise BadCommand(f"put_leg: {settings.id} is on port {old.port}; a leg keeps its port")
             self.legs.change(leg, settings, self.clock)
+            self._routing.stale_cohorts.add(int(self.legs.cohort[leg]))
         self._routing.touch(settings.id)
         self._keep("leg", command)
 
@@ -194,7 +197,12 @@ class MediaEngine:
         return self.clock + (int(self.legs.cohort[leg]) * self.step - self.clock) % FRAME
 
     def _put_recorder(self, command: dict[str, Any]) -> None:
-        self._recorders.put(RecorderSettings.parse(command), self.clock)
+        settings = RecorderSettings.parse(command)
+        try:
+            self._recorders.put(settings, self.clock)
+        except TapError as error:
+            self._emit(no_recording(settings, str(error)))
+            return
         self._keep("recorder", command)
 
     def _send_digits(self, command: dict[str, Any]) -> None:
@@ -267,6 +275,7 @@ class MediaEngine:
         orphans = [key for key, generation in self._generations.items() if generation < self.generation]
         for kind, id in orphans:
             self._delete({"kind": kind, "id": id})
+        self._recorders.stop_strays()
         return len(orphans)
 
     def close(self) -> None:

@@ -188,9 +188,12 @@ class Receiver:
 
     def _place(self, batch: PacketBatch, arrivals: Arrivals, clock: int) -> None:
         legs, leg = self._legs, arrivals.leg
-        chosen = legs.in_ring[leg] & legs.listen[leg] & (arrivals.kind <= AUDIO_A)
+        chosen = legs.in_ring[leg] & legs.listen[leg]
         if not chosen.any():
             return
+        audio = arrivals.kind <= AUDIO_A
+        np.add.at(legs.placed, leg[chosen & ~audio], 1)  # nothing to hear, and nothing lost
+        chosen &= audio
         leg, pos, index = leg[chosen], arrivals.pos[chosen], arrivals.index[chosen]
         law = arrivals.kind[chosen] - np.uint8(1)
         status = self._ring.place(batch, index, leg, pos, law, clock - RECORDER_LAG)

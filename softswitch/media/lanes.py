@@ -17,6 +17,7 @@ from softswitch.media.packets import Indices, PacketBatch
 READY_PAIRS = 64
 DRAIN_S = 5.0
 _IP_MTU_DISCOVER, _IP_PMTUDISC_DO = 10, 2
+_MOST_WAITING = 4096
 _TOS_EXPEDITED = 0xB8
 
 
@@ -40,7 +41,7 @@ class PortPair:
         """Forgets what has arrived for whoever had this port before."""
         for sock in (self.rtp, self.rtcp):
             with suppress(BlockingIOError, ConnectionError):
-                while True:
+                for _ in range(_MOST_WAITING):
                     sock.recv(1)
 
     def close(self) -> None:

@@ -123,7 +123,7 @@ _COLUMNS: dict[str, tuple[Any, Any]] = {
     "sent": (np.int64, 0), "sent_octets": (np.int64, 0), "silent": (bool, False),
     # the stream out
     "out_ssrc": (np.uint32, 0), "out_ext": (np.int64, 0), "out_ts": (np.uint32, 0),
-    "out_at": (np.int64, NEVER),
+    "out_at": (np.int64, NEVER), "relayed_at": (np.int64, NEVER),
     "started": (bool, False), "sending_digits": (bool, False), "cohort": (np.int32, 0),
     # relay: whom this leg's packets go to, and the offsets of what this leg is sent
     "relay_ear": (np.int32, -1), "relay_source": (np.int32, -1), "relay_seq": (np.int64, 0),
@@ -176,6 +176,7 @@ class LegTable:
     out_ext: NDArray[np.int64]
     out_ts: NDArray[np.uint32]
     out_at: NDArray[np.int64]
+    relayed_at: NDArray[np.int64]
     started: NDArray[np.bool_]
     sending_digits: NDArray[np.bool_]
     cohort: NDArray[np.int32]

@@ -16,7 +16,7 @@ from softswitch.media.ring import SampleRing
 from softswitch.media.routing import MixPlan, Routing, plan_cohort
 
 PAUSE = 1600
-"""A relayed leg that has been sent nothing for this long gets silence until its source goes on."""
+"""A relayed leg whose source has sent nothing for this long gets silence until it goes on."""
 
 
 class Mixer:
@@ -63,7 +63,7 @@ class Mixer:
 
     def _fill_pauses(self, relayed: Indices, clock: int) -> None:
         legs = self._legs
-        paused = legs.started[relayed] & (clock - legs.out_at[relayed] > PAUSE) & legs.send[relayed]
+        paused = legs.started[relayed] & (clock - legs.relayed_at[relayed] > PAUSE) & legs.send[relayed]
         paused &= (legs.remote_port[relayed] > 0) & ~legs.sending_digits[relayed]
         if paused.any():
             ears = relayed[paused]

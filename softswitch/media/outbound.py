@@ -51,6 +51,7 @@ class Sender:
         batch.words[index, 2] = legs.out_ssrc[ear]
         self._advance(ear, ext, ts, arrivals.kind != TELEPHONE_EVENT, clock)
         self._count(ear, batch.size[index])
+        legs.relayed_at[ear] = clock
         self._transmit(batch, index, ear, batch.length[index])
 
     def _join(self, arrivals: Arrivals, ear: Indices, clock: int) -> None:

@@ -134,15 +134,15 @@ class ControlServer:
             self._close(connection)
 
     def _line(self, connection: _Connection, line: bytes, now: float) -> None:
+        command: Any = {}
         try:
             command = orjson.loads(line)
             if not isinstance(command, dict):
                 raise BadCommand("a command is a JSON object")
             self._command(connection, command, now)
-        except orjson.JSONDecodeError as error:
-            self._error(connection, {}, f"not JSON: {error}")
-        except BadCommand as error:
-            about = {key: command[key] for key in ("do", "kind", "id", "leg") if key in command}
+        except (KeyError, TypeError, ValueError) as error:  # BadCommand and bad JSON are ValueErrors
+            known = command if isinstance(command, dict) else {}
+            about = {key: known[key] for key in ("do", "kind", "id", "leg") if key in known}
             self._error(connection, about, str(error))
 
     def _error(self, connection: _Connection, about: Mapping[str, Any], message: str) -> None:
@@ -161,7 +161,7 @@ class ControlServer:
             raise BadCommand("say hello first")
         elif do == "ack":
             self._outbox.acknowledge(int(command.get("n", 0)))
-        elif do == "put_player" and command.get("id") in self._outbox.finished_players():
+        elif do == "put_player" and str(command.get("id")) in self._outbox.finished_players():
             return  # played to its end already; the event is on its way
         else:
             self._engine.command(command)

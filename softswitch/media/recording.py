@@ -13,10 +13,12 @@ from softswitch.media.legs import BadCommand, LegTable
 from softswitch.media.players import RATE_HZ
 from softswitch.media.ring import RECORDER_CHUNK, RECORDER_LAG, SampleRing
 from softswitch.media.tap import TapFile, TapSlot
-from softswitch.media.tap_layout import SIDES, HoleReason, TapError
+from softswitch.media.tap_layout import COUNTERS, SIDES, HoleReason, TapError, TapState
 
 Emit = Callable[[dict[str, Any]], None]
 _NOBODY = -1
+_COUNT_EVERY = 10
+"""Chunks between two updates of the packet counts in the tap: what a killed worker leaves is 2 s old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,15 @@ class RecorderSettings:
             raise BadCommand(f"put_recorder: path {path!r}: must be absolute")
         sides = str(command.get("left") or ""), str(command.get("right") or "")
         return cls(str(command["id"]), sides, path, bool(command.get("paused", False)))
+
+
+def no_recording(settings: RecorderSettings, error: str) -> dict[str, Any]:
+    """The event for a recording that could not begin."""
+    counters = {counter: dict.fromkeys(SIDES, 0) for counter in COUNTERS}
+    return {
+        "event": "recorder_finished", "id": settings.id, "path": settings.path, "seconds": 0.0, **counters,
+        "error": error,
+    }  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -66,11 +77,11 @@ class Recorders:
         self._step = step
         self._phases = RECORDER_CHUNK // step
         self._recordings: dict[str, _Recording] = {}
+        self._by_phase: list[list[_Recording]] = [[] for _ in range(self._phases)]
         self._alarms: dict[int, int] = {}
-        self._closing: dict[int, RecorderSettings] = {}
 
     def put(self, settings: RecorderSettings, clock: int) -> None:
-        """Starts a recording, or changes a running one. Raises BadCommand when there is no tap for it."""
+        """Starts a recording, or changes a running one. Raises TapError when there is no tap for it."""
         recording = self._recordings.get(settings.id)
         if recording is None:
             recording = self._start(settings, clock)
@@ -83,17 +94,17 @@ class Recorders:
                 self._attach(side, leg)
 
     def _start(self, settings: RecorderSettings, clock: int) -> _Recording:
-        try:
-            slot = self._taps.find(settings.id)
-            if slot is None:
-                slot = self._taps.free_slot()
-                slot.open(settings.id, settings.path, RATE_HZ)
-            else:
-                slot.catch_up()
-        except TapError as error:
-            raise BadCommand(f"put_recorder: {error}") from error
+        slot = self._taps.find(settings.id)
+        if slot is None:
+            slot = self._taps.free_slot()
+            slot.open(settings.id, settings.path, RATE_HZ)
+        elif slot.state == TapState.RECORDING:  # a former worker's
+            slot.catch_up()
+        else:
+            raise TapError(f"recording {settings.id} has ended and is being completed")
         recording = _Recording(settings, slot, clock, clock // self._step % self._phases)
         self._recordings[settings.id] = recording
+        self._by_phase[recording.phase].append(recording)
         return recording
 
     def _attach(self, side: _Side, leg: int) -> None:
@@ -128,18 +139,23 @@ class Recorders:
                     if name == id:
                         self._attach(side, _NOBODY)
 
-    def delete(self, id: str, clock: int) -> bool:
+    def delete(self, id: str, clock: int) -> None:
         """Ends a recording; `recorder_finished` follows when its file is complete."""
         recording = self._recordings.pop(id, None)
         if recording is None:
-            return False
+            return
+        self._by_phase[recording.phase].remove(recording)
         self._read_to(recording, clock)
         for side in recording.sides:
             self._attach(side, _NOBODY)
         self._count(recording)
         recording.slot.stop()
-        self._closing[recording.slot.index] = recording.settings
-        return True
+
+    def stop_strays(self) -> None:
+        """Ends recordings of a former worker that nobody has put again."""
+        for slot in list(self._taps.in_use()):
+            if slot.state == TapState.RECORDING and slot.recording not in self._recordings:
+                slot.stop()
 
     def _count(self, recording: _Recording) -> None:
         for name, side in zip(SIDES, recording.sides, strict=True):
@@ -152,8 +168,7 @@ class Recorders:
     def tick(self, clock: int) -> None:
         """Writes 200 ms of the recordings whose turn it is."""
         phase = clock // self._step % self._phases
-        due = [r for r in self._recordings.values() if r.phase == phase]
-        due = [r for r in due if r.position + RECORDER_CHUNK <= clock - RECORDER_LAG]
+        due = [r for r in self._by_phase[phase] if r.position + RECORDER_CHUNK <= clock - RECORDER_LAG]
         while due:
             self._write_chunk(due)
             due = [r for r in due if r.position + RECORDER_CHUNK <= clock - RECORDER_LAG]
@@ -168,6 +183,8 @@ class Recorders:
             if recording.settings.paused:
                 recording.slot.write_silence(RECORDER_CHUNK, HoleReason.PAUSED)
             recording.position += RECORDER_CHUNK
+            if recording.position // RECORDER_CHUNK % _COUNT_EVERY == 0:
+                self._count(recording)
 
     def _read_to(self, recording: _Recording, clock: int) -> None:
         """What is left up to the clock."""
@@ -199,7 +216,6 @@ class Recorders:
                 self._emit({"event": "recorder_alarm", "id": slot.recording, "message": slot.alarm})
         for slot in list(self._taps.closed()):
             self._alarms.pop(slot.index, None)
-            self._closing.pop(slot.index, None)
             self._emit(
                 {
                     "event": "recorder_finished", "id": slot.recording, "path": slot.path,

@@ -177,6 +177,7 @@ class Routing:
         self._legs.relay_ear[source] = ear
         self._legs.relay_source[ear] = source
         self._legs.relay_fresh[ear] = True
+        self._legs.relayed_at[ear] = self._legs.out_at[ear]
 
     def _stop_relay(self, ear: int) -> None:
         source = int(self._legs.relay_source[ear])
