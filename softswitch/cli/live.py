@@ -12,6 +12,10 @@ from softswitch.cli.options import config_option, example, json_option, node_of
 from softswitch.cli.output import console, print_json, print_rows, shown, table
 
 
+# Monotonic seconds mean nothing to people; `for_s` says the same as a duration.
+MACHINE_KEYS = frozenset({"since"})
+
+
 @click.command(epilog=example("softswitch status --json"))
 @config_option
 @json_option
@@ -102,5 +106,6 @@ def rows_of(value: Any) -> list[dict[str, Any]] | None:
 
 
 def columns_of(rows: list[dict[str, Any]]) -> list[str]:
-    """Every key of the rows in the order they first come; groups within a row are left to --json."""
-    return list({key: None for row in rows for key, value in row.items() if not isinstance(value, dict)})
+    """Every key of the rows in the order they first come; what only programs can use is left to --json."""
+    keys = {key: None for row in rows for key, value in row.items() if not isinstance(value, dict)}
+    return [key for key in keys if key not in MACHINE_KEYS]

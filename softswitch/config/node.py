@@ -154,7 +154,9 @@ class Media(Model):
         le=64,
         description="Media processes; unset: one fewer than the machine has cores, at least 1.",
     )
-    wake_ms: int = Field(default=5, ge=1, le=20, description="How often a worker empties its sockets.")
+    wake_ms: Literal[1, 2, 4, 5, 10, 20] = Field(
+        default=5, description="How often a worker empties its sockets."
+    )
     codecs: tuple[Codec, ...] = Field(
         default=("PCMA", "PCMU"),
         min_length=1,

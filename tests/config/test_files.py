@@ -181,6 +181,7 @@ def test_an_empty_node_file_is_all_defaults(tmp_path: Path) -> None:
             "sip:\n  listen:\n    - {tranport: TCP}\n",
             "softswitch.yaml:3: sip.listen[0].tranport: unknown key; did you mean transport?",
         ),
+        ("media: {wake_ms: 3}\n", "'3' is not allowed here; allowed: 1, 2, 4, 5, 10, 20"),
         ("log: {level: loud}\n", "allowed: debug, info, warning, error"),
     ],
 )
