@@ -1,0 +1,118 @@
+"""pjsua2 as a phone: a tone goes out, what comes in is recorded."""
+
+from __future__ import annotations
+
+import json
+import queue
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.peers.audio import read_wav
+from tests.peers.phone import DEADLINE_S, Phone
+
+CHILD = Path(__file__).with_name("pjsua_process.py")
+STATES = {"registered", "register_failed", "unregistered", "ringing", "alerting", "talking", "ended", "error"}
+
+
+class Pjsua(Phone):
+    """`incoming_status` is said at once to a call: 180 rings, 200 answers, 486 is busy, 0 stays silent."""
+
+    def __init__(
+        self,
+        name: str,
+        directory: Path,
+        *,
+        host: str = "127.0.0.1",
+        tone_hz: int = 600,
+        transport: str = "udp",
+        codecs: tuple[str, ...] = ("PCMU", "PCMA"),
+        incoming_status: int = 180,
+        rtp_port: int = 0,
+        log_level: int = 0,
+    ) -> None:
+        super().__init__(name, directory, host)
+        self.tone_hz = tone_hz
+        self.transport = transport
+        self.port = 0
+        self.last: dict[str, Any] = {}
+        self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._settings = {
+            "name": name,
+            "host": host,
+            "tone_hz": tone_hz,
+            "transport": transport,
+            "codecs": codecs,
+            "incoming_status": incoming_status,
+            "rtp_port": rtp_port,
+            "directory": str(self.directory),
+            "log_level": log_level,
+        }
+
+    @property
+    def uri(self) -> str:
+        transport = ";transport=tcp" if self.transport == "tcp" else ""
+        return f"sip:{self.name}@{self.host}:{self.port}{transport}"
+
+    def start(self) -> None:
+        self.launch([sys.executable, str(CHILD), json.dumps(self._settings)])
+        self.wait_for("ready")
+
+    def quit(self) -> None:
+        self.tell("quit")
+
+    def tell(self, do: str, **values: Any) -> None:
+        self.write(json.dumps({"do": do, **values}) + "\n")
+
+    def line_arrived(self, line: str) -> None:
+        if not line.startswith('{"event"'):
+            return
+        event = json.loads(line)
+        kind = event["event"]
+        if kind == "ready":
+            self.port = event["port"]
+            self.reached("ready")
+        elif kind == "digit":
+            self.heard_digit(event["digit"])
+        elif kind in STATES:
+            self.last = event
+            self.reached(kind)
+        else:
+            self._answers.put(event)
+
+    def register(self, registrar: str, user: str, password: str) -> None:
+        self.tell("register", registrar=registrar, user=user, password=password)
+
+    def unregister(self) -> None:
+        self.tell("unregister")
+
+    def call(self, uri: str) -> None:
+        self.tell("call", uri=uri)
+
+    def answer(self, status: int = 200) -> None:
+        self.tell("answer", status=status)
+
+    def hang_up(self) -> None:
+        self.tell("hang_up")
+
+    def hold(self) -> None:
+        self.tell("hold")
+
+    def resume(self) -> None:
+        self.tell("resume")
+
+    def press(self, digits: str, *, info: bool = False) -> None:
+        self.tell("press", digits=digits, info=info)
+
+    def statistics(self) -> dict[str, Any]:
+        """RTP counters of the call that is up: received, lost, reordered, duplicated, sent."""
+        self.tell("statistics")
+        return self._answers.get(timeout=DEADLINE_S)
+
+    def heard(self) -> tuple[np.ndarray, int]:
+        """What came in since the call began, or since this was last asked."""
+        self.tell("heard")
+        path = self._answers.get(timeout=DEADLINE_S)["path"]
+        return read_wav(Path(path)) if path else (np.zeros(0, np.int16), 8000)

@@ -1,0 +1,271 @@
+"""One pjsua2 endpoint, driven by JSON lines on standard input and telling what happens on standard output.
+
+Its own process, because pjsua2 allows one endpoint a process and is touched from one thread only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+from pathlib import Path
+from typing import Any
+
+import pjsua2 as pj
+
+Settings = dict[str, Any]
+
+
+def tell(event: str, **values: Any) -> None:
+    print(json.dumps({"event": event, **values}), flush=True)
+
+
+class Call(pj.Call):  # type: ignore[misc]
+    def __init__(self, phone: Softphone, call_id: int = pj.PJSUA_INVALID_ID) -> None:
+        super().__init__(phone.account, call_id)
+        self.phone = phone
+
+    def onCallState(self, _: pj.OnCallStateParam) -> None:
+        now = self.getInfo()
+        if now.state == pj.PJSIP_INV_STATE_EARLY and now.role == pj.PJSIP_ROLE_UAC:
+            tell("alerting", status=now.lastStatusCode)
+        elif now.state == pj.PJSIP_INV_STATE_CONFIRMED:
+            tell("talking")
+        elif now.state == pj.PJSIP_INV_STATE_DISCONNECTED:
+            self.phone.call_ended(self, now.lastStatusCode, now.lastReason)
+
+    def onCallMediaState(self, _: pj.OnCallMediaStateParam) -> None:
+        for media in self.getInfo().media:
+            if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status == pj.PJSUA_CALL_MEDIA_ACTIVE:
+                self.phone.connect_audio(self.getAudioMedia(media.index))
+
+    def onDtmfDigit(self, parameters: pj.OnDtmfDigitParam) -> None:
+        tell("digit", digit=parameters.digit)
+
+
+class Account(pj.Account):  # type: ignore[misc]
+    def __init__(self, phone: Softphone) -> None:
+        super().__init__()
+        self.phone = phone
+
+    def onRegState(self, state: pj.OnRegStateParam) -> None:
+        good = state.code == 200 and state.expiration > 0
+        gone = state.code == 200 and not good
+        tell("registered" if good else "unregistered" if gone else "register_failed", status=state.code)
+
+    def onIncomingCall(self, incoming: pj.OnIncomingCallParam) -> None:
+        self.phone.call_arrived(incoming.callId)
+
+
+class Softphone:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.calls: list[Call] = []
+        self.ended: list[Call] = []
+        self.recorder: pj.AudioMediaRecorder | None = None
+        self.recordings = 0
+        self.running = True
+        self.endpoint = pj.Endpoint()
+        self.start_endpoint()
+        self.start_tone()
+        self.port = self.start_transport()
+        self.account = self.local_account()
+        tell("ready", port=self.port)
+
+    def start_endpoint(self) -> None:
+        configuration = pj.EpConfig()
+        configuration.uaConfig.threadCnt = 0
+        configuration.uaConfig.mainThreadOnly = True
+        configuration.uaConfig.maxCalls = 8
+        configuration.logConfig.level = configuration.logConfig.consoleLevel = self.settings.get(
+            "log_level", 0
+        )
+        configuration.medConfig.noVad = True
+        configuration.medConfig.ecTailLen = 0
+        configuration.medConfig.clockRate = configuration.medConfig.sndClockRate = 8000
+        self.endpoint.libCreate()
+        self.endpoint.libInit(configuration)
+        self.endpoint.audDevManager().setNullDev()
+        wanted = self.settings["codecs"]
+        for codec in self.endpoint.codecEnum2():
+            rank = next((n for n, name in enumerate(wanted) if codec.codecId.startswith(name + "/")), None)
+            self.endpoint.codecSetPriority(codec.codecId, 0 if rank is None else 255 - rank)
+
+    def start_transport(self) -> int:
+        kind = pj.PJSIP_TRANSPORT_TCP if self.settings["transport"] == "tcp" else pj.PJSIP_TRANSPORT_UDP
+        transport = pj.TransportConfig()
+        transport.boundAddress = transport.publicAddress = self.settings["host"]
+        identity = self.endpoint.transportCreate(kind, transport)
+        self.endpoint.libStart()
+        return int(self.endpoint.transportGetInfo(identity).localName.rsplit(":", 1)[1])
+
+    def start_tone(self) -> None:
+        self.tone = pj.ToneGenerator()
+        self.tone.createToneGenerator(8000, 1)
+        self.set_tone(self.settings["tone_hz"])
+
+    def set_tone(self, frequency_hz: int) -> None:
+        description = pj.ToneDesc()
+        description.freq1, description.freq2 = frequency_hz, 0
+        description.on_msec, description.off_msec, description.volume = 1000, 0, 10000
+        tones = pj.ToneDescVector()
+        tones.append(description)
+        self.tone.stop()
+        self.tone.play(tones, True)
+
+    def account_settings(self, identity: str) -> pj.AccountConfig:
+        configuration = pj.AccountConfig()
+        configuration.idUri = identity
+        # Left alone, pjsua names 127.0.0.1 in the Contact of a TCP call, whichever address it listens on.
+        user = identity.removeprefix("sip:").split("@")[0]
+        configuration.sipConfig.contactForced = f"<sip:{user}@{self.own_address()}>"
+        rtp = configuration.mediaConfig.transportConfig
+        rtp.boundAddress = rtp.publicAddress = self.settings["host"]
+        rtp.port = self.settings["rtp_port"]
+        configuration.natConfig.contactRewriteUse = configuration.natConfig.viaRewriteUse = 0
+        configuration.callConfig.timerUse = pj.PJSUA_SIP_TIMER_INACTIVE
+        return configuration
+
+    def local_account(self) -> Account:
+        account = Account(self)
+        transport = ";transport=tcp" if self.settings["transport"] == "tcp" else ""
+        account.create(self.account_settings(f"sip:{self.settings['name']}@{self.own_address()}"))
+        return account
+
+    def own_address(self) -> str:
+        transport = ";transport=tcp" if self.settings["transport"] == "tcp" else ""
+        return f"{self.settings['host']}:{self.port}{transport}"
+
+    # Commands.
+
+    def register(self, registrar: str, user: str, password: str) -> None:
+        transport = ";transport=tcp" if self.settings["transport"] == "tcp" else ""
+        domain = registrar.rsplit(":", 1)[0]
+        configuration = self.account_settings(f"sip:{user}@{domain}")
+        configuration.regConfig.registrarUri = f"sip:{registrar}{transport}"
+        configuration.regConfig.timeoutSec = 300
+        configuration.regConfig.retryIntervalSec = 0
+        configuration.sipConfig.proxies.append(f"sip:{registrar};lr{transport}")
+        configuration.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, password))
+        self.account.shutdown()
+        self.account = Account(self)
+        self.account.create(configuration)
+
+    def unregister(self) -> None:
+        self.account.setRegistration(False)
+
+    def call(self, uri: str) -> None:
+        call = Call(self)
+        self.calls.append(call)
+        call.makeCall(uri, pj.CallOpParam(True))
+
+    def answer(self, status: int) -> None:
+        parameters = pj.CallOpParam()
+        parameters.statusCode = status
+        self.calls[-1].answer(parameters)
+
+    def hang_up(self) -> None:
+        if self.calls:
+            self.calls[-1].hangup(pj.CallOpParam())
+
+    def hold(self) -> None:
+        self.calls[-1].setHold(pj.CallOpParam())
+
+    def resume(self) -> None:
+        parameters = pj.CallOpParam(True)
+        parameters.opt.flag = pj.PJSUA_CALL_UNHOLD
+        self.calls[-1].reinvite(parameters)
+
+    def press(self, digits: str, info: bool) -> None:
+        parameters = pj.CallSendDtmfParam()
+        parameters.method = pj.PJSUA_DTMF_METHOD_SIP_INFO if info else pj.PJSUA_DTMF_METHOD_RFC2833
+        parameters.digits = digits
+        self.calls[-1].sendDtmf(parameters)
+
+    def heard(self) -> None:
+        """Closes the file that is being written, tells its path, and goes on with a new one."""
+        path = self.recording_path()
+        self.recorder = None
+        tell("heard", path=path if os.path.exists(path) else None)
+        self.recordings += 1
+        for call in self.calls:
+            if call.hasMedia():
+                self.connect_audio(call.getAudioMedia(-1))
+
+    def statistics(self) -> None:
+        stream = self.calls[-1].getStreamStat(0).rtcp
+        tell(
+            "statistics",
+            received=stream.rxStat.pkt,
+            lost=stream.rxStat.loss,
+            reordered=stream.rxStat.reorder,
+            duplicated=stream.rxStat.dup,
+            sent=stream.txStat.pkt,
+        )
+
+    def quit(self) -> None:
+        self.running = False
+
+    # What happens.
+
+    def call_arrived(self, call_id: int) -> None:
+        call = Call(self, call_id)
+        self.calls.append(call)
+        caller = call.getInfo().remoteUri
+        status = self.settings["incoming_status"]
+        if status:
+            parameters = pj.CallOpParam()
+            parameters.statusCode = status
+            call.answer(parameters)
+        tell("ringing", caller=caller)
+
+    def call_ended(self, call: Call, status: int, reason: str) -> None:
+        # pjsua frees the call itself while the callback runs; Python must not free it a second time.
+        call.thisown = 0
+        self.calls.remove(call)
+        self.ended.append(call)
+        tell("ended", status=status, reason=reason)
+
+    def recording_path(self) -> str:
+        return str(Path(self.settings["directory"]) / f"heard-{self.recordings}.wav")
+
+    def connect_audio(self, audio: pj.AudioMedia) -> None:
+        if self.recorder is None:
+            self.recorder = pj.AudioMediaRecorder()
+            self.recorder.createRecorder(self.recording_path())
+        self.tone.startTransmit(audio)
+        audio.startTransmit(self.recorder)
+
+    def run(self) -> None:
+        rest = b""
+        while self.running:
+            self.endpoint.libHandleEvents(20)
+            if not select.select([0], [], [], 0)[0]:
+                continue
+            chunk = os.read(0, 65536)
+            if not chunk:
+                break
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self.obey(json.loads(line))
+        self.stop()
+
+    def obey(self, command: Settings) -> None:
+        try:
+            getattr(self, command.pop("do"))(**command)
+        except pj.Error as error:
+            tell("error", command=command, reason=error.info())
+
+    def stop(self) -> None:
+        self.endpoint.hangupAllCalls()
+        for _ in range(5):
+            self.endpoint.libHandleEvents(20)
+        self.recorder = None
+        self.endpoint.libDestroy()
+        # The bindings' destructors run in an order that pjsua2 does not survive.
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    Softphone(json.loads(sys.argv[1])).run()
