@@ -1,0 +1,166 @@
+"""What the prompts say: name -> (English, Mandarin), and the numbers of both languages.
+
+A Mandarin text may be a pair (characters, pinyin with tone numbers) where a character has several readings.
+"""
+
+from __future__ import annotations
+
+PHRASES = {
+    # Greeting and menus
+    "welcome": ("Welcome, and thank you for calling.", "您好，欢迎致电。"),
+    "main_menu": (
+        "For sales, press one. For support, press two. For billing, press three.",
+        "销售咨询请按一，技术支持请按二，账单查询请按三。",
+    ),
+    "choose_language": ("For English, press two.", "中文服务请按一。"),
+    "invalid_choice": (
+        "Sorry, that is not a valid choice.",
+        ("对不起，您的选择无效。", "dui4 bu5 qi3, nin2 de5 xuan3 ze2 wu2 xiao4."),
+    ),
+    "no_input": (
+        "Sorry, we did not receive your choice.",
+        ("对不起，没有收到您的按键。", "dui4 bu5 qi3, mei2 you3 shou1 dao4 nin2 de5 an4 jian4."),
+    ),
+    "press_star_to_repeat": (
+        "To hear this again, press star.",
+        ("重听请按星号键。", "chong2 ting1, qing3 an4 xing1 hao4 jian4."),
+    ),
+    "press_zero_for_agent": ("To speak to an agent, press zero.", "人工服务请按零。"),
+    "call_recorded": (
+        "This call may be recorded for quality and training.",
+        "为了保证服务质量，您的通话可能会被录音。",
+    ),
+    "thank_you": ("Thank you.", ("谢谢。", "xie4 xie5.")),
+    "goodbye": ("Thank you for calling. Goodbye.", "感谢您的来电，再见。"),
+    # Input
+    "enter_pin": ("Please enter your PIN, followed by the hash key.", "请输入您的密码，按井号键结束。"),
+    "wrong_pin": ("That PIN is not correct.", "密码错误。"),
+    "enter_account": (
+        "Please enter your account number, followed by the hash key.",
+        "请输入您的账号，按井号键结束。",
+    ),
+    "enter_extension": ("Please enter the extension number.", "请输入分机号码。"),
+    "you_entered": ("You entered", "您输入的是"),
+    "confirm": (
+        "If this is correct, press one. To enter it again, press two.",
+        "正确请按一，重新输入请按二。",
+    ),
+    # Waiting
+    "please_wait": ("Please wait a moment.", "请稍候。"),
+    "stay_on_line": ("Please stay on the line.", "请不要挂机。"),
+    "all_agents_busy": (
+        "All of our agents are busy. Please stay on the line. Your call will be answered in turn.",
+        "坐席全忙，请您耐心等待，我们将尽快为您服务。",
+    ),
+    "you_are_number": ("You are number", "您现在的排队位置是第"),
+    "in_the_queue": ("in the queue.", "位。"),
+    "next_in_line": (
+        "You are next in line.",
+        ("您是下一位，即将为您接通。", "nin2 shi4 xia4 yi2 wei4, ji2 jiang1 wei4 nin2 jie1 tong1."),
+    ),
+    "estimated_wait": (
+        "Your estimated waiting time is",
+        ("预计等待时间为", "yu4 ji4 deng3 dai4 shi2 jian1 wei2"),
+    ),
+    "less_than_a_minute": ("less than one minute.", "不到一分钟。"),
+    "minute": ("minute.", "分钟。"),
+    "minutes": ("minutes.", "分钟。"),
+    "seconds": ("seconds.", "秒。"),
+    "queue_full": (
+        "We are receiving many calls at the moment. Please call again later.",
+        "当前来电较多，请您稍后再拨。",
+    ),
+    "no_agents": ("There are no agents on duty at the moment.", "当前没有坐席值班。"),
+    "callback_offer": (
+        "To be called back without losing your place, press one.",
+        "如需我们给您回电，请按一。",
+    ),
+    "callback_confirmed": ("We will call you back.", "我们将尽快给您回电。"),
+    # Connecting
+    "queue_sales": ("Connecting you to sales.", "正在为您转接销售部。"),
+    "queue_support": ("Connecting you to support.", "正在为您转接技术支持。"),
+    "queue_billing": ("Connecting you to billing.", "正在为您转接账单查询。"),
+    "queue_agent": ("Connecting you to an agent.", "正在为您转接人工服务。"),
+    "connecting": ("Connecting you now. Please hold.", "正在为您接通，请稍候。"),
+    "agent_number": ("Your agent is number", "工号"),
+    "at_your_service": ("at your service.", "为您服务。"),
+    "rate_call": (
+        "Please rate this call from one to five. Five is the best.",
+        "请您对本次服务评分，一分最低，五分最高。",
+    ),
+    # Why a call goes no further
+    "closed": (
+        "We are closed at the moment. Please call again during our opening hours.",
+        "现在是非工作时间，请您在工作时间再次来电。",
+    ),
+    "holiday": ("We are closed for a public holiday.", "今天是节假日，我们暂停服务。"),
+    "technical_problem": (
+        "We are having a technical problem. Please call again later.",
+        "系统出现故障，请您稍后再拨。",
+    ),
+    "number_not_in_service": (
+        "The number you have dialled is not in service.",
+        (
+            "您拨打的号码是空号，请核对后再拨。",
+            "nin2 bo1 da3 de5 hao4 ma3 shi4 kong1 hao4, qing3 he2 dui4 hou4 zai4 bo1.",
+        ),
+    ),
+    "number_busy": (
+        "The number you have dialled is busy.",
+        ("您拨打的用户正忙。", "nin2 bo1 da3 de5 yong4 hu4 zheng4 mang2."),
+    ),
+    "no_answer": ("There is no answer. Please try again later.", "无人接听，请稍后再拨。"),
+    "not_reachable": (
+        "The person you are calling cannot be reached.",
+        ("您拨打的用户暂时无法接通。", "nin2 bo1 da3 de5 yong4 hu4, zan4 shi2 wu2 fa3 jie1 tong1."),
+    ),
+    "not_permitted": ("You are not permitted to do that.", "您没有权限。"),
+    # Voice mail
+    "leave_message": (
+        "Please leave a message after the tone, then press the hash key.",
+        "请在提示音后留言，按井号键结束。",
+    ),
+    "message_saved": ("Your message has been saved.", ("留言已保存。", "liu2 yan2 yi2 bao3 cun2.")),
+    # Agents
+    "agent_signed_in": ("You are signed in.", "签入成功。"),
+    "agent_signed_out": ("You are signed out.", "签出成功。"),
+    "agent_available": ("You are available.", "您已就绪。"),
+    "agent_not_available": ("You are not available.", "您已示忙。"),
+    "agent_on_break": ("You are on a break.", ("您已小休。", "nin2 yi2 xiao3 xiu1.")),
+}
+
+_ENGLISH_SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen twenty".split()
+)
+_ENGLISH_TENS = "thirty forty fifty sixty seventy eighty ninety".split()
+_MANDARIN_DIGITS = "零一二三四五六七八九"
+
+
+def english_numbers() -> dict[str, str]:
+    """Prompt name -> word."""
+    words = {f"n_{value}": word for value, word in enumerate(_ENGLISH_SMALL)}
+    words |= {f"n_{10 * tens}": word for tens, word in enumerate(_ENGLISH_TENS, start=3)}
+    words |= {"n_hundred": "hundred", "n_thousand": "thousand", "n_point": "point"}
+    return words
+
+
+def mandarin_numbers() -> dict[str, str]:
+    """Prompt name -> characters; `n_yao` is the one of telephone numbers, `n_liang` the two of quantities."""
+    words = {f"n_{value}": _below_hundred(value) for value in [*range(21), *range(30, 100, 10)]}
+    words |= {
+        "n_hundred": "百",
+        "n_thousand": "千",
+        "n_wan": "万",
+        "n_liang": "两",
+        "n_yao": "幺",
+        "n_point": "点",
+    }
+    return words
+
+
+def _below_hundred(value: int) -> str:
+    tens, ones = divmod(value, 10)
+    if not tens:
+        return _MANDARIN_DIGITS[ones]
+    return ("" if tens == 1 else _MANDARIN_DIGITS[tens]) + "十" + (_MANDARIN_DIGITS[ones] if ones else "")
