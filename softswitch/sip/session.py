@@ -107,6 +107,8 @@ class Session(Timed):
         `reason_header` is the value of a Reason header (RFC 3326), e.g. `Q.850;cause=16`.
         """
         self._reason = f"Reason: {header_safe(reason_header)}\r\n" if reason_header else ""
+        if self.outgoing is not None:
+            self.outgoing.withdraw(now)
         action = self._step(states.HANG_UP)
         if action == states.SEND_BYE:
             self._bye(now, out)
