@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -115,7 +116,7 @@ def test_stopping_while_the_response_is_under_way() -> None:
     site.stop()
     assert len(site.sent) == 1
     site.link.run(500)
-    assert [message.need("Expires") for message in site.sent if message.cseq == 2][0] == "0"
+    assert next(message.need("Expires") for message in site.sent if message.cseq == 2) == "0"
     assert not site.registration.registered
     assert site.phone.ua.next_timeout() is None
 
@@ -134,7 +135,7 @@ def test_failures_are_tried_again_more_and_more_slowly() -> None:
     site.start()
     site.link.run(1500)
     times = site.times()
-    pauses = [after - before for before, after in zip(times, times[1:], strict=False)]
+    pauses = [after - before for before, after in pairwise(times)]
     for pause, least in zip(pauses, [2, 4, 8, 16, 32, 64, 128, 256, 300], strict=False):
         assert least <= pause <= least * 1.25 + 0.1
     assert len(pauses) >= 9
