@@ -97,7 +97,7 @@ class MandarinVoice:
                 syllables[-1].ends_phrase = True
                 tokens += [self._vocabulary[piece], self._vocabulary[" "]]
                 continue
-            phonemes = ZHG2P.py2ipa(piece)
+            phonemes = ZHG2P.py2ipa(piece).replace("\N{COMBINING INVERTED BREVE BELOW}", "")
             first = len(tokens)
             tokens += [self._vocabulary[phoneme] for phoneme in phonemes]
             syllables.append(

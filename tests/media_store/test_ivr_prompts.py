@@ -26,7 +26,8 @@ RATE_HZ = 16_000
 NEEDED = (
     "welcome main_menu invalid_choice no_input please_wait all_agents_busy you_are_number next_in_line "
     "goodbye queue_sales queue_support queue_billing call_recorded thank_you technical_problem "
-    "number_not_in_service enter_pin wrong_pin agent_signed_in agent_signed_out agent_available agent_on_break not_permitted beep"
+    "number_not_in_service enter_pin wrong_pin agent_signed_in agent_signed_out agent_available "
+    "agent_on_break not_permitted beep"
 ).split()
 
 
