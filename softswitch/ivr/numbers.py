@@ -28,7 +28,7 @@ def position(place: int, language: str) -> Names:
         return ("next_in_line",)
     if place > GREATEST:
         return ("please_wait",)
-    return ("you_are_number", *number(place, language))
+    return ("you_are_number", *number(place, language), "in_the_queue")
 
 
 def _english(value: int) -> Names:
@@ -45,26 +45,27 @@ def _english(value: int) -> Names:
 
 
 def _mandarin(value: int) -> Names:
-    if value < 20:
-        return _mandarin_below_twenty(value)
+    if value <= 20:
+        # 十二, not 一十二; inside a larger number it is 一十二.
+        return (f"n_{value}",)
     names: Names = ()
     gap = False
-    for weight, unit in ((1000, "n_thousand"), (100, "n_hundred"), (10, "n_10"), (1, "")):
+    for weight in (1000, 100, 10, 1):
         digit = value // weight % 10
         if digit == 0:
             # One 零 stands for any number of zeros between two digits, none for those at the end.
             gap = bool(names)
             continue
-        if gap:
-            names += ("n_0",)
-            gap = False
-        names += ("n_liang" if digit == 2 and weight == 1000 else f"n_{digit}",)
-        names += (unit,) if unit else ()
+        names += ("n_0", *_mandarin_digit(digit, weight)) if gap else _mandarin_digit(digit, weight)
+        gap = False
     return names
 
 
-def _mandarin_below_twenty(value: int) -> Names:
-    # 十二, not 一十二; inside a larger number it is 一十二.
-    if value <= 10:
-        return (f"n_{value}",)
-    return ("n_10", f"n_{value - 10}")
+def _mandarin_digit(digit: int, weight: int) -> Names:
+    if weight == 1:
+        return (f"n_{digit}",)
+    if weight == 10:
+        return ("n_1", "n_10") if digit == 1 else (f"n_{digit}0",)
+    if weight == 100:
+        return (f"n_{digit}", "n_hundred")
+    return ("n_liang" if digit == 2 else f"n_{digit}", "n_thousand")

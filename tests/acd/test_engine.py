@@ -464,3 +464,65 @@ def test_status_of_queue_and_agent() -> None:
     assert (floor.queue()["waiting"], floor.queue()["longest_wait_s"]) == (1, 7.0)
     floor.staff("ann")
     assert (floor.queue()["ringing"], floor.agent("ann")["state"]) == (1, "reserved")
+
+
+# Over a restart
+
+
+def test_calls_queued_at_the_same_time_keep_their_order_over_a_restart() -> None:
+    floor = Floor()
+    for call in ("z", "y"):
+        floor.tell(CallQueued(call, "sales"))
+    later = Floor(start=floor.at)
+    later.acd.restore(floor.acd.state(), later.at)
+    later.tell(CallQueued("a", "sales"))
+    later.staff("ann", "bob", "eve")
+    assert [offer.call for offer in offers(later.said)] == ["z", "y", "a"]
+
+
+def test_a_longest_wait_that_passed_during_an_offer_is_stored() -> None:
+    floor = Floor(Queue(name="sales", max_wait_s=5))
+    floor.staff("ann")
+    floor.tell(CallQueued("c1", "sales"))
+    floor.acd.take_changes()
+    floor.wait(6)
+    assert floor.acd.take_changes()["acd/call/c1"]["expired"] is True
+    later = Floor(Queue(name="sales", max_wait_s=5), start=floor.at)
+    later.acd.restore(floor.acd.state(), later.at)
+    assert QueueTimedOut("c1", "sales", None) in later.wait(0)
+
+
+def test_a_ringing_phone_is_forgotten_and_the_call_is_first_again() -> None:
+    floor = Floor()
+    floor.staff("ann")
+    floor.tell(CallQueued("c1", "sales"))
+    floor.tell(CallQueued("c2", "sales"))
+    later = Floor(start=floor.at)
+    later.tell(AgentConfigured(Agent(name="ann", user="ann-phone", queues=("sales",))))
+    later.acd.restore(floor.acd.state(), later.at)
+    assert later.acd.next_timeout() == later.at
+    assert only_offer(later.wait(0)).call == "c1"
+
+
+def test_calls_of_a_queue_that_is_gone_are_sent_away() -> None:
+    floor = Floor()
+    floor.tell(CallQueued("c1", "sales"))
+    later = Floor(Queue(name="support"), start=floor.at)
+    later.acd.restore(floor.acd.state(), later.at)
+    assert commands(later.wait(0)) == [QueueTimedOut("c1", "sales", None, "queue_removed")]
+
+
+def test_nothing_lasts_longer_because_the_clock_was_set_back_by_a_boot() -> None:
+    floor = Floor(Queue(name="sales", wrap_up_s=20))
+    floor.staff("ann", "bob")
+    talk(floor, only_offer(floor.tell(CallQueued("c1", "sales"))))
+    floor.tell(AgentCallEnded("ann", "c1"))
+    floor.tell(OfferFailed(only_offer(floor.tell(CallQueued("c2", "sales"))).offer, "busy"))
+    later = Floor(Queue(name="sales", wrap_up_s=20), start=3.0)
+    for name in ("ann", "bob"):
+        later.tell(AgentConfigured(Agent(name=name, user=f"{name}-phone", queues=("sales",))))
+    later.acd.restore(floor.acd.state(), later.at)
+    assert later.agent("ann")["state"] == "wrap_up"
+    assert only_offer(later.wait(10.5)).agent == "bob"
+    later.wait(10)
+    assert later.agent("ann")["state"] == "idle"

@@ -184,7 +184,6 @@ class FloorMachine(RuleBasedStateMachine):
     @rule()
     def switch_restarts(self) -> None:
         """A new engine from configuration and stored changes; ringing phones stop, everything else stays."""
-        assert self.stored == self.acd.state(), "the changes do not add up to the state"
         self.offers.clear()
         self.acd = Acd(self.entropy)
         for queue in self.queues.values():
@@ -194,6 +193,11 @@ class FloorMachine(RuleBasedStateMachine):
         self.acd.take_changes()
         self.acd.restore(self.stored, self.now)
         self.take(self.acd.handle_timeout(self.now))
+
+    @invariant()
+    def the_changes_add_up_to_the_state(self) -> None:
+        assert self.stored == self.acd.state()
+        assert self.acd.take_changes() == {}
 
     @invariant()
     def no_caller_is_lost(self) -> None:

@@ -1,0 +1,57 @@
+"""Conversations with a flow on the simulated clock: what the caller does, and what comes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from softswitch.ivr.events import Event, FlowFact, Output, PlayPrompts
+from softswitch.ivr.flow import Flow
+from softswitch.ivr.run import DigitPressed, FlowRun, FlowStarted, PromptsFinished
+
+
+class Conversation:
+    """A caller in a flow. `heard` are the prompts played since the last look, `did` the other outputs."""
+
+    def __init__(self, *steps: Any, language: str = "en", start: bool = True, **variables: str) -> None:
+        self.run = FlowRun(Flow.from_config("test", steps), language=language, variables=variables)
+        self.at = 100.0
+        self.out: list[Output] = []
+        if start:
+            self.tell(FlowStarted())
+
+    def tell(self, event: Event) -> Conversation:
+        self.out += self.run.handle(event, self.at)
+        return self
+
+    def press(self, digits: str) -> Conversation:
+        for digit in digits:
+            self.tell(DigitPressed(digit))
+        return self
+
+    def listen(self) -> Conversation:
+        """The prompts are heard to their end."""
+        self.at += 1
+        return self.tell(PromptsFinished())
+
+    def wait(self, seconds: float) -> Conversation:
+        until = self.at + seconds
+        while (when := self.run.next_timeout()) is not None and when <= until:
+            self.at = when
+            self.out += self.run.handle_timeout(when)
+        self.at = until
+        return self
+
+    def heard(self) -> tuple[str, ...]:
+        """Names of the prompts that were started since the last look; forgets the other outputs too."""
+        names = tuple(name for each in self.out if isinstance(each, PlayPrompts) for name in each.names)
+        self.out.clear()
+        return names
+
+    def did(self) -> list[Output]:
+        """Everything but facts since the last look."""
+        did = [each for each in self.out if not isinstance(each, FlowFact)]
+        self.out.clear()
+        return did
+
+    def steps(self) -> list[str]:
+        return [each.data["step"] for each in self.out if isinstance(each, FlowFact)]
