@@ -27,7 +27,7 @@ from softswitch.directory import ConfigCommands, Directory, Outcome
 from softswitch.media.client import MediaClient
 from softswitch.net.driver import Driver
 from softswitch.net.sockets import from_environment
-from softswitch.prompts import load_manifest, prompts_directory
+from softswitch.prompts import MUSIC, load_manifest, prompts_directory
 from softswitch.store.journal import Journal
 from softswitch.store.livestate import load
 
@@ -152,14 +152,11 @@ class Switch:
 
 def load_prompts(node: Node) -> Prompts:
     """The prompt files of the node, by language and name."""
-    directory = prompts_directory(node.prompts_dir)
-    manifest = load_manifest(directory)
-    files = {
-        language: {name: str(directory / prompt["file"]) for name, prompt in prompts.items()}
-        for language, prompts in manifest.items()
+    manifest = load_manifest(prompts_directory(node.prompts_dir))
+    paths = {
+        section: {name: each.path for name, each in prompts.items()} for section, prompts in manifest.items()
     }
-    music = files.pop("music", {})
-    return Prompts(spoken=files, music=music)
+    return Prompts(music=paths.pop(MUSIC, {}), spoken=paths)
 
 
 def nonce_secret(node: Node) -> bytes:

@@ -8,26 +8,24 @@ from softswitch.call.call import Call
 from softswitch.call.dial_activity import DialActivity
 from softswitch.call.flow_activity import FlowActivity
 from softswitch.call.leg import Party
-from softswitch.call.registrar import Binding
 from softswitch.call.routing import NoRoute, Route, route, trunk_of_address
 from softswitch.call.services import ServiceActivity
 from softswitch.call.supervision import SupervisionActivity
+from softswitch.call.trunks import bindings
 from softswitch.config import Target
-from softswitch.config.base import split_host_port
 from softswitch.reasons import REASONS
-from softswitch.sip.flow import SipFlow
 from softswitch.sip.message import BadMessage
-from softswitch.sip.uri import Address, Uri
-from softswitch.sip.useragent import Credentials
+from softswitch.sip.uri import Address
+from softswitch.sip.useragent import SipSettings
 
 if TYPE_CHECKING:
     from softswitch.call.conversation import Conversation
     from softswitch.call.exchange import Exchange
-    from softswitch.config import Trunk
     from softswitch.sip.message import Message
 
 ALLOW = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER\r\n"
 RETRY_AFTER_S = 5
+CONTACT_USER = SipSettings().contact_user
 
 
 class Arrivals:
@@ -67,7 +65,7 @@ class Arrivals:
         caller = self._caller(transaction, message, now, out)
         if caller is None:
             return
-        dialled = Uri.parse(message.uri).user
+        dialled = self._dialled(message)
         call = Call(exchange, f"c{exchange.entropy(8).hex()}", caller, dialled, now)
         exchange.calls[call.id] = call
         self._open(call, message, now, out)
@@ -84,6 +82,11 @@ class Arrivals:
             self._begin(call, now, out)
         except NoRoute as no_route:
             self._refuse(call, no_route.reason, now, out)
+
+    def _dialled(self, message: Message) -> str:
+        """The number: in the Request-URI, or in To where a registrar of ours calls our Contact itself."""
+        user = message.request_uri.user
+        return user if user != CONTACT_USER else Address.parse(message.need("To")).uri.user
 
     def _open(self, call: Call, message: Message, now: float, out: list[Any]) -> None:
         """The facts of a call's first moment."""
@@ -114,17 +117,15 @@ class Arrivals:
         """The trunk whose address this is, or the authenticated user; None after it has been refused."""
         exchange = self._exchange
         trunk = trunk_of_address(exchange.centre, transaction.flow.remote[0])
-        if trunk is not None:
-            sender = Address.parse(message.need("From"))
-            return Party("trunk", trunk.name, sender.uri.user or "anonymous", sender.display)
-        user = exchange.authenticator.user(exchange.ua, transaction, message, transaction.flow, now, out)
-        if user is None:
-            return None
-        trunk = next((each for each in exchange.centre.trunks.values() if each.user == user), None)
-        if trunk is not None:
-            sender = Address.parse(message.need("From"))
-            return Party("trunk", trunk.name, sender.uri.user or "anonymous", sender.display)
-        return Party("user", user, user, exchange.centre.users[user].display)
+        if trunk is None:
+            user = exchange.authenticator.user(exchange.ua, transaction, message, transaction.flow, now, out)
+            if user is None:
+                return None
+            trunk = next((each for each in exchange.centre.trunks.values() if each.user == user), None)
+            if trunk is None:
+                return Party("user", user, user, exchange.centre.users[user].display)
+        sender = Address.parse(message.need("From"))
+        return Party("trunk", trunk.name, sender.uri.user or "anonymous", sender.display)
 
     def _refuse(self, call: Call, reason: str, now: float, out: list[Any]) -> None:
         overload = REASONS[reason].status == 503
@@ -135,26 +136,30 @@ class Arrivals:
 
     def _begin(self, call: Call, now: float, out: list[Any]) -> None:
         exchange = self._exchange
+        self._admit(call)
+        found = route(exchange.centre, call.caller, call.dialled)
+        listens = found.kind == "feature" and found.name == "listen"
+        conversation = self._conversation(call, found) if listens else None
+        if not call.inbound.allocate(conversation.caller.worker if conversation else None):
+            connected = any(worker.connected for worker in exchange.media.workers)
+            raise NoRoute("no_ports" if connected else "media_unavailable")
+        exchange.engage(call.caller, call.id, True, now, out)
+        if conversation is None:
+            _ROUTES[found.kind](self, call, found, now, out)
+        elif call.answer(now, out):
+            call.begin(SupervisionActivity(call, conversation), now, out)
+
+    def _admit(self, call: Call) -> None:
+        """The limits that hold whatever is called."""
+        exchange = self._exchange
         if exchange.draining:
             raise NoRoute("shutting_down")
         if len(exchange.calls) > exchange.node.limits.max_calls:
             raise NoRoute("overload")
-        found = route(exchange.centre, call.caller, call.dialled)
-        conversation = (
-            self._conversation(call, found) if found == Route("feature", "listen", found.number) else None
-        )
-        if not call.inbound.allocate(conversation.caller.worker if conversation else None):
-            raise NoRoute(
-                "no_ports"
-                if any(worker.connected for worker in exchange.media.workers)
-                else "media_unavailable"
-            )
-        exchange.engage(call.caller, call.id, True, now, out)
-        if conversation is not None:
-            if call.answer(now, out):
-                call.begin(SupervisionActivity(call, conversation), now, out)
-        else:
-            _ROUTES[found.kind](self, call, found, now, out)
+        if call.caller.kind == "trunk" and not exchange.trunks.has_room(
+            exchange.centre.trunks[call.caller.name], 0
+        ):
+            raise NoRoute("trunk_limit")
 
     def _to_flow(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
         run = self._exchange.flow_run(Target(found.kind, found.name))
@@ -170,22 +175,12 @@ class Arrivals:
 
     def _to_trunk(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
         trunk = self._exchange.centre.trunks[found.name]
+        if not self._exchange.trunks.has_room(trunk, 1):
+            raise NoRoute("trunk_limit")
+        registered = self._exchange.registrar.contacts(trunk.user, now) if trunk.user else []
+        groups = bindings(trunk, found.number, registered, self._exchange.node)
         party = Party("trunk", trunk.name, found.number)
-        groups = [[self._outside(trunk, address, found.number)] for address in trunk.addresses]
-        call.begin(DialActivity(call, party, groups, None), now, out)
-
-    def _outside(self, trunk: Trunk, address: str, number: str) -> Binding:
-        """Where a number is reached over one address of a trunk."""
-        host, port = split_host_port(address)
-        exchange = self._exchange
-        local = next(
-            listen.address for listen in exchange.node.sip.listen if listen.transport == trunk.transport
-        )
-        named = f"[{host}]" if ":" in host else host
-        uri = f"sip:{number}@{named}:{port}"
-        return Binding(
-            uri, uri, SipFlow(trunk.transport, local, (host, port)), credentials=trunk_credentials(trunk)
-        )
+        call.begin(DialActivity(call, party, groups, None, trunk.caller_id), now, out)
 
     def _to_service(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
         agents = self._exchange.agents_of(call.caller.name)
@@ -206,13 +201,6 @@ class Arrivals:
             if conversation and found.number in (conversation.agent, conversation.callee.party.name):
                 return conversation
         raise NoRoute("number_not_found")
-
-
-def trunk_credentials(trunk: Trunk) -> Credentials | None:
-    """What the peer's challenge is answered with; None where the trunk needs no password."""
-    if not trunk.username or trunk.password is None:
-        return None
-    return Credentials(trunk.username, trunk.password, realm=trunk.realm)
 
 
 _METHODS = {"INVITE": Arrivals._invite, "REGISTER": Arrivals._register, "OPTIONS": Arrivals._options}

@@ -52,16 +52,16 @@ class Call:
         return f"{self.id}.{kind}{self._count}"
 
     def new_leg(self, direction: str, party: Party) -> Leg:
-        trunk = self.exchange.centre.trunks.get(party.name) if party.kind == "trunk" else None
-        learn = trunk.media_source == "learn" if trunk else self.exchange.learn_phones
-        leg = Leg(self, self.next_id("l"), direction, party, learn=learn)
+        leg = Leg(self, self.next_id("l"), direction, party)
         self.legs[leg.id] = leg
         return leg
 
-    def caller_address(self) -> Address:
-        """Who the called party sees as caller: always the authenticated identity, never the From header's."""
+    def caller_address(self, caller_id: str | None = None) -> Address:
+        """Who the called party sees as caller: the authenticated identity or the trunk's caller id, never
+        what a From header claims."""
+        number = caller_id or self.caller.number
         return Address(
-            self.caller.display, Uri.parse(f"sip:{self.caller.number}@{self.exchange.sip_host}"), ()
+            self.caller.display, Uri("sip", number, self.exchange.sip_host, self.exchange.sip_port), ()
         )
 
     # Media for the caller

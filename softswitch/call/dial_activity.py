@@ -27,10 +27,11 @@ class DialActivity:
         party: Party,
         groups: Sequence[Sequence[Binding]],
         flow: FlowActivity | None,
+        caller_id: str | None = None,
     ) -> None:
         self.call = call
         self.flow = flow
-        self.hunt = Hunt(call, self, party, groups, call.caller_address())
+        self.hunt = Hunt(call, self, party, groups, call.caller_address(caller_id))
 
     def start(self, now: float, out: list[Any]) -> None:
         self.call.exchange.deadlines.set(("dial", self.call.id), now + RING_S, self._timeout)

@@ -21,6 +21,7 @@ from softswitch.call.deadlines import Deadlines
 from softswitch.call.media import MediaPlane
 from softswitch.call.outputs import Fact, Keep, MediaCommand
 from softswitch.call.registrar import Registrar
+from softswitch.call.trunks import Trunks
 from softswitch.ivr.flow import Flow
 from softswitch.ivr.run import FlowRun
 from softswitch.sip.useragent import SipSettings, UserAgent
@@ -28,7 +29,7 @@ from softswitch.sip.useragent import SipSettings, UserAgent
 if TYPE_CHECKING:
     from softswitch.call.leg import Party
     from softswitch.call.recording import Recording
-    from softswitch.config import Agent, Centre, Node, Queue, Target, User
+    from softswitch.config import Agent, Centre, Node, Queue, Target, Trunk, User
     from softswitch.directory import Directory
     from softswitch.sip.flow import SipFlow
 
@@ -58,8 +59,8 @@ class Exchange:
         self.entropy = entropy
         self.codecs = node.media.codecs
         self.recordings_directory = str(node.recording.directory)
-        self.sip_host = sip_host(node)
-        self.learn_phones = False
+        self.sip_host, port = node.sip.listen[0].advertised_address
+        self.sip_port = None if port == 5060 else port
         self.calls: dict[str, Call] = {}
         self.recordings: dict[str, Recording] = {}
         self.draining = False
@@ -87,6 +88,7 @@ class Exchange:
             entropy,
         )
         self.ua = UserAgent(sip_settings(node), entropy, Arrivals(self))
+        self.trunks = Trunks(self.ua, node)
 
     # Doors
 
@@ -158,6 +160,9 @@ class Exchange:
     def _user_configured(self, name: str, user: User | None, now: float, out: list[Any]) -> None:
         if user is None:
             self.registrar.remove_user(name, now, out)
+
+    def _trunk_configured(self, name: str, trunk: Trunk | None, now: float, out: list[Any]) -> None:
+        self.trunks.configured(name, trunk, now, out)
 
     def _flow_configured(self, name: str, flow: Any, now: float, out: list[Any]) -> None:
         """Runs under way finish on the flow they started with; the next call takes the new one."""
@@ -311,6 +316,7 @@ _CONFIGURED: dict[str, Callable[..., None]] = {
     "agent": Exchange._agent_configured,
     "user": Exchange._user_configured,
     "flow": Exchange._flow_configured,
+    "trunk": Exchange._trunk_configured,
 }
 
 _MEDIA_EVENTS = {
@@ -329,12 +335,6 @@ _ACD_OUTPUTS: dict[type, Callable[..., None]] = {
     acd_outputs.QueueTimedOut: Exchange._gave_up,
     acd_outputs.AcdFact: Exchange._acd_fact,
 }
-
-
-def sip_host(node: Node) -> str:
-    """The address that our own URIs name: the first listener's."""
-    host, port = node.sip.listen[0].advertised_address
-    return host if port == 5060 else f"{host}:{port}"
 
 
 def algorithms(node: Node) -> dict[Listener, Sequence[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,10 +59,10 @@ class Leg:
     __slots__ = (
         "audio",
         "call",
+        "codecs",
         "direction",
         "id",
         "learn",
-        "near",
         "owner",
         "party",
         "port",
@@ -73,13 +74,11 @@ class Leg:
         "worker",
     )
 
-    def __init__(self, call: Call, id: str, direction: str, party: Party, *, learn: bool = False) -> None:
+    def __init__(self, call: Call, id: str, direction: str, party: Party) -> None:
         self.call = call
         self.id = id
         self.direction = direction
         self.party = party
-        self.learn = learn
-        self.near: int | None = None
         self.state = "setup"
         self.session: Session | None = None
         self.owner: Any = call
@@ -89,6 +88,10 @@ class Leg:
         self.remote_sdp = b""
         self.sdp_id = int.from_bytes(call.exchange.entropy(4), "big")
         self.sdp_version = 1
+        self.codecs: Sequence[str] = call.exchange.codecs
+        self.learn = False
+        if party.kind == "trunk":
+            self._take_trunk()
 
     # What the call asks of it
 
@@ -134,7 +137,7 @@ class Leg:
         """The codec that this leg uses, or that its offer prefers."""
         if self.audio is not None:
             return self.audio.send.encoding
-        return offered_codec(self.remote_sdp, self.call.exchange.codecs)
+        return offered_codec(self.remote_sdp, self.codecs)
 
     def ring(self, now: float, out: list[Any]) -> None:
         """Tell an inbound party that somebody is being called."""
@@ -150,7 +153,7 @@ class Leg:
                 SessionDescription.parse(self.remote_sdp),
                 host=self.call.exchange.media.host,
                 port=self.port,
-                codecs=self.call.exchange.codecs,
+                codecs=self.codecs,
                 session_id=self.sdp_id,
                 version=self.sdp_version,
                 prefer=prefer,
@@ -197,7 +200,7 @@ class Leg:
 
     def session_answered(self, session: Session, message: Message, now: float, out: list[Any]) -> None:
         try:
-            audio = read_answer(SessionDescription.parse(message.body), codecs=self.call.exchange.codecs)
+            audio = read_answer(SessionDescription.parse(message.body), codecs=self.codecs)
         except (BadSdp, NotAcceptable):
             session.hang_up(now, out)
             self._end("not_acceptable_media", "local", now, out)
@@ -222,7 +225,7 @@ class Leg:
                 SessionDescription.parse(message.body),
                 host=self.call.exchange.media.host,
                 port=self.port,
-                codecs=self.call.exchange.codecs,
+                codecs=self.codecs,
                 session_id=self.sdp_id,
                 version=self.sdp_version,
                 prefer=self.audio.send.encoding if self.audio else None,
@@ -238,9 +241,7 @@ class Leg:
         self, session: Session, status: int, message: Message | None, now: float, out: list[Any]
     ) -> None:
         if message is not None and 200 <= status < 300 and message.body:
-            self._put_media(
-                read_answer(SessionDescription.parse(message.body), codecs=self.call.exchange.codecs), out
-            )
+            self._put_media(read_answer(SessionDescription.parse(message.body), codecs=self.codecs), out)
 
     def session_info(self, session: Session, message: Message, now: float, out: list[Any]) -> None:
         digit = info_digit(message)
@@ -279,7 +280,7 @@ class Leg:
     def _offer(self, codec: str | None) -> bytes:
         """Our offer, led by `codec`: the one that the other leg uses, so that nothing is transcoded."""
         exchange = self.call.exchange
-        codecs = sorted(exchange.codecs, key=lambda each: each != codec)
+        codecs = sorted(self.codecs, key=lambda each: each != codec)
         return make_offer(
             host=exchange.media.host,
             port=self.port,
@@ -291,8 +292,26 @@ class Leg:
     def _put_media(self, audio: NegotiatedAudio, out: list[Any]) -> None:
         self.audio = audio
         self.call.exchange.media.put(
-            self.worker, "leg", self.id, leg_fields(self.port, audio, learn=self.learn), out
+            self.worker, "leg", self.id, leg_fields(self.port, audio, learn=self._learns(audio)), out
         )
+
+    def _take_trunk(self) -> None:
+        """What the trunk's settings say about this leg."""
+        exchange = self.call.exchange
+        exchange.trunks.taken(self.party.name)
+        trunk = exchange.centre.trunks.get(self.party.name)
+        if trunk is not None:
+            self.codecs = trunk.codecs or exchange.codecs
+            self.learn = trunk.media_source == "learn"
+
+    def _learns(self, audio: NegotiatedAudio) -> bool:
+        """Whether the first packets tell the media address, because that in the SDP is behind a NAT.
+
+        A phone whose SDP names another address than its SIP comes from is taken to be behind one.
+        """
+        if self.party.kind == "trunk" or self.session is None:
+            return self.learn
+        return audio.remote_host != self.session.dialog.sip_flow.remote[0]
 
     def _end(self, reason: str, ended_by: str, now: float, out: list[Any]) -> None:
         if self.state == "ended":
@@ -303,6 +322,8 @@ class Leg:
             media.delete(self.worker, "leg", self.id, out)
         elif self.port:
             media.release_unused(self.worker, self.port)
+        if self.party.kind == "trunk":
+            self.call.exchange.trunks.released(self.party.name)
         self.call.fact("leg_ended", {"leg": self.id, "reason": reason, "ended_by": ended_by}, out)
 
     # Over a restart
@@ -312,7 +333,6 @@ class Leg:
             "id": self.id,
             "direction": self.direction,
             "party": self.party.to_state(),
-            "learn": self.learn,
             "state": self.state,
             "worker": self.worker,
             "port": self.port,
@@ -325,7 +345,7 @@ class Leg:
     @classmethod
     def from_state(cls, call: Call, state: dict[str, Any], out: list[Any]) -> Leg:
         """Take up an answered leg of a former process: its dialog, and its media as it is in the worker."""
-        leg = cls(call, state["id"], state["direction"], Party(**state["party"]), learn=state["learn"])
+        leg = cls(call, state["id"], state["direction"], Party(**state["party"]))
         leg.state = state["state"]
         leg.worker, leg.port = state["worker"], state["port"]
         leg.sdp_id, leg.sdp_version = state["sdp_id"], state["sdp_version"]

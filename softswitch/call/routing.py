@@ -5,9 +5,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from softswitch.config import Target
+from softswitch.config.base import split_host_port
 
 if TYPE_CHECKING:
     from softswitch.call.leg import Party
@@ -62,7 +64,7 @@ def _feature(centre: Centre, dialled: str) -> Route | None:
 
 
 def _outside(centre: Centre, caller: Party, dialled: str) -> Route:
-    trunks = [trunk for trunk in centre.trunks.values() if trunk.addresses]
+    trunks = [trunk for trunk in centre.trunks.values() if trunk.addresses or trunk.user]
     if not trunks or not _OUTSIDE.fullmatch(dialled):
         raise NoRoute("number_not_found")
     if "dial_out" not in centre.users[caller.name].permissions:
@@ -71,14 +73,22 @@ def _outside(centre: Centre, caller: Party, dialled: str) -> Route:
 
 
 def trunk_of_address(centre: Centre, host: str) -> Trunk | None:
-    """The trunk whose calls may come from this address without a password."""
-    if not any(trunk.allow_from for trunk in centre.trunks.values()):
+    """The trunk whose calls may come from this address without a password.
+
+    Those are the addresses in `allow_from`, and the one at which we are registered.
+    """
+    if not centre.trunks:
         return None
     address = ipaddress.ip_address(host.partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped or address
+    address = getattr(address, "ipv4_mapped", None) or address
     for trunk in centre.trunks.values():
-        for network in trunk.allow_from:
-            if address in ipaddress.ip_network(network, strict=False):
-                return trunk
+        if any(address in _network(text) for text in trunk.allow_from):
+            return trunk
+        if trunk.registrar is not None and split_host_port(trunk.registrar)[0] == str(address):
+            return trunk
     return None
+
+
+@lru_cache(maxsize=1024)
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network(text, strict=False)
