@@ -88,27 +88,29 @@ class Receiver:
         if learning.any():
             quiet = clock - legs.last_rx[leg] > RELEARN_SILENCE
             same_stream = legs.in_started[leg] & (batch.ssrc[:n] == legs.in_ssrc[leg])
-            learning &= ~legs.locked[leg] | (~own & quiet & same_stream)
+            moved = ~own & quiet & same_stream
+            learning &= ~legs.locked[leg] | moved
             for row in np.flatnonzero(learning):
-                own[row] = self._learn(int(leg[row]), int(ip[row]), int(port[row]))
+                own[row] = self._learn(int(leg[row]), int(ip[row]), int(port[row]), bool(moved[row]))
         foreign = known & ~own
         if foreign.any():
             np.add.at(legs.dropped_source, leg[foreign], 1)
         accepted: Indices = np.flatnonzero(known & own).astype(np.int32)
         return accepted
 
-    def _learn(self, leg: int, ip: int, port: int) -> bool:
+    def _learn(self, leg: int, ip: int, port: int, moved: bool) -> bool:
         """One packet while the leg's source is not certain yet; returns whether it is taken.
 
         A source that agrees better with the SDP takes over from one that was first; five packets in a row
-        from one source, or the very address of the SDP, end learning.
+        from one source, or the very address of the SDP, end learning. `moved`: the leg's stream went on from
+        elsewhere after silence.
         """
         legs = self._legs
         host = ip == legs.sdp_ip[leg]
         rank = EXACT if host and port == legs.sdp_port[leg] else SAME_HOST if host else FOREIGN
-        if legs.locked[leg]:  # after silence: the same stream from elsewhere
+        if legs.locked[leg] and moved:
             legs.locked[leg], legs.rank[leg], legs.run[leg] = False, 0, 0
-        if rank > legs.rank[leg]:
+        if rank > legs.rank[leg] and not legs.locked[leg]:
             legs.remote_ip[leg], legs.remote_port[leg] = ip, port
             legs.rank[leg], legs.run[leg] = rank, 0
         elif ip != legs.remote_ip[leg] or port != legs.remote_port[leg]:
