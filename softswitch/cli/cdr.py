@@ -9,7 +9,6 @@ import click
 from softswitch.cli.options import config_option, example, json_option
 from softswitch.cli.output import print_rows
 from softswitch.cli.records import period_options, records, with_local_times
-from softswitch.store.queries import list_calls
 
 COLUMNS = (
     "started_at",
@@ -50,6 +49,8 @@ def list_records(
     as_json: bool,
 ) -> None:
     """List finished calls, newest first."""
+    from softswitch.store.queries import list_calls
+
     with records(config_path) as db:
         rows = list_calls(
             db,

@@ -11,7 +11,6 @@ from softswitch.cli.connection import call as send
 from softswitch.cli.options import config_option, example, json_option, node_of
 from softswitch.cli.output import console, print_json, print_rows, shown, table
 
-
 # Monotonic seconds mean nothing to people; `for_s` says the same as a duration.
 MACHINE_KEYS = frozenset({"since"})
 

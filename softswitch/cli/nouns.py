@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from softswitch.cli.connection import call
 from softswitch.cli.options import config_option, example, json_option, node_of
 from softswitch.cli.output import print_changes, print_json, print_rows
 from softswitch.config import KINDS
+from softswitch.config.errors import SECRET_KEYS
 
 Prepare = Callable[[dict[str, Any]], str]
 
@@ -82,6 +84,7 @@ def _write_command(kind: str, verb: str, must: str, line: str, prepare: Prepare 
     ) -> None:
         fields = {field: value for field, value in given.items() if value is not None}
         fields |= {_setting(kind, field): None for field in unset}
+        fields |= {field: _typed_in(value) for field, value in fields.items() if field in SECRET_KEYS}
         fields[key] = name
         told = prepare({"verb": verb, "fields": fields}) if prepare else ""
         result = call(node_of(config_path), f"{kind}.set", {"fields": fields, "must": must})
@@ -114,6 +117,11 @@ def _print_result(result: dict[str, Any], told: str, as_json: bool) -> None:
         click.echo(told)
 
 
+def _typed_in(secret: str | None) -> str | None:
+    """`-` stands for a line of standard input: what is on the command line, others on the machine can see."""
+    return sys.stdin.readline().rstrip("\r\n") if secret == "-" else secret
+
+
 def _setting(kind: str, field: str) -> str:
     name = field.removeprefix("--").replace("-", "_")
     settings = [each for each in KINDS[kind].model.model_fields if each != KINDS[kind].key]
@@ -141,6 +149,9 @@ def _option(name: str, annotation: Any, description: str) -> click.Option:
     if _is_list(annotation):
         text = f"{description} Separated by commas."
         return click.Option([f"--{flag}", name], callback=_split, metavar="A,B", help=text)
+    if name in SECRET_KEYS:
+        text = f"{description} - reads it from standard input."
+        return click.Option([f"--{flag}", name], metavar="TEXT", help=text)
     return click.Option([f"--{flag}", name], metavar=_metavar(annotation), help=description)
 
 

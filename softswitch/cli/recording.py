@@ -9,7 +9,6 @@ import click
 from softswitch.cli.options import config_option, example, json_option
 from softswitch.cli.output import print_rows
 from softswitch.cli.records import period_options, records, with_local_times
-from softswitch.store.queries import list_recordings
 
 COLUMNS = ("started_at", "from_number", "to_number", "queue", "agent", "seconds", "error", "path", "call")
 
@@ -35,6 +34,8 @@ def list_records(
     as_json: bool,
 ) -> None:
     """List recordings, newest first."""
+    from softswitch.store.queries import list_recordings
+
     with records(config_path) as db:
         rows = list_recordings(db, since=since, until=until, queue=queue, agent=agent, call=call, limit=limit)
     empty = "There are no such recordings."

@@ -13,7 +13,6 @@ import click
 
 from softswitch.cli.connection import is_running
 from softswitch.cli.options import F, UserError, node_of
-from softswitch.store.queries import NoViews, open_views, wait_until_current
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _SETTLE_S = 2.0
@@ -22,6 +21,9 @@ _SETTLE_S = 2.0
 @contextmanager
 def records(config_path: Path | None) -> Iterator[sqlite3.Connection]:
     """The views, read only; UserError when there are none yet."""
+    # Loaded here: the database tools take as long to load as all the other commands together.
+    from softswitch.store.queries import NoViews, open_views, wait_until_current
+
     node = node_of(config_path)
     current = wait_until_current(node.state_dir, _SETTLE_S if is_running(node) else 0)
     try:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import secrets
-import sys
 from typing import Any
 
 from softswitch.cli.nouns import noun
 
 
 def _password(request: dict[str, Any]) -> str:
-    """`--password -` reads a line of standard input; a new user without a password gets a random one."""
+    """A new user without a password gets a random one."""
     fields = request["fields"]
-    if fields.get("password") == "-":
-        fields["password"] = sys.stdin.readline().rstrip("\r\n")
     if request["verb"] == "set" or "password" in fields:
         return ""
     fields["password"] = secrets.token_urlsafe(12)

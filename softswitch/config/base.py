@@ -12,7 +12,7 @@ Algorithm = Literal["MD5", "SHA-256", "SHA-512-256"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 Codec = Literal["PCMU", "PCMA"]
 
-HOST_AND_PORT = re.compile(r"^(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?$")
+HOST_AND_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 TARGET_KINDS = ("flow", "queue", "user")
 
 
@@ -55,7 +55,7 @@ class Target(NamedTuple):
 
 def split_host_port(text: str, default_port: int = 5060) -> tuple[str, int]:
     """`host`, `host:port`, `[v6]` or `[v6]:port` as (host without brackets, port); ValueError otherwise."""
-    match = HOST_AND_PORT.match(text)
+    match = HOST_AND_PORT.fullmatch(text)
     if match is None:
         raise ValueError("is no address; allowed: host, host:port or [IPv6]:port")
     port = int(match["port"] or default_port)
@@ -91,18 +91,21 @@ def _one_line(text: str) -> str:
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"
 NUMBER = r"^\+?[A-Za-z0-9*#._-]+$"
 CODE = r"^[*#][0-9*#]+$"
-PIN = r"^\d{3,12}$"
+PIN = r"^[0-9]{3,12}$"
+HA1 = r"^([0-9a-f]{32}|[0-9a-f]{64})$"
 HOST = r"^[A-Za-z0-9.:_-]+$"
 PATTERNS = {
     NAME: "letters, digits and . _ - without spaces, beginning with a letter, a digit or _",
     NUMBER: "digits, letters and * # . _ - without spaces, beginning with + if need be",
     CODE: "* or # followed by digits",
     PIN: "3 to 12 digits",
+    HA1: "32 or 64 digits of 0-9a-f",
     HOST: "an IP address or a host name",
 }
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=NAME)]
 DialledNumber = Annotated[str, Field(min_length=1, max_length=32, pattern=NUMBER)]
+Ha1 = Annotated[str, Field(pattern=HA1)]
 Code = Annotated[str, Field(min_length=2, max_length=8, pattern=CODE)]
 Host = Annotated[str, Field(min_length=1, max_length=255, pattern=HOST)]
 Line = Annotated[str, Field(max_length=128), AfterValidator(_one_line)]

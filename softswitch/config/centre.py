@@ -13,6 +13,7 @@ from softswitch.config.base import (
     Code,
     Codec,
     DialledNumber,
+    Ha1,
     Line,
     Model,
     Name,
@@ -36,13 +37,19 @@ class User(Model):
         repr=False,
         description="Password. Only hashes (HA1) of it are stored. Unset, with ha1 unset: those stored stay.",
     )
-    ha1: dict[Algorithm, str] = Field(default={}, repr=False, description="HA1 in hexadecimal by algorithm.")
+    ha1: dict[Algorithm, Ha1] = Field(default={}, repr=False, description="HA1 in hexadecimal by algorithm.")
     realm: Line = Field(default="", description="Realm of ha1; unset: sip.realm of the node.")
     display: Line = Field(default="", description="Name shown on the phones of others.")
     permissions: tuple[Permission, ...] = Field(
         default=(),
         description="supervise: may listen to calls. dial_out: may call numbers outside through a trunk.",
     )
+
+    @model_validator(mode="after")
+    def _one_credential(self) -> User:
+        if self.password is not None and self.ha1:
+            raise ValueError("there are both password and ha1; give one of them")
+        return self
 
 
 class Agent(Model):

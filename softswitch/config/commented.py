@@ -11,7 +11,7 @@ from typing import Any
 from softswitch.config.base import Model
 from softswitch.config.files import plain_value
 
-_BARE = re.compile(r"^[A-Za-z0-9/][A-Za-z0-9_./:+-]*(?<!:)$")
+_BARE = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./:+-]*(?<!:)")
 _WIDTH = 100
 
 
@@ -66,4 +66,10 @@ def yaml_value(value: Any) -> str:
     if value is None or isinstance(value, bool | int | float):
         return json.dumps(value)
     text = str(value)
-    return text if _BARE.match(text) and plain_value(text) == text else json.dumps(text, ensure_ascii=False)
+    return text if _BARE.fullmatch(text) and plain_value(text) == text else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    """Double quotes, and escapes for what is no printable character."""
+    plain = json.dumps(text, ensure_ascii=False)
+    return "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in plain)

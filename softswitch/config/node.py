@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -31,10 +32,10 @@ class PortRange(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> PortRange:
-        first, dash, last = text.partition("-")
-        if not (dash and first.isdigit() and last.isdigit()):
+        match = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", text)
+        if match is None:
             raise ValueError("is no range of ports; allowed: FIRST-LAST, such as 16384-20479")
-        ports = cls(int(first), int(last))
+        ports = cls(int(match[1]), int(match[2]))
         if not 1024 <= ports.first < ports.last <= 65535:
             raise ValueError("is no usable range of ports; allowed: FIRST below LAST, within 1024 to 65535")
         return ports

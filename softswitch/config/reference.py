@@ -104,7 +104,7 @@ def _allowed(annotation: Any, metadata: list[Any]) -> str:
     if origin is tuple:
         return f"list of: {_allowed(arguments[0], [])}"
     if origin is dict:
-        return f"mapping of {_allowed(arguments[0], [])} to text"
+        return f"mapping of {_allowed(arguments[0], [])} to {_allowed(arguments[1], [])}"
     return _simple(annotation, metadata)
 
 

@@ -144,6 +144,8 @@ def test_a_password_from_standard_input_is_the_one_that_is_stored(run: Run, eith
     run("user add dora --password -", input="from stdin\n")
     assert "Nothing to change." in run("user", "set", "dora", "--password", "from stdin").stdout
     assert "ha1 changed" in run("user set dora --password other").stdout
+    run("agent set bob --pin -", input="24680\n")
+    assert read_secrets(either / "state" / "secrets.json")["agent/bob"] == "24680"
 
 
 def test_a_refusal_is_one_line(run: Run, either: Path) -> None:
@@ -262,10 +264,9 @@ def test_a_group_alone_prints_its_help(run: Run) -> None:
 
 
 def test_a_prompt_that_is_not_there_is_refused(run: Run, centre: Path) -> None:
-    (centre / "prompts").mkdir()
-    manifest = {"en": {"welcome": {"file": "en/welcome.flac"}}, "music": {"hold": {"file": "hold.flac"}}}
-    (centre / "prompts" / "manifest.json").write_text(json.dumps(manifest))
-    (centre / "softswitch.yaml").write_text("prompts_dir: prompts\n")
     (centre / "night.yaml").write_text("- say: wellcome\n")
     message = refused(run("flow add night --file night.yaml"))
     assert "flows.night.steps[0].say: there is no prompt 'wellcome'; did you mean welcome?" in message
+    assert "there is no music 'jazz'; allowed: hold" in refused(run("queue set sales --music jazz"))
+    (centre / "softswitch.yaml").write_text("prompts_dir: nowhere\n")
+    assert "+ flow night" in run("flow add night --file night.yaml").stdout
