@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from softswitch.acd.matching import PAUSING
+from softswitch.acd.matching import PAUSE_S
 from softswitch.reasons import REASONS, from_status, offer_outcome, reason
 
 REPORTED = (
@@ -50,7 +50,7 @@ def test_offers_end_in_an_outcome_that_the_acd_knows() -> None:
         "busy", "rejected", "no_answer", "unreachable"}
     assert [offer_outcome(status) for status in (486, 603, 480, 404)] == [
         "busy", "rejected", "no_answer", "unreachable"]
-    assert all(f"agent_{outcome}" in REASONS for outcome in (*PAUSING, "no_answer", "unreachable"))
+    assert all(f"agent_{outcome}" in REASONS for outcome in (*PAUSE_S, "no_answer"))
 
 
 def test_an_unknown_code_is_an_internal_error() -> None:

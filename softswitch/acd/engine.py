@@ -99,7 +99,7 @@ class Acd:
         offered wait again at their place. The first `handle_timeout` offers what can be offered."""
         self._now = now
         for agent in restore(state, self._roster, self._room, now):
-            self._roster.restore(agent, self._wrap_up_s(agent), PAUSE_S, now)
+            self._roster.restore(agent, self._wrap_up_s(agent), max(PAUSE_S.values()), now)
         self._deadlines.set(("restored", ""), now)
 
     def snapshot(self, now: float | None = None) -> dict[str, Any]:

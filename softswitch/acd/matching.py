@@ -11,9 +11,9 @@ from softswitch.acd.queue import CallQueue, QueueRank
 from softswitch.acd.roster import Roster
 from softswitch.acd.waiting import WaitingRoom
 
-# A busy phone or a rejected call says "not now", not "I have left": the agent comes back without a keypress.
-PAUSE_S = 10.0
-PAUSING = ("busy", "rejected")
+# A busy phone or a rejected call says "not now", not "I have left", and a dead phone may come back without a
+# word: these agents are available again without a keypress. Who does not answer has left.
+PAUSE_S = {"busy": 10.0, "rejected": 10.0, "unreachable": 60.0}
 
 
 class Matching:
@@ -84,7 +84,7 @@ class Matching:
         if agent.status == "available":
             # An unreachable phone is waited for by that name, whatever was wrong with it.
             why = usual if outcome == "unreachable" else reason or usual
-            pause_until = now + PAUSE_S if outcome in PAUSING else None
+            pause_until = now + PAUSE_S[outcome] if outcome in PAUSE_S else None
             self._roster.declare(agent, "not_available", why, now, out, pause_until)
         self._roster.feed(agent, AgentInput.FAIL, now, out, offer_id, reason or usual)
         self.put_back(offer, now, out)

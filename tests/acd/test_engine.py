@@ -170,6 +170,14 @@ def test_no_answer_sets_the_agent_not_available_and_tries_the_next() -> None:
     assert floor.agent("ann")["status"] == "not_available"
 
 
+def test_an_unreachable_phone_is_tried_again_after_a_while() -> None:
+    floor = Floor()
+    floor.staff("ann")
+    floor.tell(OfferFailed(only_offer(floor.tell(CallQueued("c1", "sales"))).offer, "unreachable"))
+    assert not offers(floor.wait(59.9))
+    assert only_offer(floor.wait(0.2)).agent == "ann"
+
+
 def test_a_phone_that_does_not_even_ring_is_unreachable_until_it_registers_again() -> None:
     floor = Floor()
     floor.staff("ann")
@@ -523,6 +531,8 @@ def test_nothing_lasts_longer_because_the_clock_was_set_back_by_a_boot() -> None
         later.tell(AgentConfigured(Agent(name=name, user=f"{name}-phone", queues=("sales",))))
     later.acd.restore(floor.acd.state(), later.at)
     assert later.agent("ann")["state"] == "wrap_up"
-    assert only_offer(later.wait(10.5)).agent == "bob"
-    later.wait(10)
-    assert later.agent("ann")["state"] == "idle"
+    out = later.wait(20.1)
+    assert later.agent("ann")["state"] == "reserved"
+    assert not [offer for offer in offers(out) if offer.agent == "bob"]
+    later.wait(40)
+    assert later.agent("bob")["status"] == "available"
