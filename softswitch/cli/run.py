@@ -28,7 +28,9 @@ def run(config_path: Path | None) -> None:
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the figures as one JSON object on the last line."
 )
-def demo(calls: int | None, as_json: bool) -> None:
+@click.option("--keep", type=click.Path(path_type=Path), help="Keep settings, records and recordings there.")
+@click.option("--seed", type=int, help="Repeat the same arrivals and choices.")
+def demo(calls: int | None, as_json: bool, keep: Path | None, seed: int | None) -> None:
     """Run a whole call centre on this machine: simulated agents and callers, real SIP and audio.
 
     It prints the user and password with which your own softphone can join. With --calls it ends with status
@@ -36,4 +38,4 @@ def demo(calls: int | None, as_json: bool) -> None:
     """
     from softswitch.phone.demo import run_demo
 
-    sys.exit(run_demo(calls=calls, json=as_json))
+    sys.exit(run_demo(calls=calls, json=as_json, keep=keep, seed=seed))

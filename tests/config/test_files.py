@@ -58,6 +58,14 @@ def centre_errors(tmp_path: Path, text: str) -> list[str]:
             "agents.a.pin: this value is not allowed here; allowed: 3 to 12 digits",
         ),
         (
+            "users:\n  a: {ha1: {MD5: abc}}\n",
+            "users.a.ha1.MD5: this value is not allowed here; allowed: 32 or 64",
+        ),
+        (
+            f"users:\n  a: {{password: x, ha1: {{MD5: {'a' * 32}}}}}\n",
+            "both password and ha1; give one of them",
+        ),
+        (
             "trunks:\n  t:\n",
             "the trunk has no way to its peer; give addresses, allow_from, registrar or user",
         ),

@@ -85,12 +85,14 @@ def test_algorithms_of_a_socket_come_before_those_of_all() -> None:
 
 def test_no_secret_is_shown_by_repr() -> None:
     models: list[Model] = [
-        User(name="a", password="hush", ha1={"MD5": "hush"}),
+        User(name="a", password="hush"),
+        User(name="a", ha1={"MD5": "cafe" * 8}),
         Agent(name="a", user="a", pin="4711"),
         Trunk(name="t", addresses=("a",), password="hush"),
         Sip(nonce_secret="hush"),
     ]
     assert "hush" not in repr(models)
+    assert "cafe" not in repr(models)
     assert "4711" not in repr(models)
 
 
