@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 from softswitch.sip.flow import Outputs
@@ -18,11 +17,12 @@ class Sequence:
     with 500 for its lower CSeq: a digit or a hold would be gone.
     """
 
+    # A list, not a deque: there is one in every session, and hardly ever anything in it.
     __slots__ = ("_unheard", "_waiting")
 
     def __init__(self) -> None:
         self._unheard: Outgoing | None = None
-        self._waiting: deque[Outgoing] = deque()
+        self._waiting: list[Outgoing] = []
 
     def send(self, outgoing: Outgoing, now: float, out: Outputs) -> None:
         if self._unheard is not None:
@@ -37,7 +37,7 @@ class Sequence:
         if outgoing is self._unheard:
             self._unheard = None
             if self._waiting:
-                self.send(self._waiting.popleft(), now, out)
+                self.send(self._waiting.pop(0), now, out)
 
     def clear(self) -> None:
         self._waiting.clear()

@@ -25,7 +25,8 @@ PROGRESS_INTERVAL = 60.0
 class Session(Timed):
     """`state` is one of incoming, answered, closing, calling, early, cancel_due, cancelling, up, ended.
 
-    `invite` is the received INVITE (callee only, None after a restart), `ack` the ACK to our 2xx.
+    `invite` is the received INVITE (callee only, None after a restart), `ack` the ACK to our 2xx while
+    `session_established` is told.
     """
 
     __slots__ = (
@@ -214,7 +215,9 @@ class Session(Timed):
         self.dialog.seen_on(flow)
         action = self._step(states.ACK)
         if action == states.ESTABLISH:
+            self.provisional, self.transaction = b"", None
             self.owner.session_established(self, now, out)
+            self.ack = None
             self.reoffer.proceed(now, out)
         elif action == states.SEND_BYE:
             self._bye(now, out)
@@ -347,6 +350,7 @@ class Session(Timed):
             return
         self.dialog.learn(message, outgoing.client.flow)
         outgoing.acknowledge(now, out)
+        self.outgoing = None
         if action == states.CONFIRM:
             self.owner.session_answered(self, message, now, out)
             self.reoffer.proceed(now, out)

@@ -84,6 +84,9 @@ class Rig:
         self.link = self.pair.link
         self.pair.b.ring = stay_silent
         self.pair.a.call(self.pair.b)
+        invite = self.pair.a.session.outgoing
+        assert invite is not None
+        self.invite = invite
         self.link.drop = lambda sender, message: sender == "bob"
         self.link.run(0.1)
         self.phone: Phone = self.pair.b if state in CALLEE else self.pair.a
@@ -134,9 +137,7 @@ class Rig:
         self.link.run(33)
 
     def response(self, status: int) -> bytes:
-        invite = self.pair.a.session.outgoing
-        assert invite is not None
-        sent = invite.client.data.decode().split("\r\n")
+        sent = self.invite.client.data.decode().split("\r\n")
         keep = [line for line in sent if line.startswith(("Via", "From", "Call-ID", "CSeq"))]
         to = next(line for line in sent if line.startswith("To")) + ";tag=bob"
         lines = [
