@@ -44,3 +44,6 @@ class Heard:
             if since <= now <= until:
                 heard.extend(g711.decode(payload, encoding))
         return heard
+
+    def clear(self) -> None:
+        self._packets.clear()
