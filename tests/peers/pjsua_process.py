@@ -36,7 +36,9 @@ class Call(pj.Call):  # type: ignore[misc]
             self.phone.call_ended(self, now.lastStatusCode, now.lastReason)
 
     def onCallMediaState(self, _: pj.OnCallMediaStateParam) -> None:
-        for media in self.getInfo().media:
+        # Held by a name: the list of streams dies with the information that it is a part of.
+        now = self.getInfo()
+        for media in now.media:
             if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status == pj.PJSUA_CALL_MEDIA_ACTIVE:
                 self.phone.connect_audio(self.getAudioMedia(media.index))
 
