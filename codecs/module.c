@@ -72,9 +72,9 @@ static PyMethodDef methods[] = {
            " offset i4[n], size i4[n], law u1[n], status u1[n], L, m, floor)\n\nDecode G.711 payloads into the"
            " ring; status 0 new, 1 duplicate, 2 late (wholly before floor)."),
     KERNEL("take", ring_take,
-           "take(ring i2[legs,L], have u1[legs,L], leg i4[n], position i8[n], limit i8[n], out i2[n,w],"
-           " missing i4[n], L)\n\nRead w samples a leg; what never came repeats the 160 samples before it at"
-           " three quarters. missing counts such samples before limit."),
+           "take(ring i2[legs,L], have u1[legs,L], leg i4[n], position i8[n], first i8[n], limit i8[n],"
+           " out i2[n,w], missing i4[n], L)\n\nRead w samples a leg; what never came repeats the 160 samples before it at"
+           " three quarters. missing counts such samples from first to limit."),
     KERNEL("clear", ring_clear,
            "clear(have u1[legs,L], leg i4[n], position i8[n], width, L)\n\nForget width samples a leg."),
     KERNEL("mix", kernel_mix,

@@ -72,8 +72,8 @@ PyObject *ring_place(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     Py_RETURN_NONE;
 }
 
-static int32_t conceal(int16_t *ring, const uint8_t *have, uint64_t mask, int64_t position, int64_t limit,
-                       Py_ssize_t width)
+static int32_t conceal(int16_t *ring, const uint8_t *have, uint64_t mask, int64_t position, int64_t first,
+                       int64_t limit, Py_ssize_t width)
 {
     int32_t missing = 0;
     for (int64_t p = position; p < position + width; p++) {
@@ -81,7 +81,7 @@ static int32_t conceal(int16_t *ring, const uint8_t *have, uint64_t mask, int64_
         if (have[at])
             continue;
         ring[at] = (int16_t)(ring[(uint64_t)(p - REPEAT) & mask] * 3 / 4);
-        missing += p < limit;
+        missing += p >= first && p < limit;
     }
     return missing;
 }
@@ -90,21 +90,21 @@ PyObject *ring_take(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     Arrays a;
     (void)module;
-    if (arrays_open(&a, "take", "HbiqqHI", args, nargs) < 0)
+    if (arrays_open(&a, "take", "HbiqqqHI", args, nargs) < 0)
         return NULL;
-    Py_ssize_t n = array_items(&a, 2), L = nargs > 7 ? PyLong_AsSsize_t(args[7]) : 0;
-    Py_ssize_t width = n ? array_items(&a, 5) / n : 0;
-    if (!valid_ring(&a, "take", L) || arrays_at_least(&a, "take", n, 3, 6) < 0 || width > L) {
+    Py_ssize_t n = array_items(&a, 2), L = nargs > 8 ? PyLong_AsSsize_t(args[8]) : 0;
+    Py_ssize_t width = n ? array_items(&a, 6) / n : 0;
+    if (!valid_ring(&a, "take", L) || arrays_at_least(&a, "take", n, 3, 7) < 0 || width > L) {
         arrays_close(&a);
         if (!PyErr_Occurred())
             PyErr_SetString(PyExc_ValueError, "take: wider than the ring");
         return NULL;
     }
-    int16_t *ring = a.view[0].buf, *out = a.view[5].buf;
+    int16_t *ring = a.view[0].buf, *out = a.view[6].buf;
     const uint8_t *have = a.view[1].buf;
     const int32_t *leg = a.view[2].buf;
-    int32_t *missing = a.view[6].buf;
-    const int64_t *position = a.view[3].buf, *limit = a.view[4].buf;
+    int32_t *missing = a.view[7].buf;
+    const int64_t *position = a.view[3].buf, *first = a.view[4].buf, *limit = a.view[5].buf;
     Py_ssize_t legs = array_items(&a, 0) / L;
     uint64_t mask = (uint64_t)L - 1;
     for (Py_ssize_t k = 0; k < n; k++, out += width) {
@@ -117,10 +117,10 @@ PyObject *ring_take(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         const uint8_t *h = have + leg[k] * L;
         uint64_t at = (uint64_t)position[k] & mask;
         if (!all_there(h, at, width, mask))
-            missing[k] = conceal(r, h, mask, position[k], limit[k], width);
-        Py_ssize_t first = (Py_ssize_t)(mask + 1 - at) < width ? (Py_ssize_t)(mask + 1 - at) : width;
-        memcpy(out, r + at, (size_t)first * 2);
-        memcpy(out + first, r, (size_t)(width - first) * 2);
+            missing[k] = conceal(r, h, mask, position[k], first[k], limit[k], width);
+        Py_ssize_t run = (Py_ssize_t)(mask + 1 - at) < width ? (Py_ssize_t)(mask + 1 - at) : width;
+        memcpy(out, r + at, (size_t)run * 2);
+        memcpy(out + run, r, (size_t)(width - run) * 2);
     }
     arrays_close(&a);
     Py_RETURN_NONE;

@@ -45,6 +45,7 @@ def take(
     have: Array,
     leg: Array,
     position: Array,
+    first: Array,
     limit: Array,
     out: Array,
     missing: Array,

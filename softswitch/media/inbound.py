@@ -199,6 +199,7 @@ class Receiver:
         leg, pos, index = leg[chosen], arrivals.pos[chosen], arrivals.index[chosen]
         law = arrivals.kind[chosen] - np.uint8(1)
         status = self._ring.place(batch, index, leg, pos, law, clock - RECORDER_LAG)
+        np.minimum.at(legs.in_begin, leg, pos)
         np.maximum.at(legs.in_end, leg, pos + batch.size[index])
         np.add.at(legs.placed, leg[status == NEW], 1)
         np.add.at(legs.placed_late, leg[status == LATE], 1)

@@ -54,7 +54,7 @@ class Mixer:
         """uint8[distinct rows, 160]."""
         mixed = np.empty((len(plan.start) - 1, FRAME), np.int16)
         position = np.full(len(plan.legs), clock, np.int64)
-        heard, _ = self._ring.take(plan.legs, position, position, FRAME)
+        heard, _ = self._ring.take(plan.legs, position, FRAME)
         frames = np.concatenate((heard, self._players.take(plan.players, clock, FRAME)))
         _codecs.mix(frames, plan.start, plan.source, plan.gain, mixed, FRAME)
         codes = np.empty((len(plan.law), FRAME), np.uint8)

@@ -201,7 +201,7 @@ class Recorders:
         sides = [side for recording in recordings for side in recording.sides]
         leg = np.array([side.leg for side in sides], np.int32)
         position = np.repeat(np.array([r.position for r in recordings], np.int64), 2)
-        samples, missing = self._ring.take(leg, position, self._legs.in_end[leg], width)
+        samples, missing = self._ring.take(leg, position, width)
         for k in np.flatnonzero(missing):
             sides[k].missing_samples += int(missing[k])
         return np.ascontiguousarray(samples.reshape(-1, 2, width).transpose(0, 2, 1))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from softswitch.media import _codecs
 from softswitch.media.arrays import Samples
-from softswitch.media.legs import LegTable
+from softswitch.media.legs import NEVER, LegTable
 from softswitch.media.packets import Indices, PacketBatch
 
 RING_LENGTH = 8192
@@ -46,6 +46,7 @@ class SampleRing:
             self._have[leg] = 0
             self._legs.in_ring[leg] = True
             self._legs.cleared[leg] = self._clock - _KEEP
+            self._legs.in_begin[leg], self._legs.in_end[leg] = -NEVER, NEVER
 
     def drop(self, leg: int) -> None:
         self._users[leg] -= 1
@@ -65,13 +66,17 @@ class SampleRing:
         return status
 
     def take(
-        self, leg: Indices, position: NDArray[np.int64], limit: NDArray[np.int64], width: int
+        self, leg: Indices, position: NDArray[np.int64], width: int
     ) -> tuple[Samples, NDArray[np.int32]]:
-        """int16[n, width] from each position on, and how many samples before `limit` were concealed."""
+        """int16[n, width] from each position on, and how many of them were concealed.
+
+        Before the first packet and after the last one there is silence (or what fades to it), and no loss.
+        """
+        begin, end = self._legs.in_begin[leg], self._legs.in_end[leg]
         out = np.empty((len(leg), width), np.int16)
         missing = np.empty(len(leg), np.int32)
         if len(leg):
-            _codecs.take(self._samples, self._have, leg, position, limit, out, missing, self._length)
+            _codecs.take(self._samples, self._have, leg, position, begin, end, out, missing, self._length)
         return out, missing
 
     def clear(self, leg: Indices, clock: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import struct
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,7 +33,9 @@ class Packet(NamedTuple):
     payload: bytes
 
 
-def rtp(seq: int, ts: int, ssrc: int, payload: bytes, payload_type: int = 0, *, marker: bool = False) -> bytes:
+def rtp(
+    seq: int, ts: int, ssrc: int, payload: bytes, payload_type: int = 0, *, marker: bool = False
+) -> bytes:
     mark = payload_type | 128 * marker
     return struct.pack(">BBHII", 0x80, mark, seq & 0xFFFF, ts & 0xFFFFFFFF, ssrc) + payload
 
@@ -115,7 +118,9 @@ class Rig:
     def do(self, do: str, **fields: Any) -> None:
         self.engine.command({"do": do, **fields})
 
-    def phone(self, id: str, says: NDArray[np.int16] | None = None, codec: str = "PCMU", **fields: Any) -> Phone:
+    def phone(
+        self, id: str, says: NDArray[np.int16] | None = None, codec: str = "PCMU", **fields: Any
+    ) -> Phone:
         """A phone with its leg; `fields` replace those of put_leg."""
         random = self.random
         port = 4000 + 2 * len(self.phones)
@@ -128,8 +133,8 @@ class Rig:
 
     def put_leg(self, phone: Phone, **fields: Any) -> None:
         standard = {
-            "id": phone.id, "port": phone.port + 10_000, "remote": ["127.0.0.1", phone.port], "codec": phone.codec,
-            "payload_type": CODECS[phone.codec], "receive": {"0": "PCMU", "8": "PCMA"}, "dtmf_send": 101,
+            "id": phone.id, "port": phone.port + 10_000, "remote": ["127.0.0.1", phone.port],
+            "codec": phone.codec, "payload_type": CODECS[phone.codec], "receive": {"0": "PCMU", "8": "PCMA"}, "dtmf_send": 101,
             "dtmf_receive": 101, "ptime_ms": 20, "send": True, "listen": True,
         }  # fmt: skip
         self.do("put_leg", **standard | fields)
@@ -171,6 +176,6 @@ class Rig:
 
 def continuous(packets: list[Packet]) -> bool:
     """One ssrc, no sequence number missing or twice, timestamps never back."""
-    steps = {(b.seq - a.seq) & 0xFFFF for a, b in zip(packets, packets[1:], strict=False)}
-    back = [1 for a, b in zip(packets, packets[1:], strict=False) if (b.ts - a.ts) & 0xFFFFFFFF >= 0x80000000]
+    steps = {(b.seq - a.seq) & 0xFFFF for a, b in pairwise(packets)}
+    back = [1 for a, b in pairwise(packets) if (b.ts - a.ts) & 0xFFFFFFFF >= 0x80000000]
     return len({p.ssrc for p in packets}) == 1 and steps <= {1} and not back

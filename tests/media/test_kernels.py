@@ -58,14 +58,14 @@ def test_known_values_of_the_recommendation() -> None:
 
 
 def take_by_numpy(
-    ring: NDArray[np.int16], have: NDArray[np.uint8], leg: int, position: int, limit: int, width: int
+    ring: NDArray[np.int16], have: NDArray[np.uint8], leg: int, position: int, counted: range, width: int
 ) -> tuple[NDArray[np.int16], int]:
     mask = ring.shape[1] - 1
     missing = 0
     for p in range(position, position + width):
         if not have[leg, p & mask]:
             ring[leg, p & mask] = np.trunc(int(ring[leg, (p - 160) & mask]) * 3 / 4)
-            missing += p < limit
+            missing += p in counted
     return ring[leg, np.arange(position, position + width) & mask].copy(), missing
 
 
@@ -77,11 +77,12 @@ def test_take_conceals_as_the_reference_does(seed: int) -> None:
     ring_reference = ring.copy()
     leg = np.array([2, 0, 1], np.int32)
     position = random.integers(0, 5000, 3)
-    limit = position + random.integers(-50, 300, 3)
+    first, limit = position + random.integers(-50, 100, 3), position + random.integers(-50, 300, 3)
     out, missing = np.empty((3, 200), np.int16), np.empty(3, np.int32)
-    _codecs.take(ring, have, leg, position, limit, out, missing, 1024)
+    _codecs.take(ring, have, leg, position, first, limit, out, missing, 1024)
     for k in range(3):
-        expected = take_by_numpy(ring_reference, have, int(leg[k]), int(position[k]), int(limit[k]), 200)
+        counted = range(int(first[k]), int(limit[k]))
+        expected = take_by_numpy(ring_reference, have, int(leg[k]), int(position[k]), counted, 200)
         assert (out[k] == expected[0]).all() and missing[k] == expected[1]
     assert (ring == ring_reference).all()
 
@@ -182,6 +183,6 @@ def test_wrong_shapes_are_refused_not_read() -> None:
     with pytest.raises(ValueError, match="needed"):
         _codecs.encode(frame, np.zeros(1, np.uint8), np.zeros(3, np.uint8))
     with pytest.raises(ValueError, match="power of two"):
-        _codecs.take(frame, have, one, at, at, frame, one, 160)
+        _codecs.take(frame, have, one, at, at, at, frame, one, 160)
     with pytest.raises(TypeError, match="arrays"):
         _codecs.clear()

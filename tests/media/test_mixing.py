@@ -38,7 +38,11 @@ def test_a_mix_is_the_exact_sum_of_the_others(rig: Rig) -> None:
     a, b, c = speakers(rig, "abc")
     rig.bridge("a", "b", "c")
     rig.run(0.6)
-    said = {p.id: g711.decode(g711.encode(p.says, p.law), p.law).astype(int) for p in (a, b) if p.says is not None}
+    said = {
+        p.id: g711.decode(g711.encode(p.says, p.law), p.law).astype(int)
+        for p in (a, b)
+        if p.says is not None
+    }
     heard = c.heard()[1600:2400]
     sums = (np.clip(np.roll(said["a"], x) + np.roll(said["b"], y), -32768, 32767)
             for x in range(0, 8000, 40) for y in range(x - 200, x + 240, 40))  # fmt: skip
@@ -199,10 +203,13 @@ def test_a_missing_prompt_is_named_and_the_rest_played(rig: Rig) -> None:
         ({"do": "put_bridge", "id": "x", "members": ["a"], "edges": [["a", "b"]]}, "put_bridge"),
         ({"do": "put_bridge", "id": "x", "members": [], "edges": [["a", "b", -1]]}, "gain"),
         ({"do": "put_bridge", "id": "x", "members": [str(n) for n in range(201)]}, "at most 200"),
-        ({"do": "put_leg", "id": "x", "port": 1, "codec": "OPUS", "payload_type": 96}, "allowed are PCMU, PCMA"),
+        ({"do": "put_leg", "id": "x", "port": 1, "codec": "OPUS", "payload_type": 96}, "codec OPUS"),
         ({"do": "put_leg", "id": "x", "port": 1, "codec": "PCMU", "payload_type": 300}, "payload type"),
         ({"do": "put_leg", "id": "x", "codec": "PCMU", "payload_type": 0}, "port"),
-        ({"do": "put_leg", "id": "x", "port": 2, "codec": "PCMU", "payload_type": 0, "remote": ["h", 1]}, "put_leg"),
+        (
+            {"do": "put_leg", "id": "x", "port": 2, "codec": "PCMU", "payload_type": 0, "remote": ["h", 1]},
+            "put_leg",
+        ),
         ({"do": "put_leg", "port": 2}, "id is missing"),
         ({"do": "send_digits", "leg": "x", "digits": "1"}, "no leg"),
         ({"do": "delete", "kind": "queue", "id": "x"}, "kind"),

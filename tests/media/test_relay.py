@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from softswitch.media import g711
@@ -25,7 +27,7 @@ def test_two_parties_get_each_others_payload_at_once_and_unchanged(rig: Rig) -> 
         assert len(b.got) == number + 1  # in the very wake
     assert relayed_payloads(b.got) == [a.packet(number)[12:] for number in range(10)]
     assert continuous(b.got) and not a.heard().any()
-    assert {(y.ts - x.ts) & 0xFFFFFFFF for x, y in zip(b.got, b.got[1:], strict=False)} == {FRAME}
+    assert {(y.ts - x.ts) & 0xFFFFFFFF for x, y in pairwise(b.got)} == {FRAME}
     assert b.got[0].ssrc not in (a.ssrc, b.ssrc)
 
 
@@ -78,7 +80,7 @@ def test_a_new_ssrc_of_the_peer_is_no_break_for_the_listener(rig: Rig) -> None:
     a.ssrc, a.seq, a.ts = 77, a.seq + 20_000, a.ts + 1_000_000
     rig.run(0.2)
     assert len(b.got) == 20 and continuous(b.got)
-    assert {(y.ts - x.ts) & 0xFFFFFFFF for x, y in zip(b.got, b.got[1:], strict=False)} == {FRAME}
+    assert {(y.ts - x.ts) & 0xFFFFFFFF for x, y in pairwise(b.got)} == {FRAME}
 
 
 def test_lost_packets_stay_lost_and_late_ones_keep_their_number(rig: Rig) -> None:
@@ -102,7 +104,7 @@ def test_relay_mix_relay_is_one_stream_without_a_gap(rig: Rig) -> None:
     rig.bridge("a", "b")
     relayed_from = rig.run(0.5)
     assert continuous(a.got) and continuous(b.got)
-    gaps = [y.clock - x.clock for x, y in zip(a.got, a.got[1:], strict=False)]
+    gaps = [y.clock - x.clock for x, y in pairwise(a.got)]
     assert max(gaps) <= 2 * FRAME
     assert len([p for p in a.got if mixed_from <= p.clock < relayed_from]) >= 24
     assert c.heard(mixed_from).any()

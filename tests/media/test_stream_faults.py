@@ -1,4 +1,4 @@
-"""Streams with faults in, samples out: loss, reordering, duplicates, wraps, jumps, drift, any frame length."""
+"""Streams with faults in, samples out: loss, reordering, duplicates, wraps, jumps, any frame length."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AS_HEARD = g711.decode(g711.encode(SOUND, 0), 0)
 
 @pytest.fixture
 def mixed(rig: Rig) -> tuple[Rig, Phone, Phone]:
-    """`a` speaks and `b` hears it through the ring, at gain 1 (two bridges' worth of ears forbid the relay)."""
+    """`a` speaks and `b` hears it through the ring, at gain 1; a third leg forbids the relay."""
     a, b = rig.phone("a", SOUND), rig.phone("b")
     rig.phone("third")
     rig.bridge("a", "b", "third")
@@ -44,7 +44,7 @@ def aligned(phone: Phone) -> NDArray[np.int16]:
 
 
 def frames_heard(phone: Phone) -> list[int | None]:
-    """Which packet of the speaker each frame heard is, None for any other content; silence around left out."""
+    """Which packet of the speaker each frame heard is, None for any other content, without what is around."""
     known = {AS_HEARD[n * FRAME : (n + 1) * FRAME].tobytes(): n for n in range(100)}
     numbers = [known.get(frame.tobytes()) for frame in aligned(phone)]
     first = next(k for k, n in enumerate(numbers) if n is not None)
