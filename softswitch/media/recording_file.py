@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import struct
@@ -71,7 +72,11 @@ class RecordingFile:
             descriptor = _unfinished(place, flags)
         file = cls(place, descriptor, rate_hz)
         try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             file.write_header(frames)
+        except BlockingIOError:
+            file.close()
+            raise RecordingRefused(f"{path}: another recording is being written there") from None
         except OSError:
             file.close()
             raise

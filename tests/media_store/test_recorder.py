@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,7 @@ def test_a_new_recorder_goes_on_where_the_former_one_was(
     audio = tones(9)
     slot.write(audio[:8000])
     recorder.poll(0.0)
+    recorder.close()
     slot.write(audio[8000:])  # while no recorder runs
     second = Recorder(tmp_path, root)
     second.poll(9.0)
@@ -126,16 +128,12 @@ def test_killed_between_any_two_steps_the_next_recorder_completes_the_file(
         "finished": (TapSlot, "close"),
     }[moment]
 
-    class Killed(BaseException):
-        pass
-
-    def die(*_: object) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patched:
-        patched.setattr(*step, die)
-        with pytest.raises(Killed):
-            Recorder(tmp_path, root).poll(0.0)
+    child = os.fork()
+    if not child:
+        monkeypatch.setattr(*step, lambda *_: os._exit(9))
+        Recorder(tmp_path, root).poll(0.0)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     soundfile.info(path)
     Recorder(tmp_path, root).poll(1.0)
     assert slot.state == TapState.FINISHED, slot.error
@@ -152,6 +150,7 @@ def test_a_recorder_away_for_longer_than_the_ring_leaves_a_named_hole_and_time_s
         slot.write(audio[start : start + 160])
         if start == 16_000 - 160:
             recorder.poll(2.0)
+            recorder.close()
     slot.stop()
     Recorder(tmp_path, root).poll(16.0)
     frames, _ = soundfile.read(path, dtype="int16")
@@ -226,6 +225,19 @@ def test_a_path_outside_of_the_root_is_refused(
     assert sorted(tmp_path.rglob("*")) == sorted([*before, root / "good.wav"])
     assert (outside / "out.wav").read_bytes() == b"precious"
     assert (root / "taken.wav").read_bytes().startswith(b"a recording of another call")
+
+
+def test_two_recordings_never_share_a_file(tap: TapFile, recorder: Recorder, root: Path) -> None:
+    first, second = opened(tap, root / "call.wav"), opened(tap, root / "call.wav", "R2")
+    recorder.poll(0.0)
+    first.write(tones(1))
+    second.write(tones(1, left_hz=700))
+    first.stop()
+    second.stop()
+    recorder.poll(0.2)
+    assert [first.state, second.state] == [TapState.FINISHED, TapState.FAILED]
+    assert "another recording" in second.error
+    np.testing.assert_array_equal(soundfile.read(root / "call.wav", dtype="int16")[0], tones(1))
 
 
 def test_a_dead_workers_recording_is_closed_in_the_end(tap: TapFile, recorder: Recorder, root: Path) -> None:
