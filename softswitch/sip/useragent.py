@@ -312,7 +312,8 @@ class UserAgent:
         session = endpoint.sessions.get((dialog.sip_call_id, dialog.local_tag))
         if session is not None and session.receive_success(message, now, out):
             return
-        if not endpoint.transactions.sent_invite(message.branch):
+        # Whoever knows our tag, or the branch, has had an INVITE from us; nobody else makes us send anything.
+        if session is None and not endpoint.transactions.sent_invite(message.branch):
             return
         send = acknowledgement(endpoint, dialog, message.cseq)
         out.append(send)

@@ -199,3 +199,33 @@ def test_the_peer_has_lost_the_dialog() -> None:
     pair.link.run(1)
     assert pair.a.owner.told[-2:] == [("reanswered", 481), *ended("stale", 481)]
     assert pair.sent("alice", "BYE") == 1
+
+
+def test_a_reinvite_that_overtakes_the_ack_is_tried_again() -> None:
+    pair = Pair()
+    pair.lose("alice", "ACK")
+    pair.b.ring = lambda session, now, out: session.answer(SDP, now, out)
+    pair.a.call(pair.b)
+    pair.link.run(0.05)
+    pair.b.owner.on["offered"] = accept_offers
+    offering(pair.a)
+    pair.link.run(10)
+    assert pair.sent("bob", "INVITE", 491) == 1
+    assert pair.b.owner.told == [("established",), ("offered", "INVITE")]
+    assert pair.a.owner.told == [("answered",), ("reanswered", 200)]
+
+
+def test_a_late_offer_in_a_reinvite() -> None:
+    """Without a body the 2xx offers; the ACK with the answer is told as one."""
+    pair = Pair().talk()
+    pair.b.owner.on["offered"] = accept_offers
+    pair.a.session.reoffer.send(b"", pair.link.now, [])
+    outgoing = pair.a.session.reoffer.outgoing
+    assert outgoing is not None
+    flow = pair.b.host.flow_to(pair.a.host)
+    pair.link.inject(outgoing.client.data, flow)
+    dialog = pair.a.session.dialog
+    via = "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKack"
+    pair.link.inject(dialog.request("ACK", outgoing.cseq, via, body=SDP), flow)
+    assert pair.b.owner.told[-2:] == [("offered", "INVITE"), ("reanswered", 200)]
+    assert pair.b.owner.messages[-1].body == SDP  # type: ignore[union-attr]

@@ -125,3 +125,22 @@ def test_an_inbound_call_in_set_up_starts_afresh_on_its_repetition() -> None:
     pair.link.run(2)
     assert len(fresh.sessions) == 1
     assert pair.a.owner.told == [("progress", 180), ("answered",)]
+
+
+def test_an_abandoned_leg_was_stored_before_its_challenge() -> None:
+    """The stored branch is not the last that was sent: the CANCEL misses, the late 2xx is hung up."""
+    pair = Pair()
+    pair.b.ring = only_ring
+    pair.a.call(pair.b)
+    state = pair.a.session.to_state()
+    state["invite"]["branch"] = "z9hG4bKolder"
+    state["invite"]["via"] = "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKolder;rport"
+    pair.link.run(1)
+    fresh = abandoned(pair, state)
+    pair.link.run(1)
+    assert pair.sent("bob", "CANCEL", 481) == 1
+    pair.b.do(lambda out: pair.b.session.answer(SDP, pair.link.now, out))
+    pair.link.run(1)
+    assert pair.b.owner.endings == ended("remote_bye")
+    pair.link.run(200)
+    assert fresh.ua.endpoint.sessions == {}
