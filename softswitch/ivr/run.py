@@ -141,8 +141,7 @@ class FlowRun:
     def _start(self, now: float, out: list[Output]) -> None:
         following: str | None = self._path
         while following is not None:
-            if following != self._path:
-                self._path, self._tries = following, 0
+            self._path = following
             if following == END:
                 self._end("flow_finished", out)
                 return

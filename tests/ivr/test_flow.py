@@ -95,7 +95,10 @@ def test_a_flow_without_steps_and_a_name_used_twice() -> None:
 
 def test_a_circle_over_several_steps_is_found_and_one_with_a_pause_is_none() -> None:
     assert problems({"name": "a", "set": {"x": 1}}, {"set": {"y": 1}}, {"goto": "a"})
+    assert problems({"menu": {"prompts": "p", "choices": {"1": [{"set": {"x": 1}}]}, "on_no_input": "a"}},
+                    {"hang_up": None}, {"name": "a", "goto": "b"}, {"name": "b", "goto": "a"})
     assert Flow.from_config("main", [{"name": "a", "say": "x"}, {"set": {"y": 1}}, {"goto": "a"}])
+    assert Flow.from_config("main", [{"say": "x"}, {"set": {"y": 1}}])
 
 
 def test_the_path_of_a_problem_leads_to_the_place_in_the_file() -> None:

@@ -91,7 +91,32 @@ def test_wrong_digits_typed_ahead_throw_away_the_rest() -> None:
     assert caller.press("91").listen().heard() == ("invalid_choice", "main_menu")
 
 
+def test_what_is_left_of_them_does_not_answer_a_later_question() -> None:
+    caller = Conversation({"say": {"prompts": "welcome", "barge_in": False}}, MENU,
+                          {"name": "sales", **COLLECT}, REPEAT)
+    caller.press("91").listen().heard()
+    assert caller.press("1").heard() == ("enter_pin",)
+    assert caller.press("23#").heard() == ("n_2", "n_3")
+
+
+def test_digits_typed_ahead_of_a_queue_do_not_answer_what_comes_after_it() -> None:
+    caller = Conversation({"say": {"prompts": "welcome", "barge_in": False}}, {"queue": "sales"}, MENU, SALES)
+    caller.press("1").listen().heard()
+    assert caller.tell(QueueEnded("queue_timeout")).heard() == ("main_menu",)
+
+
 # menu
+
+
+@pytest.mark.parametrize("between", [[], [{"set": {"x": 1}}]])
+def test_every_question_has_its_own_tries(between: list[object]) -> None:
+    menu = {"prompts": "main_menu", "choices": {"1": "second"}, "retries": 1}
+    second = {"name": "second", "menu": {**menu, "prompts": "confirm"}}
+    if between:
+        between, second = [{"name": "second", **between[0]}], {"menu": second["menu"]}  # type: ignore[dict-item]
+    caller = Conversation({"menu": menu}, *between, second)
+    caller.press("91").heard()
+    assert caller.press("9").heard() == ("invalid_choice", "confirm")
 
 
 def test_menu_no_input_is_asked_again_and_then_goes_its_way() -> None:
