@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,12 @@ class Pjsua(Phone):
         """RTP counters of the call that is up: received, lost, reordered, duplicated, sent."""
         self.tell("statistics")
         return self._answers.get(timeout=DEADLINE_S)
+
+    def wait_for_packets(self, count: int, deadline_s: float = DEADLINE_S) -> None:
+        """Returns when the call has received `count` RTP packets."""
+        deadline = time.monotonic() + deadline_s
+        while (received := self.statistics()["received"]) < count:
+            assert time.monotonic() < deadline, f"{self.name} received {received} packets, not {count}"
 
     def heard(self) -> tuple[np.ndarray, int]:
         """What came in since the call began, or since this was last asked."""

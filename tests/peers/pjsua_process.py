@@ -21,6 +21,13 @@ def tell(event: str, **values: Any) -> None:
     print(json.dumps({"event": event, **values}), flush=True)
 
 
+def is_complete(path: str) -> bool:
+    """Whether the WAV's header tells the size of the file."""
+    with open(path, "rb") as file:
+        header = file.read(8)
+        return len(header) == 8 and int.from_bytes(header[4:], "little") == file.seek(0, os.SEEK_END) - 8
+
+
 class Call(pj.Call):  # type: ignore[misc]
     def __init__(self, phone: Softphone, call_id: int = pj.PJSUA_INVALID_ID) -> None:
         super().__init__(phone.account, call_id)
@@ -131,7 +138,6 @@ class Softphone:
 
     def local_account(self) -> Account:
         account = Account(self)
-        transport = ";transport=tcp" if self.settings["transport"] == "tcp" else ""
         account.create(self.account_settings(f"sip:{self.settings['name']}@{self.own_address()}"))
         return account
 
@@ -189,6 +195,11 @@ class Softphone:
         """Closes the file that is being written, tells its path, and goes on with a new one."""
         path = self.recording_path()
         self.recorder = None
+        # The conference bridge lets go of a recorder in its own time; only then is the header written.
+        for _ in range(100):
+            if not os.path.exists(path) or is_complete(path):
+                break
+            self.endpoint.libHandleEvents(20)
         tell("heard", path=path if os.path.exists(path) else None)
         self.recordings += 1
         for call in self.calls:
