@@ -20,7 +20,7 @@ def _password(request: dict[str, Any]) -> str:
 user = noun(
     "user",
     about="People with phones: their SIP name, password and permissions.",
-    columns=("name", "display", "permissions", "created_by"),
+    columns=("name", "display", "permissions", "needs_password", "created_by"),
     sample="alice",
     sample_options="--display Alice --permissions supervise",
     without=("ha1", "realm"),

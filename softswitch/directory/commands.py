@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from softswitch.config import KINDS, Centre, Model
+from softswitch.config import KINDS, Centre, Model, User
 from softswitch.config.errors import ConfigError, Problem, validate
 from softswitch.directory.change import HIDDEN_FIELDS, Change
 from softswitch.directory.directory import SECRET_FIELDS, Directory
@@ -69,9 +69,16 @@ class ConfigCommands:
             {
                 **objects[name].model_dump(mode="json", exclude=set(hidden)),
                 "created_by": self._directory.created_by(kind, name),
+                **self._told_of(objects[name]),
             }
             for name in sorted(objects)
         ]
+
+    def _told_of(self, model: Model) -> dict[str, Any]:
+        """Users whose password was hashed for another realm cannot register until it is given again."""
+        if not isinstance(model, User):
+            return {}
+        return {"needs_password": model.realm != self._directory.realm}
 
     def _wanted(self, kind: str, args: Mapping[str, Any]) -> Model:
         """The object after `set`: the one stored with `fields` changed, or a new one.

@@ -12,9 +12,7 @@ from softswitch.directory.change import Action, Change, Stored
 from softswitch.directory.flows import FlowCatalogue
 from softswitch.directory.prompts import PromptNames
 from softswitch.directory.references import check_references
-from softswitch.ivr.flow import Flow as RunnableFlow
 from softswitch.sip.digest import ha1
-from softswitch.sip.endpoint import Credentials
 
 FEATURE_CODES = "feature_codes"
 # The field of a kind that must be known in clear: it is kept in the secrets, never in the journal.
@@ -67,26 +65,6 @@ class Directory:
         if user is None or user.realm != self.realm:
             return None
         return user.ha1.get(algorithm)  # type: ignore[call-overload, no-any-return]
-
-    def credentials(self, trunk: str) -> Credentials | None:
-        """What a trunk's challenges are answered with; None when it has no password."""
-        peer = self.centre.trunks.get(trunk)
-        if peer is None or peer.password is None:
-            return None
-        return Credentials(peer.username, peer.password, peer.realm)
-
-    def flow(self, name: str) -> RunnableFlow | None:
-        """A flow as it runs; None when there is none of that name."""
-        settings = self.centre.flows.get(name)
-        return None if settings is None else self._flows.flow(settings)
-
-    def agents_of_user(self, user: str) -> list[str]:
-        """Names of the agents whose phone is that of `user`."""
-        return [agent.name for agent in self.centre.agents.values() if agent.user == user]
-
-    def users_of_other_realms(self) -> list[str]:
-        """Users whose password was hashed for another realm and must be given again."""
-        return sorted(name for name, user in self.centre.users.items() if user.realm != self.realm)
 
     def created_by(self, kind: str, name: str) -> str | None:
         """'apply' or 'command'; None when there is no such object."""
