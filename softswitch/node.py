@@ -27,7 +27,7 @@ from softswitch.directory import ConfigCommands, Directory, Outcome
 from softswitch.media.client import MediaClient
 from softswitch.net.driver import Driver
 from softswitch.net.sockets import from_environment
-from softswitch.prompts import MUSIC, load_manifest, prompts_directory
+from softswitch.prompts import MUSIC, Manifest, load_manifest, prompts_directory
 from softswitch.store.journal import Journal
 from softswitch.store.livestate import load
 
@@ -48,10 +48,11 @@ class Switch:
         )
         self._former, _ = load(node.state_dir, self.journal)
         self.generation = int((self._former.get("generation") or {"value": 0})["value"]) + 1
-        directory = Directory(node.sip.realm, read_secrets(node.secrets_path))
+        manifest = load_manifest(prompts_directory(node.prompts_dir))
+        directory = Directory(node.sip.realm, read_secrets(node.secrets_path), manifest)
         directory.restore(self._former)
         self.exchange = Exchange(
-            node, directory, load_prompts(node), nonce_secret=nonce_secret(node), entropy=os.urandom
+            node, directory, prompts_of(manifest), nonce_secret=nonce_secret(node), entropy=os.urandom
         )
         listeners, limit = from_environment(), node.limits.max_tcp_connections
         self.driver = Driver(self.exchange, self.journal.append, listeners, limit)
@@ -150,9 +151,8 @@ class Switch:
             call.end("shutting_down", "switch", now, out)
 
 
-def load_prompts(node: Node) -> Prompts:
-    """The prompt files of the node, by language and name."""
-    manifest = load_manifest(prompts_directory(node.prompts_dir))
+def prompts_of(manifest: Manifest) -> Prompts:
+    """The paths of the prompt files by language and name."""
     paths = {
         section: {name: each.path for name, each in prompts.items()} for section, prompts in manifest.items()
     }

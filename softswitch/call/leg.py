@@ -212,6 +212,8 @@ class Leg:
         self.owner.leg_answered(self, now, out)
 
     def session_established(self, session: Session, now: float, out: list[Any]) -> None:
+        session.invite = None  # the largest part of a call's memory, needed for its answers only
+        self.remote_sdp = b""
         self.call.keep(out)
 
     def session_offered(self, session: Session, message: Message, now: float, out: list[Any]) -> None:

@@ -140,6 +140,8 @@ def _forget_lost_calls(exchange: Exchange, state: Mapping[str, Any], now: float,
         if id not in exchange.calls:
             exchange.acd_event(acd.CallLeft(id, RESTARTED), now, out)
     for name, agent in _under(state, "acd/agent/"):
-        if agent.get("call") and agent["call"] not in exchange.calls:
+        if agent["call"] is not None and agent["call"] not in exchange.calls:
             exchange.acd_event(acd.AgentCallEnded(name, agent["call"]), now, out)
-            exchange.acd_event(acd.AgentFree(name, agent["call"]), now, out)
+        for other in agent["other_calls"]:
+            if other not in exchange.calls:
+                exchange.acd_event(acd.AgentFree(name, other), now, out)

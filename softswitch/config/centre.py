@@ -91,12 +91,13 @@ class Queue(Model):
         default=None, description="Longest wait, after which the call goes to on_timeout; unset: no limit."
     )
     on_timeout: TargetText | None = Field(
-        default=None, description="Target after max_wait_s; unset: the flow goes on with its next step."
+        default=None,
+        description="Target after max_wait_s or at max_length; unset: the flow goes on with its next step.",
     )
     max_length: int | None = Field(
         default=None,
         ge=1,
-        description="Most calls waiting; a further one overflows and its flow goes on; unset: no limit.",
+        description="Most calls waiting; a further one overflows to on_timeout; unset: no limit.",
     )
     service_level_s: PositiveSeconds = Field(
         default=20, description="Calls answered within this time count towards the service level."
@@ -105,9 +106,9 @@ class Queue(Model):
 
     @model_validator(mode="after")
     def _timeout_is_complete(self) -> Queue:
-        if self.on_timeout is not None and self.max_wait_s is None:
+        if self.on_timeout is not None and self.max_wait_s is None and self.max_length is None:
             raise ValueError(
-                "on_timeout has no effect without max_wait_s; give max_wait_s, or remove on_timeout"
+                "on_timeout has no effect without a limit; give max_wait_s or max_length, or remove on_timeout"
             )
         return self
 

@@ -393,6 +393,14 @@ class TestRestart:
         assert ("ended", "remote_cancel") in [event[:2] for event in agent.events]
         assert len(agent.sessions) == 2
 
+    def test_agent_whose_private_call_was_only_ringing_is_free_again(self, world: World) -> None:
+        agent = world.agent("a1", "alice")
+        world.phone("bob")
+        agent.call("bob")
+        assert world.command("status")["agents"]["a1"]["state"] == "busy"
+        world.restart_switch()
+        assert world.command("status")["agents"]["a1"]["state"] == "idle"
+
     def test_registrations_and_sign_in_survive(self, world: World) -> None:
         agent = world.agent("a1", "alice")
         world.restart_switch()

@@ -44,7 +44,7 @@ def centre_errors(tmp_path: Path, text: str) -> list[str]:
             "queues:\n  s: {on_timeout: sales, max_wait_s: 9}\n",
             "'sales' is no target; allowed: flow:NAME, queue:NAME",
         ),
-        ("queues:\n  s: {on_timeout: 'queue:t'}\n", "on_timeout has no effect without max_wait_s"),
+        ("queues:\n  s: {on_timeout: 'queue:t'}\n", "on_timeout has no effect without a limit"),
         ("users:\n  a b:\n", "users.a b: 'a b' is not allowed here; allowed: letters, digits"),
         ("users: [alice]\n", "users: a list is not allowed here; allowed: a group of keys"),
         ("users:\n  a: {permissions: supervise}\n", "allowed: a list, such as [a, b]"),
