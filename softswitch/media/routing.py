@@ -62,6 +62,8 @@ class Routing:
         self._bridges_of: defaultdict[str, set[str]] = defaultdict(set)
         self._players_of: defaultdict[str, set[str]] = defaultdict(set)
         self._touched: set[str] = set()
+        # What each leg has asked of the ring. A row does not tell: its relay may have ended since.
+        self._used: dict[int, set[int]] = {}
         self.rows: dict[int, Row] = {}
         self.stale_cohorts: set[int] = set()
 
@@ -151,18 +153,23 @@ class Routing:
         source = self._relayable(leg, row)
         if row == old and source == self._legs.relay_source[leg] and leg in self.rows:
             return
-        mixed_before = _mixed(old, int(self._legs.relay_source[leg]))
         if source != self._legs.relay_source[leg]:
             self._stop_relay(leg)
             if source >= 0:
                 self._start_relay(leg, source)
         self.rows[leg] = row
-        mixed = _mixed(row, source)
-        for each in mixed - mixed_before:
-            self._ring.use(each)
-        for each in mixed_before - mixed:
-            self._ring.drop(each)
+        self._use(leg, _mixed(row, source))
         self.stale_cohorts.add(int(self._legs.cohort[leg]))
+
+    def _use(self, leg: int, mixed: set[int]) -> None:
+        """Have the samples of these legs, and of no others, in the ring for this one."""
+        before = self._used.pop(leg, set())
+        if mixed:
+            self._used[leg] = mixed
+        for each in mixed - before:
+            self._ring.use(each)
+        for each in before - mixed:
+            self._ring.drop(each)
 
     def _relayable(self, leg: int, row: Row) -> int:
         """The one leg whose packets can be passed on untouched, or -1."""
