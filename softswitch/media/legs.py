@@ -114,7 +114,8 @@ _COLUMNS: dict[str, tuple[Any, Any]] = {
     # the stream in: extended sequence number, and a pair of timestamp and position that belong together
     "in_started": (bool, False), "in_ssrc": (np.uint32, 0), "in_ext": (np.int64, 0),
     "in_first": (np.int64, 0),
-    "in_ts": (np.uint32, 0), "in_pos": (np.int64, 0), "in_begin": (np.int64, -NEVER), "in_end": (np.int64, NEVER),
+    "in_ts": (np.uint32, 0), "in_pos": (np.int64, 0),
+    "in_begin": (np.int64, -NEVER), "in_end": (np.int64, NEVER),
     "last_rx": (np.int64, 0),
     "late_run": (np.int32, 0), "lead_min": (np.int64, 1 << 60), "transit": (np.float64, 0.0),
     "jitter": (np.float64, 0.0), "event_ts": (np.uint32, 0), "event_seen": (bool, False),

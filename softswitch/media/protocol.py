@@ -197,12 +197,11 @@ class ControlServer:
         if self._orphans_at is not None and now >= self._orphans_at:
             self._orphans_at = None
             self._engine.remove_orphans()
-        if self._switch is None:
-            return
-        if self._pool.granted:
-            self._outbox.emit({"event": "ports", "granted": self._pool.granted})
-            self._pool.granted = []
-        self._switch.unsent += self._outbox.take()
+        if self._switch is not None:
+            if self._pool.granted:
+                self._outbox.emit({"event": "ports", "granted": self._pool.granted})
+                self._pool.granted = []
+            self._switch.unsent += self._outbox.take()
         for connection in list(self._connections.values()):
             self._flush(connection)
 

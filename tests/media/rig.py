@@ -134,7 +134,8 @@ class Rig:
     def put_leg(self, phone: Phone, **fields: Any) -> None:
         standard = {
             "id": phone.id, "port": phone.port + 10_000, "remote": ["127.0.0.1", phone.port],
-            "codec": phone.codec, "payload_type": CODECS[phone.codec], "receive": {"0": "PCMU", "8": "PCMA"}, "dtmf_send": 101,
+            "codec": phone.codec, "payload_type": CODECS[phone.codec],
+            "receive": {"0": "PCMU", "8": "PCMA"}, "dtmf_send": 101,
             "dtmf_receive": 101, "ptime_ms": 20, "send": True, "listen": True,
         }  # fmt: skip
         self.do("put_leg", **standard | fields)

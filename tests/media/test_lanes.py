@@ -1,0 +1,166 @@
+"""Ports: pairs bound ahead, drained after use, and nothing of an old call in a new one; RTCP beside them."""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from softswitch.media.lanes import DRAIN_S, READY_PAIRS, Lanes, PortPool
+from softswitch.media.legs import BadCommand
+from softswitch.media.packets import PacketBatch
+from softswitch.media.reports import PERIOD, Reports
+from softswitch.media.rtcp import Heard, PeerReport, Sent, pack_report, parse_report
+from softswitch.media.tones import tone
+from tests.media.rig import Rig
+
+
+@pytest.fixture
+def pool() -> Iterator[PortPool]:
+    pool = PortPool("127.0.0.1", 25000, 25999)
+    pool.top_up(0.0)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def lanes(pool: PortPool) -> Iterator[Lanes]:
+    epoll = select.epoll()
+    lanes = Lanes(pool, 8, epoll)
+    yield lanes
+    lanes.close()
+    epoll.close()
+
+
+def outsider() -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+    sock.settimeout(2.0)
+    return sock
+
+
+def test_pairs_are_ready_ahead_and_topped_up_as_they_go(pool: PortPool) -> None:
+    assert len(pool.granted) == READY_PAIRS
+    first = pool.ready()[0]
+    pool.granted.clear()
+    pair = pool.take(first)
+    assert pair.rtp.getsockname()[1] == first and pair.rtcp.getsockname()[1] == first + 1
+    pool.top_up(1.0)
+    assert len(pool.granted) == 1 and first not in pool.ready()
+    pair.close()
+
+
+def test_a_port_is_granted_again_only_after_it_has_drained(pool: PortPool) -> None:
+    port = pool.ready()[0]
+    pool.give_back(pool.take(port), now=10.0)
+    pool.granted.clear()
+    pool.top_up(10.0 + DRAIN_S - 0.1)
+    assert port not in pool.ready()
+    pool.top_up(10.0 + DRAIN_S)
+    assert port in pool.ready() and port in pool.granted
+
+
+def test_a_draining_port_may_be_asked_for_by_name(pool: PortPool) -> None:
+    port = pool.ready()[0]
+    pool.give_back(pool.take(port), now=10.0)
+    pair = pool.take(port)
+    pool.top_up(100.0)
+    assert port not in pool.ready()
+    pair.close()
+
+
+def test_other_peoples_ports_are_passed_over(pool: PortPool) -> None:
+    taken = outsider()
+    port = taken.getsockname()[1]
+    small = PortPool("127.0.0.1", port - port % 2, port - port % 2 + 9)
+    small.top_up(0.0)
+    assert port - port % 2 not in small.ready()
+    with pytest.raises(BadCommand, match="Address already in use"):
+        small.take(port - port % 2)
+    with pytest.raises(BadCommand, match="must be even"):
+        small.take(25001)
+    small.close()
+    taken.close()
+
+
+def test_a_leg_on_an_old_port_hears_nothing_of_the_old_peer(pool: PortPool, lanes: Lanes) -> None:
+    port = pool.ready()[0]
+    old_peer = outsider()
+    for _ in range(3):
+        old_peer.sendto(bytes(172), ("127.0.0.1", port))  # while nobody uses it
+    lanes.attach(3, port)
+    batch = PacketBatch(16)
+    assert lanes.drain(batch) == 0
+    old_peer.sendto(b"new", ("127.0.0.1", port))
+    assert lanes.drain(batch) == 1
+    assert batch.leg[0] == 3 and batch.length[0] == 3 and batch.port[0] == old_peer.getsockname()[1]
+    old_peer.sendto(bytes(2000), ("127.0.0.1", port))
+    assert lanes.drain(batch) == 1 and batch.length[0] == 0  # oversized: none of ours
+    lanes.detach(3)
+    assert lanes.drain(batch) == 0
+    old_peer.close()
+
+
+def test_a_backlog_is_read_as_soon_as_it_shows(pool: PortPool, lanes: Lanes) -> None:
+    port = pool.ready()[0]
+    lanes.attach(0, port)
+    peer = outsider()
+    for number in range(20):
+        peer.sendto(bytes([number]), ("127.0.0.1", port))
+    batch = PacketBatch(64)
+    assert [lanes.drain(batch) for _ in range(3)] == [1, 19, 0]
+    assert batch.rows[:19, 0].tolist() == list(range(1, 20))
+    peer.close()
+
+
+def test_reports_are_packed_as_the_rfc_says() -> None:
+    heard = Heard(0x01020304, 0.5, -2, 70000, 80, (0xABCD1234, 1.5))
+    packet = pack_report(0x0A0B0C0D, 1.5, "media-0", Sent(0x11223344, 7, 1120), heard)
+    assert len(packet) % 4 == 0
+    fields = struct.unpack(">BBHIIIIII", packet[:28])
+    assert fields == (0x81, 200, 12, 0x0A0B0C0D, 2_208_988_801, 1 << 31, 0x11223344, 7, 1120)
+    block = struct.unpack(">IBBHIIII", packet[28:52])
+    assert block == (0x01020304, 128, 0xFF, 0xFFFE, 70000, 80, 0xABCD1234, 98304)
+    assert packet[52:54] == b"\x81\xca" and b"\x01\x07media-0\0" in packet
+    assert parse_report(packet) == PeerReport(0x0A0B0C0D, (2_208_988_801 & 0xFFFF) << 16 | 0x8000, 0.5, 80)
+    receiver = pack_report(5, 0.0, "x", None, None)
+    assert receiver[1] == 201 and parse_report(receiver) == PeerReport(5, 0, None, None)
+
+
+@pytest.mark.parametrize("packet", [b"", b"\x81\xc8\0\6", bytes(60), b"\x9f\xc9" + bytes(30), b"\xff" * 40])
+def test_malformed_reports_are_nothing(packet: bytes) -> None:
+    assert parse_report(packet) is None
+
+
+def test_a_leg_reports_every_five_seconds_and_answers_a_sender_report(
+    tmp_path: Path, pool: PortPool, lanes: Lanes
+) -> None:
+    rig = Rig(tmp_path, legs=8)
+    rig.engine._ports = lanes
+    peer_rtcp = outsider()
+    rtp_port = peer_rtcp.getsockname()[1] - 1
+    phone = rig.phone("a", tone(400, 1, 8000), port=pool.ready()[0], remote=["127.0.0.1", rtp_port])
+    phone.port = rtp_port
+    reports = Reports(rig.engine.legs, lanes, "media-0", lambda: 1.0)
+    rig.run(1.0)
+    sender_report = pack_report(phone.ssrc, 4.0, "peer", Sent(0, 50, 8000), None)
+    peer_rtcp.sendto(sender_report, lanes.rtcp(0).getsockname())
+    stranger = outsider()
+    reports.receive(0, now=10.0)
+    for clock in range(0, PERIOD, 40):
+        reports.tick(clock, 40, now=12.0)
+    packet, _ = peer_rtcp.recvfrom(1500)
+    report = parse_report(packet)
+    assert report is not None and report.ssrc == rig.engine.legs.out_ssrc[0] and report.fraction_lost == 0.0
+    block = struct.unpack(">6I", packet[28:52])
+    assert block[0] == phone.ssrc and block[2] == phone.seq + 49
+    assert block[4] == ((4 + 2_208_988_800) & 0xFFFF) << 16 and block[5] == 2 * 65536
+    peer_rtcp.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        peer_rtcp.recv(1)
+    stranger.close()
+    peer_rtcp.close()
