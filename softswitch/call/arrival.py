@@ -196,9 +196,12 @@ class Arrivals:
         exchange = self._exchange
         if "supervise" not in exchange.centre.users[call.caller.name].permissions:
             raise NoRoute("forbidden")
+        number = exchange.centre.numbers.get(found.number)
+        target = Target.parse(number.target) if number is not None else None
+        wanted = target.name if target is not None and target.kind == "user" else found.number
         for each in exchange.calls.values():
             conversation = each.conversation
-            if conversation and found.number in (conversation.agent, conversation.callee.party.name):
+            if conversation and wanted in (conversation.agent, conversation.callee.party.name):
                 return conversation
         raise NoRoute("number_not_found")
 

@@ -187,7 +187,7 @@ class FeatureCodes(Model):
     """What users dial for the services of the switch; no code may be the beginning of another."""
 
     listen: Code = Field(
-        default="*1", description="Followed by an agent's name or user: listen to that call (supervise)."
+        default="*1", description="Followed by an agent's name, user or number: listen to that call (supervise)."
     )
     sign_in: Code = Field(default="*21", description="Sign in as agent (asks for the PIN if there is one).")
     sign_out: Code = Field(default="*22", description="Sign out.")

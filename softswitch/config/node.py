@@ -104,8 +104,7 @@ class Sip(Model):
     nonce_secret: Secret | None = Field(
         default=None,
         repr=False,
-        description="Key of the digest nonces; unset: a new one at each start, so that phones"
-        " authenticate again after a restart.",
+        description="Key of the digest nonces; unset: one made at the first start and kept in state_dir.",
     )
     nonce_lifetime_s: PositiveSeconds = Field(default=300, description="How long a digest nonce may be used.")
     auth_algorithms: tuple[Algorithm, ...] = Field(
