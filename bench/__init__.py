@@ -1,0 +1,1 @@
+"""Figures of a running system, measured from outside: `python -m bench LIST`."""

@@ -1,0 +1,75 @@
+"""A result for people (a table) and for programs (one JSON object on the last line)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.figures import Summary
+from bench.harness import Result
+
+
+def as_json(result: Result) -> str:
+    """One line: {"bench", "figures", "failed", "machine"} and, where there are any, spread and problems.
+
+    Figures of the system compared with are named NAME.figure, those of the ratio ratio.figure.
+    """
+    figures = {name: summary.median for name, summary in _named(result).items()}
+    document: dict[str, Any] = {
+        "bench": result.bench,
+        "figures": {name: _rounded(value) for name, value in figures.items()},
+        "failed": result.failed,
+        "machine": result.machine,
+        "rounds": result.rounds,
+        "spread": {
+            name: [_rounded(each.lowest), _rounded(each.highest)] for name, each in _named(result).items()
+        },
+    }
+    if result.problems:
+        document["problems"] = result.problems
+    return json.dumps(document)
+
+
+def print_table(result: Result) -> None:
+    """The figures with their spread, or why there are none."""
+    console = Console(highlight=False)
+    if not result.valid:
+        console.print(f"{result.bench}: no figures, since {result.failed} calls failed")
+        for problem in result.problems:
+            console.print(f"  {problem}", markup=False)
+        return
+    table = Table(title=f"{result.bench}: median of {result.rounds} (lowest to highest)")
+    table.add_column("figure")
+    for name in (*result.summaries, *(["ratio"] if result.ratios else [])):
+        table.add_column(name, justify="right")
+    columns = [*result.summaries.values(), *([result.ratios] if result.ratios else [])]
+    for figure in columns[0]:
+        table.add_row(figure, *(_shown(column.get(figure)) for column in columns))
+    console.print(table)
+    console.print(", ".join(f"{key} {value}" for key, value in result.machine.items()), markup=False)
+
+
+def _named(result: Result) -> dict[str, Summary]:
+    named: dict[str, Summary] = {}
+    for place, (system, summaries) in enumerate(result.summaries.items()):
+        named |= {(f"{system}.{name}" if place else name): each for name, each in summaries.items()}
+    return named | _prefixed("ratio", result.ratios)
+
+
+def _prefixed(prefix: str, summaries: Mapping[str, Summary]) -> dict[str, Summary]:
+    return {f"{prefix}.{name}": summary for name, summary in summaries.items()}
+
+
+def _shown(summary: Summary | None) -> str:
+    if summary is None:
+        return ""
+    return f"{_rounded(summary.median):g} ({_rounded(summary.lowest):g} to {_rounded(summary.highest):g})"
+
+
+def _rounded(value: float) -> float:
+    """Four significant digits, whole numbers as they are."""
+    return int(value) if value == int(value) else float(f"{value:.4g}")
