@@ -8,6 +8,7 @@ import pytest
 
 from tests.peers.audio import longest_break, seconds_of
 from tests.peers.baresip import Baresip
+from tests.peers.linphone import Linphone
 from tests.peers.phone import Phone
 from tests.peers.pjsua import Pjsua
 from tests.peers.sipp import Sipp
@@ -153,3 +154,46 @@ def test_sipp_cancels(tmp_path: Path) -> None:
         callee.wait_for("ended")
         caller.wait_for("ended")
         assert caller.refused_with == 487
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_linphone_calls_pjsua(tmp_path: Path, transport: str) -> None:
+    with (
+        Linphone("caller", tmp_path, tone_hz=900, transport=transport) as caller,
+        Pjsua("callee", tmp_path, tone_hz=1100, transport=transport) as callee,
+    ):
+        caller.call(callee.uri)
+        callee.wait_for("ringing")
+        caller.wait_for("alerting")
+        callee.answer()
+        caller.wait_for("talking")
+        callee.wait_for("talking")
+        callee.wait_for_packets(PACKETS)
+        caller.press("8")
+        callee.wait_for_digits("8")
+        hears(callee, 1100, 900)
+        caller.hang_up()
+        callee.wait_for("ended")
+        caller.wait_for("ended")
+        hears(caller, 900, 1100)
+
+
+def test_pjsua_calls_linphone(tmp_path: Path) -> None:
+    with (
+        Pjsua("caller", tmp_path, tone_hz=1100) as caller,
+        Linphone("callee", tmp_path, tone_hz=900, info=True) as callee,
+    ):
+        caller.call(callee.uri)
+        callee.wait_for("ringing")
+        caller.wait_for("alerting")
+        callee.answer()
+        caller.wait_for("talking")
+        caller.wait_for_packets(PACKETS)
+        caller.press("6", info=True)
+        callee.wait_for_digits("6")
+        callee.press("2", info=True)
+        caller.wait_for_digits("2")
+        hears(caller, 1100, 900)
+        caller.hang_up()
+        callee.wait_for("ended")
+        hears(callee, 900, 1100)
