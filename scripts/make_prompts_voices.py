@@ -1,8 +1,9 @@
 """The voices: English by Piper, Mandarin by Kokoro-82M with the pitch of the tones laid over it.
 
 Kokoro's model speaks Mandarin phonemes, but the voice packages to be had are Japanese, whose style flattens
-the tones, and a Mandarin prompt without tones is hard to understand. So the model runs twice: first for its
-durations and voicing, then with a pitch curve drawn from the tone of every syllable in place of its own.
+the tones, and a Mandarin prompt without tones is hard to understand. So the model runs in steps: it says how
+long each phoneme lasts, of which none may be swallowed; then where there is voice; then it speaks with a
+pitch curve drawn from the tone of every syllable in place of its own.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ DECLINATION = 2.0  # semitones from the start of a phrase to its end
 CURVES_A_FRAME = 2
 UNVOICED_HERTZ = 40.0
 AUDIBLE_DB = -26.0
+SHORTEST_SYLLABLE = 6  # frames of 25 ms; a shorter one has been swallowed
+SHORTEST_PHONEME = 3
 TONE_PART = (0.12, 0.85)  # of the voiced part of a syllable
 
 
@@ -70,7 +73,7 @@ class MandarinVoice:
         with (shipped / "voices_ja.npz").open("rb") as file:
             self._styles = np.load(file)[style].astype(np.float32)
         self._speed = np.array([speed], dtype=np.float32)
-        self._predict, self._render = _sessions(str(model_path()))
+        self._plan, self._predict, self._render = _sessions(str(model_path()))
 
     def speak(self, text: str, pinyin: str = "") -> tuple[Signal, int]:
         """Samples in -1…1 and their rate."""
@@ -80,8 +83,9 @@ class MandarinVoice:
             "style": self._styles[len(tokens) - 1].reshape(1, 256),
             "speed": self._speed,
         }
-        durations, pitch, flat = self._predict.run(None, inputs)
-        edges = np.concatenate(([0], np.cumsum(durations.ravel()))) * CURVES_A_FRAME
+        inputs["durations"] = lengthened(self._plan.run(None, inputs)[0], syllables)
+        pitch, flat = self._predict.run(None, inputs)
+        edges = np.concatenate(([0], np.cumsum(inputs["durations"].ravel()))) * CURVES_A_FRAME
         heard = audible(flat.ravel(), pitch.size) & (pitch.ravel() > UNVOICED_HERTZ)
         curve = pitch_curve(syllables, edges, pitch.ravel(), heard)
         audio = self._render.run(None, {**inputs, "pitch": curve.reshape(pitch.shape).astype(np.float32)})[0]
@@ -116,6 +120,16 @@ def to_pinyin(text: str) -> str:
     return " ".join(
         lazy_pinyin(plain, style=style, neutral_tone_with_five=True, tone_sandhi=True, v_to_u=True)
     )
+
+
+def lengthened(durations: NDArray[np.float32], syllables: list[Syllable]) -> NDArray[np.float32]:
+    """The frames of every token; the model swallows some syllables that stand alone."""
+    longer = durations.copy()
+    for syllable in syllables:
+        spoken = longer[..., syllable.first : syllable.after]
+        if spoken.sum() < SHORTEST_SYLLABLE:
+            np.maximum(spoken, SHORTEST_PHONEME, out=spoken)
+    return longer
 
 
 def audible(samples: Signal, frames: int) -> NDArray[np.bool_]:
@@ -168,29 +182,40 @@ def _progress(syllables: list[Syllable], index: int) -> float:
     return (index - start) / max(1, end - start)
 
 
-def _sessions(path: str) -> tuple[Any, Any]:
-    """The model cut in two ways: (durations, pitch, audio) as outputs, and audio from a pitch as an input."""
+def _sessions(path: str) -> tuple[Any, Any, Any]:
+    """The model cut in three: durations; (pitch, audio) from durations; audio from durations and a pitch."""
     import onnx
-    import onnxruntime
 
     durations = "/encoder/Clip_output_0"
     model = onnx.load(path)
     pitch = _pitch_tensor(model.graph)
-    audio = model.graph.output[0]
+    audio = model.graph.output[0].name
+    plan = _session(model, [durations])
+    _make_input(model, durations, "durations")
+    predict = _session(model, [pitch, audio])
+    _make_input(model, pitch, "pitch")
+    return plan, predict, _session(model, [audio])
+
+
+def _session(model: Any, outputs: list[str]) -> Any:
+    import onnx
+    import onnxruntime
+
     del model.graph.output[:]
-    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in (durations, pitch))
-    model.graph.output.append(audio)
-    providers = ["CPUExecutionProvider"]
-    predict = onnxruntime.InferenceSession(model.SerializeToString(), providers=providers)
-    del model.graph.output[:]
-    model.graph.output.append(audio)
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
+    return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def _make_input(model: Any, tensor: str, name: str) -> None:
+    """Everything that took `tensor` takes the new input [1, n] instead."""
+    import onnx
+
     for node in model.graph.node:
-        for index, name in enumerate(node.input):
-            if name == pitch:
-                node.input[index] = "pitch"
-    kind = onnx.TensorProto.FLOAT
-    model.graph.input.append(onnx.helper.make_tensor_value_info("pitch", kind, [1, None]))
-    return predict, onnxruntime.InferenceSession(model.SerializeToString(), providers=providers)
+        for index, taken in enumerate(node.input):
+            if taken == tensor:
+                node.input[index] = name
+    shape = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, None])
+    model.graph.input.append(shape)
 
 
 def _pitch_tensor(graph: Any) -> str:

@@ -109,6 +109,41 @@ def test_no_two_prompts_sound_the_same() -> None:
         assert former == prompt.text
 
 
+def pitch(audio: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Hertz every 20 ms of the voiced part, by autocorrelation."""
+    width, shortest, longest = 800, RATE_HZ // 420, RATE_HZ // 110
+    found = []
+    for start in range(0, len(audio) - width, RATE_HZ // 50):
+        window = audio[start : start + width] * np.hanning(width)
+        correlation = np.correlate(window, window, "full")[width - 1 :]
+        lag = shortest + int(correlation[shortest:longest].argmax())
+        if (window**2).mean() > 4e-4 and correlation[lag] > 0.4 * correlation[0]:
+            found.append(RATE_HZ / lag)
+    return np.array(found)
+
+
+@pytest.mark.parametrize(
+    ("tone", "names"),
+    [
+        ("level", "n_1 n_3 n_7 n_8 n_thousand"),
+        ("rising", "n_0 n_10"),
+        ("low", "n_5 n_9 n_hundred n_liang"),
+        ("falling", "n_2 n_4 n_6 n_wan"),
+    ],
+)
+def test_mandarin_numbers_carry_their_tones(tone: str, names: str) -> None:
+    for name in names.split():
+        hertz = pitch(samples(MANIFEST["zh"][name]))
+        first, middle, last = (float(np.median(part)) for part in np.array_split(hertz, 3))
+        heard = {
+            "level": min(first, middle, last) > 280,
+            "rising": last > 1.12 * first and 205 < middle < 260,
+            "low": middle < 200 and middle < min(first, last),
+            "falling": first > 280 and last < 0.85 * first,
+        }
+        assert [kind for kind, is_heard in heard.items() if is_heard] == [tone], (name, first, middle, last)
+
+
 def test_the_hold_music_loops_without_a_click() -> None:
     audio = samples(MANIFEST[MUSIC]["hold"])
     assert 30 <= len(audio) / RATE_HZ <= 60
