@@ -60,18 +60,23 @@ class Driver:
             self._timer.cancel()
 
     def turn(self, work: Work) -> Any:
-        """Let the exchange do something now, then carry out everything that came of it."""
+        """Let the exchange do something now, then carry out everything that came of it.
+
+        What was decided before a fault is carried out all the same: the world must not hear less than the
+        state of the engines says.
+        """
         out: list[Any] = []
         now = asyncio.get_running_loop().time()
-        answer = work(now, out)
-        self._carry_out(out)
-        self._arm(now)
-        return answer
+        try:
+            return work(now, out)
+        finally:
+            self._carry_out(out)
+            self._arm(now)
 
     # Events
 
     def media_event(self, worker: int, event: dict[str, Any]) -> None:
-        self.turn(lambda now, out: self.exchange.media_event(worker, event, now, out))
+        self._event(f"event of media worker {worker}", self.exchange.media_event, worker, event)
 
     def media_lost(self, worker: int) -> None:
         self.exchange.media_lost(worker)
@@ -87,7 +92,7 @@ class Driver:
         self.turn(lambda now, out: self._receive(data, flow, now, out))
 
     def _stream_lost(self, flow: SipFlow) -> None:
-        self.turn(lambda now, out: self.exchange.transport_failed(flow, now, out))
+        self._event(f"loss of {flow.transport} to {flow.remote}", self.exchange.transport_failed, flow)
 
     def _receive(self, data: bytes, flow: SipFlow, now: float, out: list[Any]) -> None:
         """One message; a fault in handling it is logged with the message and costs nobody else anything."""
@@ -98,7 +103,14 @@ class Driver:
 
     def _timeout(self) -> None:
         self._timer, self._timer_at = None, float("inf")
-        self.turn(self.exchange.handle_timeout)
+        self._event("timeout", self.exchange.handle_timeout)
+
+    def _event(self, what: str, handle: Callable[..., None], *about: Any) -> None:
+        """A turn for one event; a fault in handling it is logged and the switch goes on."""
+        try:
+            self.turn(lambda now, out: handle(*about, now, out))
+        except Exception:
+            log.exception("%s could not be handled: %.300r", what, about)
 
     def _arm(self, now: float) -> None:
         """Keep one timer of the loop at the exchange's next deadline."""
