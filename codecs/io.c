@@ -6,8 +6,21 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* A socket that had a packet in the last scan as well may have a backlog: read it until it is empty, up to this. */
-enum { BURST = 32 };
+/* A socket that had a packet in its last scan may have a backlog: it is read until it is empty, up to BURST.
+ * After a packet the next one is not due for a while, so some scans leave the socket out; one that has long been
+ * silent is looked at less often. */
+enum { BURST = 32, SILENT = 200 };
+
+typedef struct {
+    uint8_t eager, rest, silent;
+} Pace;
+
+static void set_pace(Pace *pace, int packets, int rest)
+{
+    pace->eager = packets > 0;
+    pace->silent = packets ? 0 : pace->silent < SILENT ? pace->silent + 1 : SILENT;
+    pace->rest = (uint8_t)(packets == 1 ? rest : pace->silent == SILENT ? rest + rest / 2 : 0);
+}
 
 static int receive_one(int fd, uint8_t *row, Py_ssize_t stride, int32_t *length, uint32_t *ip, uint16_t *port)
 {
@@ -30,12 +43,14 @@ PyObject *io_drain(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     if (arrays_open(&a, "drain", "iBBIIIH", args, nargs) < 0)
         return NULL;
     Py_ssize_t legs = array_items(&a, 0), capacity = array_items(&a, 3), n = 0;
-    if (arrays_at_least(&a, "drain", legs, 1, 1) < 0 || arrays_at_least(&a, "drain", capacity, 2, 6) < 0) {
+    int rest = nargs > 7 ? (int)PyLong_AsLong(args[7]) : 0;
+    if (arrays_at_least(&a, "drain", legs * (Py_ssize_t)sizeof(Pace), 1, 1) < 0 || arrays_at_least(&a, "drain", capacity, 2, 6) < 0) {
         arrays_close(&a);
         return NULL;
     }
     const int32_t *fds = a.view[0].buf;
-    uint8_t *eager = a.view[1].buf, *rows = a.view[2].buf;
+    Pace *pace = a.view[1].buf;
+    uint8_t *rows = a.view[2].buf;
     int32_t *leg = a.view[3].buf, *length = a.view[4].buf;
     uint32_t *ip = a.view[5].buf;
     uint16_t *port = a.view[6].buf;
@@ -43,13 +58,17 @@ PyObject *io_drain(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     for (Py_ssize_t l = 0; l < legs && n < capacity; l++) {
         if (fds[l] < 0)
             continue;
-        int most = eager[l] ? BURST : 1, k = 0;
+        if (pace[l].rest) {
+            pace[l].rest--;
+            continue;
+        }
+        int most = pace[l].eager ? BURST : 1, k = 0;
         for (; k < most && n < capacity; k++, n++) {
             if (!receive_one(fds[l], rows + n * stride, stride, &length[n], &ip[n], &port[n]))
                 break;
             leg[n] = (int32_t)l;
         }
-        eager[l] = k > 0;
+        set_pace(&pace[l], k, rest);
     }
     arrays_close(&a);
     return PyLong_FromSsize_t(n);

@@ -58,8 +58,9 @@ int arrays_at_least(const Arrays *arrays, const char *name, Py_ssize_t items, in
 
 static PyMethodDef methods[] = {
     KERNEL("drain", io_drain,
-           "drain(fds i4[legs], eager u1[legs], rows u1[m,stride], leg i4[m], length i4[m], ip u4[m], port u2[m])"
-           " -> n\n\nReceive what has arrived on every leg's socket, a socket a leg, without blocking."),
+           "drain(fds i4[legs], pace u1[legs,3], rows u1[m,stride], leg i4[m], length i4[m], ip u4[m], port u2[m],"
+           " rest) -> n\n\nReceive what has arrived on every leg's socket, a socket a leg, without blocking."
+           " After a packet a socket is left out of `rest` scans."),
     KERNEL("send", io_send,
            "send(fds i4[legs], ip u4[legs], port u2[legs], rows u1[m,stride], index i4[n], leg i4[n], length i4[n],"
            " m) -> sent\n\nSend row index[k] from the socket of leg[k] to that leg's remote address."),

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[Any]
 
 def drain(
-    fds: Array, eager: Array, rows: Array, leg: Array, length: Array, ip: Array, port: Array, /
+    fds: Array, pace: Array, rows: Array, leg: Array, length: Array, ip: Array, port: Array, rest: int, /
 ) -> int: ...
 def send(
     fds: Array, ip: Array, port: Array, rows: Array, index: Array, leg: Array, length: Array, m: int, /

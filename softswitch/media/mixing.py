@@ -35,14 +35,17 @@ class Mixer:
         """Sends 20 ms to each leg of the cohort that is not relayed, from the position `clock` on."""
         plan = self._plan(cohort)
         legs, ears = self._legs, plan.ears
+        if len(plan.relayed):
+            self._fill_pauses(plan.relayed, clock)
+        if self._digits:
+            self._send_digits(cohort, clock)
+        if not len(ears):
+            return
         ready = legs.send[ears] & (legs.remote_port[ears] > 0) & ~legs.sending_digits[ears]
         ready &= plan.heard | legs.started[ears]
         if ready.any():
             codes = self._encoded(plan, clock)
             self._sender.send_frames(ears[ready], codes[plan.encoded[ready]], clock)
-        self._fill_pauses(plan.relayed, clock)
-        if self._digits:
-            self._send_digits(cohort, clock)
 
     def _plan(self, cohort: int) -> MixPlan:
         if cohort not in self._plans or cohort in self._routing.stale_cohorts:

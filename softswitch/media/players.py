@@ -102,6 +102,8 @@ class PlayerTable:
 
     def finished(self, clock: int) -> Iterable[int]:
         """Players that have played their last sample."""
+        if not self.settings:
+            return ()
         over = self._used & (self._loop == 0) & (self._start + self._length <= clock)
         return np.flatnonzero(over).tolist() if over.any() else ()
 

@@ -85,6 +85,8 @@ class SampleRing:
         To be called for each leg at least every `CLEAR_CHUNK` samples.
         """
         self._clock = clock
+        if not len(leg):
+            return
         cleared = self._legs.cleared
         behind = leg[clock - cleared[leg] > self._length]
         if len(behind):  # the clock was stepped

@@ -28,6 +28,7 @@ from softswitch.media.tap import TapFile
 BATCH = 4096
 LOAD_EVERY_S = 5.0
 _HOUSEKEEPING_S = 0.02
+_REST_MS = 10
 _STEP_OVER_S = 0.5
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class Worker:
         self._epoll = select.epoll()
         self._outbox = Outbox()
         self._pool = PortPool(host, *ports)
-        self._lanes = Lanes(self._pool, settings.legs, self._epoll)
+        self._lanes = Lanes(self._pool, settings.legs, self._epoll, rest=_REST_MS // settings.wake_ms)
         self._engine = MediaEngine(
             settings,
             transmit=self._transmit,
