@@ -32,14 +32,26 @@ class MediaPlane:
         self.host = host
         self.workers = [Worker(number) for number in range(workers)]
 
+    @property
+    def ready(self) -> bool:
+        """Whether every worker is there and has ports for calls."""
+        return all(worker.connected and worker.free_ports for worker in self.workers)
+
     def allocate(self, near: int | None = None) -> tuple[int, int] | None:
         """A worker and one of its free ports, on worker `near` where a leg must meet another one."""
-        candidates = self.workers if near is None else [self.workers[near]]
-        usable = [worker for worker in candidates if worker.connected and worker.free_ports]
+        usable = self._usable(near)
         if not usable:
             return None
         worker = min(usable, key=lambda each: len(each.wanted))
         return worker.number, worker.free_ports.popleft()
+
+    def has_port(self, near: int | None = None) -> bool:
+        """Whether `allocate` would find one now."""
+        return bool(self._usable(near))
+
+    def _usable(self, near: int | None) -> list[Worker]:
+        candidates = self.workers if near is None else [self.workers[near]]
+        return [worker for worker in candidates if worker.connected and worker.free_ports]
 
     def release_unused(self, worker: int, port: int) -> None:
         """Give back a port on which no leg was ever put."""

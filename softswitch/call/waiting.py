@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from softswitch.call.call import Call
 
 MUSIC_GAIN = 0.7
+PORT_RETRY_S = 0.1
 OFFER_OUTCOMES: dict[str, acd.FailedOutcome] = {
     "user_busy": "busy",
     "user_rejected": "rejected",
@@ -69,8 +70,17 @@ class Waiting:
             self._play_music(out)
 
     def offer(self, offer: OfferCall, now: float, out: list[Any]) -> None:
-        """Ring the phones of the agent whom the queue chose."""
+        """Ring the phones of the agent whom the queue chose.
+
+        Without a free media port they ring as soon as there is one: a shortage of ours says nothing about the
+        agent, and the next agent would meet the same.
+        """
         exchange = self.call.exchange
+        if not exchange.media.has_port(self.call.inbound.worker):
+            exchange.deadlines.set(
+                ("offer", self.call.id), now + PORT_RETRY_S, lambda now, out: self.offer(offer, now, out)
+            )
+            return
         party = Party("user", offer.user, offer.user, agent=offer.agent)
         hunt = Hunt(
             self.call, self, party, [exchange.registrar.contacts(offer.user, now)], self.call.caller_address()
@@ -79,6 +89,7 @@ class Waiting:
         hunt.start(now, out)
 
     def withdraw(self, offer: str, reason: str, now: float, out: list[Any]) -> None:
+        self._forget_postponed()
         hunt = self.offers.pop(offer, None)
         if hunt is not None:
             hunt.cancel(reason, now, out)
@@ -125,9 +136,14 @@ class Waiting:
 
     def _leave(self, out: list[Any]) -> None:
         self._over = True
+        self._forget_postponed()
         self._stop_music(out)
         if self._announcement:
             self.call.stop_player(self._announcement, out)
+
+    def _forget_postponed(self) -> None:
+        """A call is in one offer at a time: the one that waits for a port, if any, is over."""
+        self.call.exchange.deadlines.cancel(("offer", self.call.id))
 
     def _offer_of(self, hunt: Hunt) -> str:
         return next(offer for offer, each in self.offers.items() if each is hunt)
