@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -33,6 +34,7 @@ from softswitch.store.livestate import load
 
 SYNC_EVERY_S = 1.0
 GOODBYE_S = 1.0
+MEDIA_WAIT_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,7 @@ class Switch:
         self._commands = SwitchCommands(self.exchange)
         self._control = ControlServer(node.control_path, self.command)
         self._stop = asyncio.Event()
+        self._media_up = asyncio.Event()
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
@@ -68,10 +71,12 @@ class Switch:
             loop.add_signal_handler(number, self._stop.set)
         self._set_clock()
         clients = [self._media_client(number) for number in range(self.node.media.worker_count)]
-        await self.driver.start(clients)
+        self.driver.media = clients
         self.driver.turn(lambda now, out: restore(self.exchange, self._former, self.generation, now, out))
         for client in clients:
             client.start()
+        await self._media_ready()
+        await self.driver.listen()
         await self._control.start()
         housekeeping = loop.create_task(self._housekeeping())
         gc.collect()
@@ -81,6 +86,17 @@ class Switch:
         await self._stop.wait()
         housekeeping.cancel()
         await self._close()
+
+    async def _media_ready(self) -> None:
+        """Leave the first messages in the kernel until there are ports for their calls, but not for long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(MEDIA_WAIT_S):
+                await self._media_up.wait()
+
+    def _media_event(self, number: int, event: dict[str, Any]) -> None:
+        self.driver.media_event(number, event)
+        if self.exchange.media.ready:
+            self._media_up.set()
 
     def command(self, name: str, args: dict[str, Any]) -> Any:
         """A command from the control socket."""
@@ -106,7 +122,7 @@ class Switch:
     def _media_client(self, number: int) -> MediaClient:
         return MediaClient(
             self.node.run_dir / f"media-{number}.sock",
-            lambda event: self.driver.media_event(number, event),
+            lambda event: self._media_event(number, event),
             self.generation,
             on_lost=lambda: self.driver.media_lost(number),
         )

@@ -33,7 +33,7 @@ class Driver:
     ) -> None:
         self.exchange = exchange
         self._journal_write = write
-        self._media: list[MediaClient] = []
+        self.media: list[MediaClient] = []
         self._udp = {
             each.address: UdpListener(each, self._datagrams) for each in listeners if each.transport == "UDP"
         }
@@ -44,8 +44,8 @@ class Driver:
         self._names: dict[str, str] = {}
         self._resolving: set[asyncio.Task[None]] = set()
 
-    async def start(self, media: list[MediaClient]) -> None:
-        self._media = media
+    async def listen(self) -> None:
+        """Take what comes in on the sockets from now on."""
         for udp in self._udp.values():
             udp.start()
         await self._tcp.start()
@@ -54,7 +54,7 @@ class Driver:
         for udp in self._udp.values():
             udp.stop()
         await self._tcp.stop()
-        for client in self._media:
+        for client in self.media:
             await client.close()
         if self._timer is not None:
             self._timer.cancel()
@@ -147,7 +147,7 @@ class Driver:
         for send in sends:
             self._send(send.flow, send.data)
         for command in commands:
-            self._media[command.worker].send(command.command)
+            self.media[command.worker].send(command.command)
 
     def _write(self, facts: list[dict[str, Any]], kept: dict[str, Any]) -> None:
         """One write for the turn; the live state travels with the last fact."""
