@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import numpy as np
 
 from tests.peers.audio import read_wav, tone, write_wav
-from tests.peers.phone import Phone, free_port, program
+from tests.peers.phone import DEADLINE_S, Phone, free_port, program
 
 CONFIGURATION = """\
 [sip]
@@ -49,13 +50,15 @@ firewall_policy=none
 CODECS = {"PCMU/8000": 1, "PCMA/8000": 1, "opus/48000": 0, "speex/16000": 0, "speex/8000": 0, "G729/8000": 0}
 
 STATES = (
-    ("registered", re.compile(r"Registration on .* success")),
-    ("register_failed", re.compile(r"Registration on .* fail")),
     ("ringing", re.compile(r"Receiving new incoming call from")),
     ("alerting", re.compile(r"Call \d+ to .* ringing")),
     ("alerting", re.compile(r"Call \d+ with .* early media")),
     ("talking", re.compile(r"Call \d+ with .* connected")),
     ("ended", re.compile(r"Call \d+ with .* (ended|error)")),
+)
+REGISTRATIONS = (
+    ("registered", re.compile(r"LinphoneRegistrationOk")),
+    ("register_failed", re.compile(r"LinphoneRegistrationFailed|Password for .* on ")),
 )
 DIGIT = re.compile(r"Receiving tone (\S) from")
 LONGEST_CALL_S = 60
@@ -85,6 +88,7 @@ class Linphone(Phone):
         self.transport = transport
         self.port = free_port(host)
         self._info = info
+        self._registering = False
         self._recording = self.directory / "heard.wav"
 
     @property
@@ -127,6 +131,10 @@ class Linphone(Phone):
         for state, pattern in STATES:
             if pattern.search(line):
                 self.reached(state)
+        for state, pattern in REGISTRATIONS:
+            if self._registering and pattern.search(line):
+                self._registering = False
+                self.reached(state)
         for digit in DIGIT.findall(line):
             self.heard_digit(digit)
 
@@ -134,7 +142,17 @@ class Linphone(Phone):
 
     def register(self, registrar: str, user: str, password: str) -> None:
         domain = registrar.rsplit(":", 1)[0]
+        self._registering = True
         self.command(f"register sip:{user}@{domain} sip:{registrar};transport={self.transport} {password}")
+
+    def wait_for(self, state: str, deadline_s: float = DEADLINE_S) -> None:
+        """linphonec tells of a registration only when it is asked, so it is asked until it knows."""
+        end = time.monotonic() + deadline_s
+        while self._registering and time.monotonic() < end:
+            self.command("states proxies")
+            with self._changed:
+                self._changed.wait(0.1)
+        super().wait_for(state, deadline_s)
 
     def call(self, uri: str) -> None:
         self.command(f"call {uri}")
