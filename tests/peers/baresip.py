@@ -153,6 +153,8 @@ class Baresip(Phone):
             f"{user}@{registrar}", f"auth_user={user};auth_pass={password};regint=300"
         ).strip()
         self.command("uanew", account)
+        # It calls with the account that is current, which a new one does not become by itself.
+        self.command("uafind", f"sip:{user}@{registrar}")
 
     def call(self, uri: str) -> None:
         self.command("dial", uri)
