@@ -24,6 +24,7 @@ from softswitch.phone.system import System, SystemFailed
 from softswitch.phone.verdict import Verdict
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_demo(*, calls: int | None, json: bool, keep: Path | None = None, seed: int | None = None) -> int:
@@ -66,13 +67,13 @@ async def _demonstrate(directory: Path, calls: int | None, json: bool, seed: int
 
 
 def _console(json: bool) -> Console | None:
-    """Where the live table goes; None where there is nobody to look at it."""
-    return Console() if sys.stdout.isatty() and not json else None
+    """Where the course of things is shown; None when a program is reading."""
+    return None if json else Console(highlight=False)
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM ends the demo in order; further ones do not disturb that."""
+    """The first Ctrl-C, SIGTERM or closed terminal ends the demo in order; further ones change nothing."""
     task = asyncio.current_task()
     assert task is not None
     interrupted = False
@@ -83,7 +84,7 @@ def _interruptible() -> Iterator[None]:
             interrupted = True
             task.get_loop().call_soon_threadsafe(task.cancel)
 
-    former = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    former = {number: signal.signal(number, interrupt) for number in ENDING}
     try:
         yield
     finally:

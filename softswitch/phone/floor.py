@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable
 
@@ -71,6 +72,7 @@ class Floor:
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, call: PhoneCall) -> None:
+        """Whoever calls: a synthetic caller, or a guest."""
         call.ring()
         think_s = self._choose.uniform(*THINK_S)
         try:
@@ -78,8 +80,10 @@ class Floor:
             return
         except TimeoutError:
             call.answer()
-        if await call.settled():
-            visit = self._visit_of(call.remote_number)
-            if visit is not None:
-                visit.meet(call.phone.user, call)
-            await call.over(LONGEST_TALK_S)
+        with contextlib.suppress(TimeoutError):
+            if await call.settled():
+                visit = self._visit_of(call.remote_number)
+                if visit is not None:
+                    visit.meet(call.phone.user, call)
+                await call.over(LONGEST_TALK_S)
+        call.hang_up()

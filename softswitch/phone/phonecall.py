@@ -52,8 +52,9 @@ class PhoneCall:
     # What the user does
 
     def ring(self) -> None:
-        self.state = "ringing"
-        self.phone.turn(lambda now, out: self.session.progress(180, now, out))
+        if self.state != "ended":
+            self.state = "ringing"
+            self.phone.turn(lambda now, out: self.session.progress(180, now, out))
 
     def answer(self) -> None:
         """Take the call; without a codec in common it is refused."""

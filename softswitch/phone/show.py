@@ -85,8 +85,9 @@ class Show:
         arrivals = asyncio.ensure_future(self._arrivals())
         try:
             await asyncio.wait((arrivals, watching), timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
-            if watching.done():
-                watching.result()
+            for done in (watching, arrivals):
+                if done.done():
+                    done.result()
         finally:
             arrivals.cancel()
             watching.cancel()
@@ -132,6 +133,7 @@ class Show:
             visit.unheard = await asyncio.to_thread(audio_problems, visit)
         visit.forget_audio()
         self._outcomes[visit.outcome] += 1
+        self._tell(visit)
         if self._calls is None:
             del self._visits[visit.plan.number]
 
@@ -174,12 +176,20 @@ class Show:
                     live.update(self._screen())
                 await asyncio.sleep(WATCH_S)
 
+    def _tell(self, visit: Visit) -> None:
+        """A line for a finished call, where there is no live table."""
+        if self._console is not None and not self._console.is_terminal:
+            who = f" by {visit.agent}" if visit.agent else ""
+            why = f": {visit.problem}" if visit.problem else ""
+            self._console.print(f"{visit.plan.number} to {visit.plan.queue}: {visit.outcome}{who}{why}")
+
     @contextmanager
     def _live(self) -> Iterator[Live | None]:
-        if self._console is None:
+        """The live table; None where nobody looks at it."""
+        if self._console is None or not self._console.is_terminal:
             yield None
         else:
-            with Live(self._screen(), console=self._console, auto_refresh=True) as live:
+            with Live(self._screen(), console=self._console) as live:
                 yield live
 
     def _screen(self) -> RenderableType:

@@ -60,7 +60,7 @@ def judge(visits: Sequence[Visit], cdrs: Sequence[Row], recordings: Sequence[Row
         if visit.outcome == "answered":
             figures.answered += 1
             figures.two_way_audio += not visit.unheard
-            unrecorded = recording_problems(visit, files.get(visit.plan.number))
+            unrecorded = recording_problems(files.get(visit.plan.number), *tones_of(visit))
             figures.recordings += not unrecorded
             problems += visit.unheard + unrecorded
         elif visit.outcome == "abandoned":
@@ -109,10 +109,11 @@ def _heard_problems(
     who: str, call: PhoneCall, since: float, until: float, wanted_hz: int, own_hz: int
 ) -> list[str]:
     samples = call.heard.samples(since, until)
-    return _tone_problems(f"{who} heard", samples, RATE_HZ, wanted_hz, own_hz)
+    return tone_problems(f"{who} heard", samples, RATE_HZ, wanted_hz, own_hz)
 
 
-def _tone_problems(what: str, samples: array[int], rate_hz: int, wanted_hz: int, other_hz: int) -> list[str]:
+def tone_problems(what: str, samples: array[int], rate_hz: int, wanted_hz: int, other_hz: int) -> list[str]:
+    """Whether the wanted tone and not the other one is in the samples; `what` begins each line."""
     if not samples:
         return [f"{what} nothing"]
     problems = []
@@ -124,7 +125,7 @@ def _tone_problems(what: str, samples: array[int], rate_hz: int, wanted_hz: int,
     return problems
 
 
-def recording_problems(visit: Visit, row: Row | None) -> list[str]:
+def recording_problems(row: Row | None, caller_hz: int, agent_hz: int) -> list[str]:
     """What is wrong with the recording of a conversation: caller left, agent right."""
     if row is None:
         return ["there is no recording"]
@@ -132,10 +133,9 @@ def recording_problems(visit: Visit, row: Row | None) -> list[str]:
         left, right, rate_hz = read_stereo(Path(row["path"]))
     except (OSError, EOFError, ValueError, wave.Error) as error:
         return [f"the recording {row['path']} cannot be read: {error}"]
-    caller_hz, agent_hz = tones_of(visit)
     problems = [
-        *_tone_problems("the left channel has", left, rate_hz, caller_hz, agent_hz),
-        *_tone_problems("the right channel has", right, rate_hz, agent_hz, caller_hz),
+        *tone_problems("the left channel has", left, rate_hz, caller_hz, agent_hz),
+        *tone_problems("the right channel has", right, rate_hz, agent_hz, caller_hz),
     ]
     if row.get("error"):
         problems.append(f"the recording ended with: {row['error']}")

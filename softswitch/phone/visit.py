@@ -95,7 +95,7 @@ class Visit:
     async def _gives_up(self, call: PhoneCall, patience_s: float) -> bool:
         """Whether the caller hangs up before an agent has answered."""
         async with asyncio.timeout(PROMPT_S):
-            while not self.in_queue(self.plan.number):
+            while not (self.in_queue(self.plan.number) or self.met.is_set() or call.state == "ended"):
                 await asyncio.sleep(0.05)
             await self._first(self.met.wait(), call.heard.audible(MUSIC_PACKETS), deadline_s=PROMPT_S)
         await self._first(self.met.wait(), call.over(WAIT_S), asyncio.sleep(patience_s), deadline_s=WAIT_S)

@@ -1,0 +1,105 @@
+"""The demo's judge: what it counts, and that it notices what is wrong."""
+
+from __future__ import annotations
+
+import wave
+from array import array
+from itertools import chain, combinations
+from pathlib import Path
+
+import pytest
+
+from softswitch.media.tones import tone
+from softswitch.phone.centre import AGENT_TONES_HZ, CALLER_TONES_HZ
+from softswitch.phone.verdict import Figures, broken_conditions, recording_problems, tone_problems
+
+CALLER_HZ, AGENT_HZ, RATE_HZ = 1450, 450, 8000
+
+
+def samples(*tones_hz: int, seconds: float = 1.0) -> array[int]:
+    parts = [tone(hz, seconds, RATE_HZ).tolist() for hz in tones_hz]
+    return array("h", [sum(values) // len(parts) for values in zip(*parts, strict=True)])
+
+
+def recording(path: Path, left: array[int], right: array[int]) -> dict[str, object]:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(RATE_HZ)
+        file.writeframes(array("h", chain.from_iterable(zip(left, right, strict=True))).tobytes())
+    return {"path": str(path), "error": None}
+
+
+def test_a_right_recording(tmp_path: Path) -> None:
+    row = recording(tmp_path / "x.wav", samples(CALLER_HZ), samples(AGENT_HZ))
+    assert recording_problems(row, CALLER_HZ, AGENT_HZ) == []
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "complaints"),
+    [
+        ((AGENT_HZ,), (CALLER_HZ,), 4),
+        ((CALLER_HZ, AGENT_HZ), (CALLER_HZ, AGENT_HZ), 4),
+        ((CALLER_HZ,), (1900,), 1),
+    ],
+    ids=["swapped", "mixed", "another agent"],
+)
+def test_a_wrong_recording(
+    tmp_path: Path, left: tuple[int, ...], right: tuple[int, ...], complaints: int
+) -> None:
+    row = recording(tmp_path / "x.wav", samples(*left), samples(*right))
+    found = recording_problems(row, CALLER_HZ, AGENT_HZ)
+    assert 2 <= len(found) <= complaints or len(found) == complaints == 1
+
+
+def test_a_recording_that_is_missing_broken_or_ended_with_an_error(tmp_path: Path) -> None:
+    assert recording_problems(None, CALLER_HZ, AGENT_HZ) == ["there is no recording"]
+    (tmp_path / "y.wav").write_bytes(b"RIFF")
+    (broken,) = recording_problems({"path": str(tmp_path / "y.wav")}, CALLER_HZ, AGENT_HZ)
+    assert "cannot be read" in broken
+    row = recording(tmp_path / "x.wav", samples(CALLER_HZ), samples(AGENT_HZ))
+    assert recording_problems(row | {"error": "disk full"}, CALLER_HZ, AGENT_HZ) == [
+        "the recording ended with: disk full"
+    ]
+
+
+def test_what_a_phone_hears() -> None:
+    def problems(heard: array[int]) -> int:
+        return len(tone_problems("it heard", heard, RATE_HZ, AGENT_HZ, CALLER_HZ))
+
+    assert problems(samples(AGENT_HZ)) == 0
+    assert problems(array("h", [0] * RATE_HZ)) == 1
+    assert problems(array("h")) == 1
+    assert problems(samples(CALLER_HZ)) == 2
+    assert problems(samples(AGENT_HZ, CALLER_HZ)) >= 1
+
+
+GOOD = {"calls": 10, "answered": 8, "abandoned": 2, "two_way_audio": 8, "recordings": 8, "cdrs": 10}
+
+
+def test_good_figures_have_no_broken_condition() -> None:
+    assert broken_conditions(Figures(**GOOD)) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"answered": 7, "abandoned": 3, "two_way_audio": 7, "recordings": 7}, "80 %"),
+        ({"abandoned": 1}, "is not 10 calls"),
+        ({"cdrs": 9}, "9 call records for 10 calls"),
+        ({"cdrs": 11}, "11 call records for 10 calls"),
+        ({"two_way_audio": 7}, "two-way audio in 7 of 8"),
+        ({"recordings": 9}, "recordings of 9 of 8"),
+    ],
+)
+def test_each_condition_can_break_alone(wrong: dict[str, int], told: str) -> None:
+    (broken,) = broken_conditions(Figures(**GOOD | wrong))
+    assert told in broken
+
+
+def test_no_tone_is_an_overtone_of_another() -> None:
+    tones_hz = sorted((*AGENT_TONES_HZ, *CALLER_TONES_HZ))
+    assert len(set(tones_hz)) == len(tones_hz)
+    for low, high in combinations(tones_hz, 2):
+        assert high % low, f"{high} Hz is an overtone of {low} Hz"
+    assert max(AGENT_TONES_HZ) < 1000 < min(CALLER_TONES_HZ)
