@@ -23,6 +23,7 @@ from bench.sipp import require_sipp
 from bench.system import ROOT, System, system
 
 SUMMARY = "whole calls: CPU per call of every process, set-up times, lost audio"
+IDLE_S = 1.0
 SETTLE_S = 0.5
 LEAST_CALLS = 10
 
@@ -110,15 +111,16 @@ def one_round(profile: Profile, tree: Path, *, keep: bool, progress: Callable[[s
                 return Round(problems=(f"{error}:\n{under_test.log()}",))
             evidence = gather(under_test, load)
     problems = evidence.problems(profile.calls, profile.record)
-    if evidence.failed or problems:
-        return Round(failed=evidence.failed, problems=problems)
+    if problems:
+        return Round(failed=evidence.failed(profile.calls, profile.record), problems=problems)
     return Round(_figures(profile, window, evidence))
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """CPU seconds by role between two moments (UTC), and memory at the second."""
+    """CPU seconds by role between two moments (UTC), memory at the second, CPU share before any call."""
 
+    idle_share: float
     begin_at: float
     end_at: float
     cpu_s: dict[str, float]
@@ -131,6 +133,8 @@ class Window:
 
 def _under_load(profile: Profile, under_test: System, load: Load) -> Window:
     begin, end = window_of(profile)
+    roles = under_test.processes()
+    idle_share = _idle_share(roles)
     load.start_calls(
         calls=profile.calls,
         rate=profile.rate,
@@ -139,13 +143,20 @@ def _under_load(profile: Profile, under_test: System, load: Load) -> Window:
         hold_s=profile.ring_s + profile.talk_s,
     )
     time.sleep(begin)
-    roles = under_test.processes()
     before, begin_at = cpu.usage(roles), time.time()
     time.sleep(end - begin)
     after, end_at = cpu.usage(roles), time.time()
     memory = cpu.resident_mib(roles)
     load.finish(profile.call_s)
-    return Window(begin_at, end_at, cpu.used(before, after, roles), memory)
+    return Window(idle_share, begin_at, end_at, cpu.used(before, after, roles), memory)
+
+
+def _idle_share(roles: dict[int, str]) -> float:
+    """CPU of all processes while nobody calls, in cores."""
+    before = cpu.usage(roles)
+    time.sleep(IDLE_S)
+    after = cpu.usage(roles)
+    return sum(cpu.used(before, after, roles).values()) / (after.at - before.at)
 
 
 def _figures(profile: Profile, window: Window, evidence: Evidence) -> Figures:
@@ -159,6 +170,7 @@ def _figures(profile: Profile, window: Window, evidence: Evidence) -> Figures:
         "cpu_ms_per_call_all": sum(cost_ms.values()),
         **{f"cpu_ms_per_call_{role}": cost for role, cost in cost_ms.items() if role != "switch"},
         "media_cpu_percent": 100 * window.cpu_s["media"] / window.seconds,
+        "idle_cpu_percent": 100 * window.idle_share,
         "memory_mib": window.memory_mib,
         "setup_ms_median": quantile(evidence.setup_ms, 0.5),
         "setup_ms_p99": quantile(evidence.setup_ms, 0.99),
@@ -166,6 +178,7 @@ def _figures(profile: Profile, window: Window, evidence: Evidence) -> Figures:
         "digit_to_ring_ms_p99": quantile(evidence.digit_to_ring_ms, 0.99),
         "rtp_received": evidence.rtp_received,
         "rtp_lost": evidence.rtp_lost,
+        "rtp_gap_ms_max": evidence.rtp_gap_ms,
         "sip_retransmissions": evidence.retransmissions,
     }
 

@@ -34,10 +34,6 @@ class Evidence:
     views_current: bool
 
     @property
-    def failed(self) -> int:
-        return self.callers.failed + self.agents.failed
-
-    @property
     def ended_at(self) -> list[float]:
         return [record["ended_at"] for record in self.records]
 
@@ -54,11 +50,19 @@ class Evidence:
         return int(self.heard["callers"]["lost"] + self.heard["agents"]["lost"])
 
     @property
+    def rtp_gap_ms(self) -> float:
+        return 1000 * float(max(self.heard["callers"]["gap_s"], self.heard["agents"]["gap_s"]))
+
+    @property
     def retransmissions(self) -> int:
         return self.callers.retransmitted + self.agents.retransmitted
 
-    def problems(self, calls: int, record: bool) -> tuple[str, ...]:
-        """Why the run counts for nothing; empty when everybody saw the same `calls` calls."""
+    def failed(self, calls: int, record: bool) -> int:
+        """How many of `calls` calls at least one witness did not see through to its good end."""
+        return max(0, calls - min(self.counted(record).values()))
+
+    def counted(self, record: bool) -> dict[str, int]:
+        """Good calls, by what or who counted them."""
         counted = {
             "calls that SIPp's callers finished": self.callers.successful,
             "calls that SIPp's agents finished": self.agents.successful,
@@ -73,6 +77,11 @@ class Evidence:
             counted["complete recordings"] = sum(
                 row["finished_at"] is not None and not row["error"] for row in self.recordings
             )
+        return counted
+
+    def problems(self, calls: int, record: bool) -> tuple[str, ...]:
+        """Why the run counts for nothing; empty when everybody saw the same `calls` calls."""
+        counted = self.counted(record)
         found = [f"{what}: {count} of {calls}" for what, count in counted.items() if count != calls]
         if not self.quiet:
             found.append(f"calls or recordings still went on {QUIET_TIMEOUT_S:g} s after the last hang-up")

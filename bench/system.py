@@ -33,7 +33,7 @@ sip:
   listen:
     - {{transport: UDP, host: {host}, port: {port}}}
     - {{transport: TCP, host: {host}, port: {port}}}
-media: {{host: {host}}}
+media: {{host: {host}, ports: 16384-61439}}
 log: {{level: warning}}
 limits: {{max_calls: 100000}}
 """

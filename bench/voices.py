@@ -25,6 +25,7 @@ PCMA = 8
 PACKET_S = 0.02
 WAKE_S = 0.005
 SILENCE_S = 0.2
+FORGET_S = 4.0
 SAMPLES = 160
 _HEADER = struct.Struct("!BBHII")
 _RECEIVE_BUFFER_BYTES = 4 * 2**20
@@ -40,10 +41,14 @@ class Heard:
 
     first: int
     highest: int
+    last_at: float
     received: int = 1
     voice: int = 0
+    gap_s: float = 0.0
 
-    def packet(self, sequence: int) -> None:
+    def packet(self, sequence: int, now: float) -> None:
+        self.gap_s = max(self.gap_s, now - self.last_at)
+        self.last_at = now
         self.highest = max(self.highest, self.highest + _signed16(sequence - self.highest))
         self.received += 1
 
@@ -57,11 +62,20 @@ class Stream:
 
     def __init__(self, ssrc: int, sequence: int, now: float, number: int) -> None:
         self.heard_ssrc = ssrc
-        self.heard = Heard(sequence, sequence)
-        self.last_heard = now
+        self.heard = Heard(sequence, sequence, now)
         self.next_at = now
         self.sent = 0
         self._ssrc = 0x5000_0000 + number
+
+    def hear(self, sequence: int, now: float) -> None:
+        """One more packet; after a silence the answers go on from now, without making up for it."""
+        if now - self.heard.last_at > SILENCE_S:
+            self.next_at = now
+        self.heard.packet(sequence, now)
+
+    def speaks(self, now: float) -> bool:
+        """Whether it is time for its next packet."""
+        return self.next_at <= now and now - self.heard.last_at <= SILENCE_S
 
     def packet(self, voice: bytes) -> bytes:
         header = _HEADER.pack(0x80, PCMA, self.sent & 0xFFFF, self.sent * SAMPLES & 0xFFFFFFFF, self._ssrc)
@@ -72,13 +86,17 @@ class Stream:
 
 @dataclass(slots=True)
 class SideCounts:
-    """What one side heard and said. `two_way`: streams that heard the other side's voice."""
+    """What one side heard and said. `two_way`: streams that heard the other side's voice.
+
+    `gap_s` is the longest time without a packet within a stream.
+    """
 
     streams: int = 0
     two_way: int = 0
     sent: int = 0
     received: int = 0
     lost: int = 0
+    gap_s: float = 0.0
 
     def add(self, stream: Stream) -> None:
         self.streams += 1
@@ -86,6 +104,7 @@ class SideCounts:
         self.sent += stream.sent
         self.received += stream.heard.received
         self.lost += stream.heard.lost
+        self.gap_s = max(self.gap_s, stream.heard.gap_s)
 
 
 class Side:
@@ -118,28 +137,26 @@ class Side:
             self._number += 1
             stream = self._streams[sock, remote] = Stream(ssrc, sequence, now, self._number)
         else:
-            stream.heard.packet(sequence)
-        stream.last_heard = now
+            stream.hear(sequence, now)
         stream.heard.voice += packet[_HEADER.size :] == self._other
 
     def speak(self, now: float) -> None:
-        silent = []
-        for key, stream in self._streams.items():
-            if now - stream.last_heard > SILENCE_S:
-                silent.append(key)
-            elif stream.next_at <= now:
-                sock, remote = key
+        for (sock, remote), stream in self._streams.items():
+            if stream.speaks(now):
                 sock.sendto(stream.packet(self._voice), remote)
-        for key in silent:
+        over = [key for key, each in self._streams.items() if now - each.heard.last_at > FORGET_S]
+        for key in over:
             self._end(self._streams.pop(key))
 
     def close(self) -> int:
         """End every stream; packets that the kernel dropped because they were not read in time."""
         for stream in self._streams.values():
             self._end(stream)
+        self._streams.clear()
         dropped = _dropped(os.fstat(sock.fileno()).st_ino for sock in self._sockets)
         for sock in self._sockets:
             sock.close()
+        self._sockets.clear()
         return dropped
 
     def _end(self, stream: Stream | None) -> None:
