@@ -108,7 +108,7 @@ class Queue(Model):
     def _timeout_is_complete(self) -> Queue:
         if self.on_timeout is not None and self.max_wait_s is None and self.max_length is None:
             raise ValueError(
-                "on_timeout has no effect without a limit; give max_wait_s or max_length, or remove on_timeout"
+                "on_timeout has no effect without a limit; give max_wait_s or max_length, or remove it"
             )
         return self
 
@@ -187,7 +187,8 @@ class FeatureCodes(Model):
     """What users dial for the services of the switch; no code may be the beginning of another."""
 
     listen: Code = Field(
-        default="*1", description="Followed by an agent's name, user or number: listen to that call (supervise)."
+        default="*1",
+        description="Followed by an agent's name, user or number: listen to that call (supervise).",
     )
     sign_in: Code = Field(default="*21", description="Sign in as agent (asks for the PIN if there is one).")
     sign_out: Code = Field(default="*22", description="Sign out.")
