@@ -3,17 +3,22 @@
 #include "g711.h"
 #include <string.h>
 
-enum { WIDEST = 1024, UNITY = 256 };
+/* MOST: the sum of gains at which 32 bits hold every sum of samples; what would exceed it drowned long before. */
+enum { WIDEST = 1024, UNITY = 256, MOST = 65535 };
 
 static void mix_row(const int16_t *frames, Py_ssize_t m, Py_ssize_t width, const int32_t *source,
                     const int32_t *gain, Py_ssize_t edges, int16_t *out)
 {
     int32_t sum[WIDEST] = {0};
+    int64_t total = 0;
     for (Py_ssize_t e = 0; e < edges; e++) {
         if (source[e] < 0 || source[e] >= m)
             continue;
         const int16_t *frame = frames + source[e] * width;
         int32_t g = gain[e];
+        total += g < 0 ? -(int64_t)g : g;
+        if (total > MOST)
+            break;
         for (Py_ssize_t k = 0; k < width; k++)
             sum[k] += g * frame[k];
     }

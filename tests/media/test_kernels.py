@@ -139,6 +139,15 @@ def test_mix_is_the_saturated_product_with_the_gain_matrix(seed: int) -> None:
     assert (out == np.clip(np.trunc(exact / 256), -32768, 32767).astype(np.int16)).all()
 
 
+def test_a_mix_of_too_many_saturates_and_never_wraps() -> None:
+    frames = np.full((1, 160), 32767, np.int16)
+    edges = 500
+    out = np.zeros((1, 160), np.int16)
+    source, gain = np.zeros(edges, np.int32), np.full(edges, 2048, np.int32)
+    _codecs.mix(frames, np.array([0, edges], np.int32), source, gain, out, 160)
+    assert (out == 32767).all()
+
+
 def test_play_loops_ends_and_starts_in_silence() -> None:
     samples = np.arange(1, 101, dtype=np.int16)
     address = np.full(3, samples.ctypes.data, np.int64)

@@ -117,6 +117,24 @@ def test_a_backlog_is_read_as_soon_as_it_shows(pool: PortPool, lanes: Lanes) -> 
     peer.close()
 
 
+def test_after_a_packet_the_socket_rests_and_nothing_is_lost(pool: PortPool) -> None:
+    epoll = select.epoll()
+    lanes = Lanes(pool, 8, epoll, rest=2)
+    port = pool.ready()[0]
+    lanes.attach(0, port)
+    peer = outsider()
+    batch = PacketBatch(64)
+    received = []
+    for number in range(8):
+        peer.sendto(bytes([number]), ("127.0.0.1", port))
+        received.append(lanes.drain(batch))
+    # Left out twice; then three are waiting, which is a backlog: no more rest until it is gone.
+    assert received == [1, 0, 0, 3, 1, 0, 0, 3]
+    peer.close()
+    lanes.close()
+    epoll.close()
+
+
 def test_reports_are_packed_as_the_rfc_says() -> None:
     heard = Heard(0x01020304, 0.5, -2, 70000, 80, (0xABCD1234, 1.5))
     packet = pack_report(0x0A0B0C0D, 1.5, "media-0", Sent(0x11223344, 7, 1120), heard)
