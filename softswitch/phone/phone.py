@@ -55,6 +55,7 @@ class Phone:
         self._timer: asyncio.TimerHandle | None = None
         self._registration: Registration | None = None
         self._registered = asyncio.Event()
+        self._closed = False
 
     @property
     def address(self) -> tuple[str, int]:
@@ -72,6 +73,7 @@ class Phone:
         """Hang up what is up and let go of the ports; a registration is left to expire."""
         for call in [*self.calls]:
             call.hang_up()
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
         self._transport.close()
@@ -161,7 +163,12 @@ class Phone:
         self.turn(lambda now, out: self._ua.receive(data, flow, now, out))
 
     def _lost(self, flow: SipFlow) -> None:
+        """A connection is gone: one over which we can be called has to be there again at once."""
+        if self._closed:
+            return
         self.turn(lambda now, out: self._ua.transport_failed(flow, now, out))
+        if self._registration is not None and self._registration.registered:
+            self.turn(self._registration.start)
 
     def _registration_changed(self, registration: Registration, now: float, out: Outputs) -> None:
         self._registered.set()

@@ -12,6 +12,7 @@ from softswitch.media.tones import has_tone, tone_power
 from softswitch.phone.audio import AudioClock
 from softswitch.phone.phone import NotRegistered, Phone
 from softswitch.phone.phonecall import PhoneCall
+from softswitch.sip.message import parse, respond
 
 LOW_HZ, HIGH_HZ = 450, 1450
 HALF_A_SECOND = 25
@@ -141,5 +142,37 @@ def test_a_registrar_that_is_none_refuses() -> None:
                     await phone.register(5)
             finally:
                 phone.close()
+
+    asyncio.run(register())
+
+
+def test_a_phone_registers_again_when_its_connection_is_lost() -> None:
+    """The registrar drops the first connection after its 200."""
+
+    async def register() -> None:
+        requests: asyncio.Queue[bytes] = asyncio.Queue()
+        connections = iter(range(100))
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            request = await reader.readuntil(b"\r\n\r\n")
+            writer.write(respond(parse(request), 200, to_tag="t", headers="Expires: 600\r\n"))
+            await writer.drain()
+            if next(connections) == 0:
+                writer.close()
+            requests.put_nowait(request)
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        registrar = server.sockets[0].getsockname()
+        phone = Phone("eve", AudioClock(), registrar=registrar, transport="TCP")
+        await phone.open()
+        try:
+            await phone.register(5)
+            async with asyncio.timeout(5):
+                first, second = await requests.get(), await requests.get()
+            assert parse(second).cseq == parse(first).cseq + 1
+            assert parse(second).sip_call_id == parse(first).sip_call_id
+        finally:
+            phone.close()
+            server.close()
 
     asyncio.run(register())
