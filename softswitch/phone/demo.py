@@ -38,7 +38,7 @@ def run_demo(*, calls: int | None, json: bool, keep: Path | None = None, seed: i
     with _directory(keep) as directory:
         try:
             verdict = asyncio.run(_demonstrate(directory, calls, json, seed))
-        except (SystemFailed, NotRegistered) as error:
+        except SystemFailed as error:
             print(f"softswitch demo: {error}", file=sys.stderr)
             return FAILED
         except (KeyboardInterrupt, asyncio.CancelledError):
@@ -61,7 +61,12 @@ async def _demonstrate(directory: Path, calls: int | None, json: bool, seed: int
             await system.start(centre_settings(access))
             show = Show(system, access, random.Random(seed), calls, _console(json), invitation(access))
             async with contextlib.aclosing(show):
-                return await show.run()
+                verdict = await show.run()
+            if verdict.complaints:
+                verdict.complaints += system.log_tail()
+            return verdict
+        except (SystemFailed, NotRegistered) as error:
+            raise SystemFailed("\n".join([str(error), *system.log_tail()])) from error
         finally:
             await system.stop()
 

@@ -171,7 +171,7 @@ class Show:
                     self._status, self._live_calls = await self._system.ask("status", "call.list")
                 except (CommandError, NotRunning) as error:
                     if not self._system.running:
-                        raise SystemFailed(f"the system has ended:\n{self._system.log_tail()}") from error
+                        raise SystemFailed("the system has ended") from error
                 if live is not None:
                     live.update(self._screen())
                 await asyncio.sleep(WATCH_S)

@@ -104,11 +104,11 @@ class System:
             if self._reading is not None:
                 self._reading.cancel()
 
-    def log_tail(self) -> str:
+    def log_tail(self) -> list[str]:
         """The last lines that the system wrote to standard error."""
         if not self._log.exists():
-            return ""
-        return "\n".join(self._log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:])
+            return []
+        return self._log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:]
 
     async def _until_ready(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
@@ -116,9 +116,9 @@ class System:
             async with asyncio.timeout(START_TIMEOUT_S):
                 while (line := await process.stdout.readline()).strip() != b"ready":
                     if not line:
-                        raise SystemFailed(f"softswitch run could not start:\n{self.log_tail()}")
+                        raise SystemFailed("softswitch run could not start")
         except TimeoutError:
-            raise SystemFailed(f"softswitch run did not get ready:\n{self.log_tail()}") from None
+            raise SystemFailed("softswitch run did not get ready") from None
         self._reading = asyncio.get_running_loop().create_task(_drain(process.stdout))
 
 
