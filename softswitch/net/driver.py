@@ -144,10 +144,11 @@ class Driver:
                 raise TypeError(f"nobody carries out {output!r}")
         if facts or kept:
             self._write(facts, kept)
-        for send in sends:
-            self._send(send.flow, send.data)
+        # A port is put into use before the SDP that names it leaves, so that no first packet is lost.
         for command in commands:
             self.media[command.worker].send(command.command)
+        for send in sends:
+            self._send(send.flow, send.data)
 
     def _write(self, facts: list[dict[str, Any]], kept: dict[str, Any]) -> None:
         """One write for the turn; the live state travels with the last fact."""
