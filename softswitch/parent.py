@@ -15,6 +15,7 @@ from softswitch.config import Node
 from softswitch.config.files import load_node
 from softswitch.control import CommandError, ControlClient, NotRunning
 from softswitch.net.sockets import ENVIRONMENT, CannotListen, Listener, bind_all, to_environment
+from softswitch.store.lock import StoreLock, views_lock, writer_lock
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
@@ -200,12 +201,15 @@ def _end_with_parent() -> None:
 
 
 def run(config: Path) -> None:
-    """`softswitch run`: serve until stopped. CannotStart with one line that says what to do."""
+    """`softswitch run`: serve until stopped. CannotStart or StoreLocked says in one line what to do."""
     node = load_node(config)
     for directory in (node.state_dir, node.run_dir, node.recording.directory):
         _make(directory)
     if _answers(node.control_path):
         raise CannotStart(f"a switch is already running at {node.run_dir}; softswitch status shows it")
+    for lock in (views_lock(node.state_dir), writer_lock(node.state_dir)):
+        # Only tried: the processes that write take them. Here their holder is told in one line.
+        StoreLock(lock).release()
     try:
         listeners = bind_all(node.sip.listen)
     except CannotListen as error:

@@ -137,6 +137,8 @@ class Recording:
         if self.failing_since is None:
             self.failing_since = now
             self._alarm(f"cannot write {self.slot.path}: {error.strerror}; after 10 s audio is lost")
+            with contextlib.suppress(OSError):
+                self._write_header()
         if stopping and now - self.failing_since > GIVE_UP_S:
             self.fail(f"incomplete: {error.strerror}")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from softswitch.store.lock import StoreLock
+from softswitch.store.lock import StoreLock, writer_lock
 from softswitch.store.reader import Fact, read_facts
 from softswitch.store.record import VERSION, encode, entity_of, read_boot_id
 from softswitch.store.segments import (
@@ -74,7 +74,7 @@ class Journal:
         self._lost_facts = 0
         self._lost_keep: dict[str, Any] = {}
         self._writable = True
-        self._writer_lock = StoreLock(self._directory / "writer.lock")
+        self._writer_lock = StoreLock(writer_lock(state_dir))
         self._spill = Spill(spill_directory)
         self._open_newest()
 

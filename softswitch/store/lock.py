@@ -6,6 +6,8 @@ import fcntl
 import os
 from pathlib import Path
 
+from softswitch.store.segments import journal_directory
+
 
 class StoreLocked(RuntimeError):
     """Another process holds the lock; `pid` is its process id, or None when it could not be read."""
@@ -15,6 +17,16 @@ class StoreLocked(RuntimeError):
         super().__init__(f"{path.parent} is in use by {holder}; stop it first, or let it do the work")
         self.path = path
         self.pid = pid
+
+
+def views_lock(state_dir: Path) -> Path:
+    """The lock of the process that keeps the views."""
+    return state_dir / "views.lock"
+
+
+def writer_lock(state_dir: Path) -> Path:
+    """The lock of the one writer of the journal."""
+    return journal_directory(state_dir) / "writer.lock"
 
 
 class StoreLock:

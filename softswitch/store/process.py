@@ -18,7 +18,7 @@ from types import FrameType
 
 from softswitch.store.journal import tell_alarm
 from softswitch.store.livestate import LiveState, load, load_snapshot, write_snapshot
-from softswitch.store.lock import StoreLock, StoreLocked
+from softswitch.store.lock import StoreLock, StoreLocked, views_lock
 from softswitch.store.reader import Fact, JournalGap, JournalReader
 from softswitch.store.schema import VIEWS_VERSION, database_path, open_for_writing
 from softswitch.store.views import ViewsPosition, clear_views, copy_facts, read_position
@@ -199,7 +199,7 @@ def main() -> int:
     parser.add_argument("--rebuild", action="store_true", help="build all views again from the whole journal")
     arguments = parser.parse_args()
     try:
-        lock = StoreLock(arguments.state_dir / "views.lock")
+        lock = StoreLock(views_lock(arguments.state_dir))
     except StoreLocked as error:
         print(error, file=sys.stderr)
         return 1
