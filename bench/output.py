@@ -12,6 +12,9 @@ from rich.table import Table
 from bench.figures import Summary
 from bench.harness import Result
 
+# A table is as wide as it is, wherever it is printed: cut figures are of no use.
+WIDTH = 120
+
 
 def as_json(result: Result) -> str:
     """One line: {"bench", "figures", "failed", "machine"} and, where there are any, spread and problems.
@@ -36,16 +39,16 @@ def as_json(result: Result) -> str:
 
 def print_table(result: Result) -> None:
     """The figures with their spread, or why there are none."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=WIDTH, soft_wrap=True)
     if not result.valid:
         console.print(f"{result.bench}: no figures, since {result.failed} calls failed")
         for problem in result.problems:
             console.print(f"  {problem}", markup=False)
         return
     table = Table(title=f"{result.bench}: median of {result.rounds} (lowest to highest)")
-    table.add_column("figure")
+    table.add_column("figure", no_wrap=True)
     for name in (*result.summaries, *(["ratio"] if result.ratios else [])):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     columns = [*result.summaries.values(), *([result.ratios] if result.ratios else [])]
     for figure in columns[0]:
         table.add_row(figure, *(_shown(column.get(figure)) for column in columns))
@@ -67,6 +70,8 @@ def _prefixed(prefix: str, summaries: Mapping[str, Summary]) -> dict[str, Summar
 def _shown(summary: Summary | None) -> str:
     if summary is None:
         return ""
+    if summary.lowest == summary.highest:
+        return f"{_rounded(summary.median):g}"
     return f"{_rounded(summary.median):g} ({_rounded(summary.lowest):g} to {_rounded(summary.highest):g})"
 
 
