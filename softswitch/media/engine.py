@@ -119,24 +119,19 @@ class MediaEngine:
 
     def command(self, command: Mapping[str, Any]) -> None:
         """Carries out one `put_…`, `delete` or `send_digits`. Raises BadCommand."""
-        handlers = {
-            "put_leg": self._put_leg, "put_bridge": self._put_bridge, "put_player": self._put_player,
-            "put_recorder": self._put_recorder, "delete": self._delete, "send_digits": self._send_digits,
-            "preload": self._preload,
-        }  # fmt: skip
         do = str(command.get("do"))
-        if do not in handlers:
+        if do not in ENGINE_COMMANDS:
             raise BadCommand(f"unknown command {do!r}")
         if do.startswith("put_"):
             key = (do[4:], str(command.get("id") or ""))
             if not key[1]:
                 raise BadCommand(f"{do}: id is missing")
             if self._wanted.get(key) != command:
-                handlers[do]({**command, "id": key[1]})
+                ENGINE_COMMANDS[do](self, {**command, "id": key[1]})
             if key in self._wanted:
                 self._generations[key] = self.generation
             return
-        handlers[do](dict(command))
+        ENGINE_COMMANDS[do](self, dict(command))
 
     def _keep(self, kind: str, command: dict[str, Any]) -> None:
         self._wanted[kind, command["id"]] = command
@@ -308,3 +303,14 @@ class MediaEngine:
             if settings is not None:
                 seconds = round((self.clock - int(legs.last_rx[leg])) / 8000, 1)
                 self._emit({"event": "no_media", "leg": settings.id, "seconds": seconds})
+
+
+ENGINE_COMMANDS: dict[str, Callable[[MediaEngine, dict[str, Any]], None]] = {
+    "put_leg": MediaEngine._put_leg,
+    "put_bridge": MediaEngine._put_bridge,
+    "put_player": MediaEngine._put_player,
+    "put_recorder": MediaEngine._put_recorder,
+    "send_digits": MediaEngine._send_digits,
+    "preload": MediaEngine._preload,
+    "delete": MediaEngine._delete,
+}

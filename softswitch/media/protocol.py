@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from softswitch.media.engine import MediaEngine
+from softswitch.media.engine import ENGINE_COMMANDS, MediaEngine
 from softswitch.media.lanes import PortPool
 from softswitch.media.legs import BadCommand
 
@@ -28,6 +28,8 @@ ORPHANS_AFTER_S = 30.0
 NUMBERED = frozenset(
     {"digit", "player_finished", "recorder_finished", "recorder_alarm", "leg_statistics", "no_media"}
 )
+EVENTS = NUMBERED | {"snapshot", "refused", "ports", "error", "load"}
+COMMANDS = frozenset({"hello", "ack", *ENGINE_COMMANDS})
 _MAX_LINE = 4 * 1024 * 1024
 _MAX_UNSENT = 64 * 1024 * 1024
 _MAX_KEPT = 100_000
