@@ -179,6 +179,7 @@ def _figures(profile: Profile, window: Window, evidence: Evidence) -> Figures:
         "rtp_received": evidence.rtp_received,
         "rtp_lost": evidence.rtp_lost,
         "rtp_gap_ms_max": evidence.rtp_gap_ms,
+        "listener_stall_ms_max": 1000 * evidence.heard["stall_s"],
         "sip_retransmissions": evidence.retransmissions,
     }
 

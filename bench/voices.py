@@ -4,7 +4,8 @@
 addresses. A stream begins when a first packet is heard: it is answered to where it came from, until
 nothing has been heard for a while. Each side has a sound of its own, known byte by byte, so that every packet
 of the other side's voice is recognised. At the end of standard input one JSON object is printed: for each
-side the streams and packets, and how many packets this process itself was too slow to read.
+side the streams and packets; and of this process itself, how many packets it was too slow to read and how
+long it stood still at most.
 """
 
 from __future__ import annotations
@@ -182,16 +183,19 @@ def _dropped(inodes: Iterable[int]) -> int:
     return sum(int(row[-1]) for row in rows if row[9] in wanted)
 
 
-def serve(callers: Side, agents: Side) -> None:
-    """Speak and listen until standard input ends."""
+def serve(callers: Side, agents: Side) -> float:
+    """Speak and listen until standard input ends; the longest time (s) from one wake-up to the next."""
     stopping = False
+    stall_s, before = 0.0, time.monotonic()
     while not stopping:
         now = time.monotonic()
+        stall_s, before = max(stall_s, now - before), now
         for side in (callers, agents):
             side.receive(now)
             side.speak(now)
         pause = max(0.0, now + WAKE_S - time.monotonic())
         stopping = bool(select.select([sys.stdin], [], [], pause)[0])
+    return stall_s
 
 
 def main(arguments: list[str]) -> None:
@@ -200,11 +204,10 @@ def main(arguments: list[str]) -> None:
     mine, others = VOICES["callers"], VOICES["agents"]
     callers, agents = Side(hosts[0], count, mine, others), Side(hosts[1], count, others, mine)
     print("ready", flush=True)
-    serve(callers, agents)
+    stall_s = serve(callers, agents)
     dropped = callers.close() + agents.close()
-    print(
-        json.dumps({"callers": asdict(callers.counts), "agents": asdict(agents.counts), "dropped": dropped})
-    )
+    sides = {"callers": asdict(callers.counts), "agents": asdict(agents.counts)}
+    print(json.dumps({**sides, "dropped": dropped, "stall_s": stall_s}))
 
 
 if __name__ == "__main__":
