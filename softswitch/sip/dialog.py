@@ -171,12 +171,17 @@ class Dialog:
         if self.pinned or flow.reliable:
             self.sip_flow = flow
             return
+        self.sip_flow = flow._replace(remote=self._next_hop(flow))
+
+    def connection_lost(self) -> None:
+        """The stream is gone. What a peer called us from takes no connections: the next request opens one to
+        where the peer says it can be reached (§12.2.1.1)."""
+        self.sip_flow = self.sip_flow._replace(connection=0, remote=self._next_hop(self.sip_flow))
+
+    def _next_hop(self, flow: SipFlow) -> tuple[str, int]:
+        """Address of the first route or the remote target; that of the flow where this cannot be meant."""
         uri = Uri.parse(bare_uri(self.routes[0]) if self.routes else self.remote_target)
-        address = (uri.host, uri.port or 5060)
-        if address == flow.remote or _unreachable(uri.host, flow.remote[0]):
-            self.sip_flow = flow
-        else:
-            self.sip_flow = flow._replace(remote=address)
+        return flow.remote if _unreachable(uri.host, flow.remote[0]) else (uri.host, uri.port or 5060)
 
     def request(
         self,
@@ -245,6 +250,8 @@ class Dialog:
         dialog.local_cseq = state["local_cseq"]
         dialog.remote_cseq = state["remote_cseq"]
         dialog.pinned = state["pinned"]
+        if dialog.sip_flow.reliable:
+            dialog.connection_lost()
         return dialog
 
 

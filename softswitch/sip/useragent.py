@@ -72,7 +72,7 @@ class UserAgent:
         for session in self.endpoint.sessions.values():
             dialog = session.dialog
             if dialog.sip_flow.connection and flow.carries(dialog.sip_flow):
-                dialog.sip_flow = dialog.sip_flow._replace(connection=0)
+                dialog.connection_lost()
 
     def next_timeout(self) -> float | None:
         timers = self.endpoint.deadlines.next_timeout()

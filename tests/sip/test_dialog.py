@@ -163,12 +163,31 @@ def test_an_invite_that_makes_no_dialog(message: Message) -> None:
 
 
 def test_it_survives_a_restart() -> None:
-    flow = SipFlow("TCP", HERE, ("8.8.8.8", 40000), 3)
+    flow = udp_from("8.8.8.8")
     routes = "Record-Route: <sip:8.8.4.4;lr>\r\n"
     dialog = Dialog.from_request(invite("<sip:x@9.9.9.9>", routes=routes), flow, "mine")
     dialog.local_cseq = 12
     state = dialog.to_state()
     again = Dialog.from_state(json.loads(json.dumps(state)))
     assert again.to_state() == state
-    assert again.sip_flow == flow._replace(connection=0)
     assert again.request("BYE", 13, "v") == dialog.request("BYE", 13, "v")
+
+
+@pytest.mark.parametrize(
+    ("contact", "routes", "remote"),
+    [
+        ("<sip:x@9.9.9.9:5070;transport=tcp>", "", ("9.9.9.9", 5070)),
+        ("<sip:x@9.9.9.9>", "Record-Route: <sip:8.8.4.4;lr>\r\n", ("8.8.4.4", 5060)),
+        ("<sip:x@192.168.1.7:5070>", "", ("8.8.8.8", 40000)),
+        ("<sip:x@phone.example>", "", ("8.8.8.8", 40000)),
+    ],
+    ids=["contact", "route", "behind NAT", "name"],
+)
+def test_without_its_stream_the_peer_is_reached_where_it_takes_connections(
+    contact: str, routes: str, remote: tuple[str, int]
+) -> None:
+    flow = SipFlow("TCP", HERE, ("8.8.8.8", 40000), 3)
+    dialog = Dialog.from_request(invite(contact, routes=routes), flow, "mine")
+    again = Dialog.from_state(json.loads(json.dumps(dialog.to_state())))
+    dialog.connection_lost()
+    assert dialog.sip_flow == again.sip_flow == SipFlow("TCP", HERE, remote, 0)
