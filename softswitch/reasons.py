@@ -51,6 +51,8 @@ REASONS: dict[str, Reason] = _catalogue(
            "The flow came to its end and hung up, as it is written."),
     Reason("transferred", "answered", 200, 16, "Transferred",
            "The party left because the call was transferred."),
+    Reason("conversation_ended", "completed", 200, 16, "Conversation ended",
+           "The conversation that a supervisor listened to is over."),
     Reason("signed_out", "completed", 200, 16, "Signed out", "The agent signed out."),
     Reason("answered_elsewhere", "answered", 200, 26, "Call completed elsewhere",
            "Another phone of the same user, or another agent, took the call."),

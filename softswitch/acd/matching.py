@@ -91,8 +91,8 @@ class Matching:
 
     def withdraw(self, offer: Offer, outcome: str, reason: str, now: float, out: list[Output]) -> None:
         """Stop the phone. The caller of this says what becomes of the agent and of the call."""
-        self._close(offer, outcome, reason, now, out)
         out.append(WithdrawOffer(offer.offer, offer.agent, reason))
+        self._close(offer, outcome, reason, now, out)
 
     def put_back(self, offer: Offer, now: float, out: list[Output]) -> None:
         """The call of a closed offer is tried with the next agent, or leaves if its time is over."""

@@ -29,7 +29,7 @@ CONTACT_USER = SipSettings().contact_user
 
 
 class Arrivals:
-    """The user agent's core: answers what comes in from outside."""
+    """The user agent's core: answers what comes in from outside; what cannot be read raises BadMessage."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
@@ -39,10 +39,7 @@ class Arrivals:
         if handler is None:
             self._exchange.ua.respond(transaction, message, 405, now, out, headers=ALLOW)
             return
-        try:
-            handler(self, transaction, message, now, out)
-        except (BadMessage, ValueError) as bad:
-            self._exchange.ua.respond(transaction, message, 400, now, out, reason=getattr(bad, "reason", ""))
+        handler(self, transaction, message, now, out)
 
     def _options(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
         self._exchange.ua.respond(
@@ -65,53 +62,26 @@ class Arrivals:
         caller = self._caller(transaction, message, now, out)
         if caller is None:
             return
-        dialled = self._dialled(message)
-        call = Call(exchange, f"c{exchange.entropy(8).hex()}", caller, dialled, now)
+        id, dialled = f"c{exchange.entropy(8).hex()}", self._dialled(message)
+        call = Call(exchange, id, caller, dialled, now, message.max_forwards - 1)
         exchange.calls[call.id] = call
-        self._open(call, message, now, out)
+        call.started_with(message.sip_call_id, out)
         leg = call.inbound
         leg.remote_sdp = message.body
         try:
             leg.session = exchange.ua.accept_invite(transaction, message, leg, now, out)
-        except BadMessage:
-            call.end("bad_request", "switch", now, out)
-            raise
-        if call.ended:
-            return
-        try:
-            self._begin(call, now, out)
+            if not call.ended:
+                self._begin(call, now, out)
         except NoRoute as no_route:
             self._refuse(call, no_route.reason, now, out)
+        except Exception as error:
+            call.end("bad_request" if isinstance(error, BadMessage) else "internal_error", "switch", now, out)
+            raise
 
     def _dialled(self, message: Message) -> str:
         """The number: in the Request-URI, or in To where a registrar of ours calls our Contact itself."""
         user = message.request_uri.user
         return user if user != CONTACT_USER else Address.parse(message.need("To")).uri.user
-
-    def _open(self, call: Call, message: Message, now: float, out: list[Any]) -> None:
-        """The facts of a call's first moment."""
-        caller = call.caller
-        call.fact(
-            "call_started",
-            {
-                "direction": "inbound" if caller.kind == "trunk" else "internal",
-                "from_number": caller.number,
-                "to_number": call.dialled,
-                "source": caller.source,
-                "sip_call_id": message.sip_call_id,
-            },
-            out,
-        )
-        call.fact(
-            "leg_started",
-            {
-                "leg": call.inbound.id,
-                "direction": "inbound",
-                "address": caller.number,
-                caller.kind: caller.name,
-            },
-            out,
-        )
 
     def _caller(self, transaction: Any, message: Message, now: float, out: list[Any]) -> Party | None:
         """The trunk whose address this is, or the authenticated user; None after it has been refused."""
@@ -167,8 +137,6 @@ class Arrivals:
             raise NoRoute("flow_failed")
         if call.answer(now, out):
             call.begin(FlowActivity(call, run), now, out)
-        else:
-            call.end("not_acceptable_media", "switch", now, out)
 
     def _to_user(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
         call.dial(Target("user", found.name), None, now, out)
@@ -199,10 +167,11 @@ class Arrivals:
         number = exchange.centre.numbers.get(found.number)
         target = Target.parse(number.target) if number is not None else None
         wanted = target.name if target is not None and target.kind == "user" else found.number
+        agent = exchange.centre.agents.get(wanted)
+        user = agent.user if agent is not None else wanted
         for each in exchange.calls.values():
-            conversation = each.conversation
-            if conversation and wanted in (conversation.agent, conversation.callee.party.name):
-                return conversation
+            if each.conversation is not None and (each.conversation.agent == wanted or each.engages(user)):
+                return each.conversation
         raise NoRoute("number_not_found")
 
 

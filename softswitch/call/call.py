@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from softswitch.acd import events as acd
+from softswitch.call.activity import Activity
 from softswitch.call.conversation import Conversation
 from softswitch.call.dial_activity import DialActivity
 from softswitch.call.flow_activity import FlowActivity
@@ -20,13 +20,19 @@ from softswitch.sip.uri import Address, Uri
 
 if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
+    from softswitch.call.waiting import Waiting
     from softswitch.config import Target
 
 
 class Call:
-    """One inbound leg, an activity or a conversation, and every other leg that came of it."""
+    """One inbound leg, an activity or a conversation, and every other leg that came of it and lives.
 
-    def __init__(self, exchange: Exchange, id: str, caller: Party, dialled: str, now: float) -> None:
+    `max_forwards` goes into every INVITE that comes of it, so that calls do not go round in circles.
+    """
+
+    def __init__(
+        self, exchange: Exchange, id: str, caller: Party, dialled: str, now: float, max_forwards: int
+    ) -> None:
         self.exchange = exchange
         self.id = id
         self.caller = caller
@@ -37,12 +43,14 @@ class Call:
         self.talk_s = 0.0
         self.queue: str | None = None
         self.agent: str | None = None
-        self.activity: Any = None
+        self.activity: Activity | None = None
         self.conversation: Conversation | None = None
         self.ended = False
+        self.max_forwards = max_forwards
+        self.player = ""
         self._count = 0
         self.legs: dict[str, Leg] = {}
-        self.inbound = self.new_leg("inbound", caller)
+        self.inbound: Leg
 
     # Parts
 
@@ -51,9 +59,26 @@ class Call:
         self._count += 1
         return f"{self.id}.{kind}{self._count}"
 
-    def new_leg(self, direction: str, party: Party) -> Leg:
+    def started_with(self, sip_call_id: str, out: list[Any]) -> None:
+        """The facts of a call's first moment, and its inbound leg."""
+        self.fact(
+            "call_started",
+            {
+                "direction": "inbound" if self.caller.kind == "trunk" else "internal",
+                "from_number": self.caller.number,
+                "to_number": self.dialled,
+                "source": self.caller.source,
+                "sip_call_id": sip_call_id,
+            },
+            out,
+        )
+        self.inbound = self.new_leg("inbound", self.caller, out)
+
+    def new_leg(self, direction: str, party: Party, out: list[Any]) -> Leg:
         leg = Leg(self, self.next_id("l"), direction, party)
         self.legs[leg.id] = leg
+        named = {"leg": leg.id, "direction": direction, "address": party.number, party.kind: party.name}
+        self.fact("leg_started", named if party.agent is None else {**named, "agent": party.agent}, out)
         return leg
 
     def caller_address(self, caller_id: str | None = None) -> Address:
@@ -64,39 +89,76 @@ class Call:
             self.caller.display, Uri("sip", number, self.exchange.sip_host, self.exchange.sip_port), ()
         )
 
+    @property
+    def waiting(self) -> Waiting | None:
+        """The caller's stay in a queue."""
+        return self.activity.waiting if self.activity is not None else None
+
+    def engages(self, user: str) -> bool:
+        """Whether this user talks, or calls somebody."""
+        parties = [self.caller]
+        if self.conversation is not None:
+            parties.append(self.conversation.callee.party)
+        return any(party.kind == "user" and party.name == user for party in parties)
+
     # Media for the caller
 
-    def play(self, paths: Sequence[str], out: list[Any], *, loop: bool = False) -> str:
-        """Play files to the caller; returns the id that `player_finished` will name."""
-        id = self.next_id("p")
-        self.exchange.media.put(
-            self.inbound.worker,
-            "player",
-            id,
-            {"legs": [self.inbound.id], "items": [*paths], "loop": loop, "gain": 1.0},
-            out,
-        )
-        return id
+    def play(self, paths: Sequence[str], out: list[Any], *, loop: bool = False) -> None:
+        """Play files to the caller, in place of what is being played."""
+        self.stop_playing(out)
+        self.player = self.next_id("p")
+        fields = {"legs": [self.inbound.id], "items": [*paths], "loop": loop, "gain": 1.0}
+        self.exchange.media.put(self.inbound.worker, "player", self.player, fields, out)
 
-    def say(self, names: Sequence[str], out: list[Any]) -> str:
-        return self.play(self.exchange.prompt_paths("en", names, out), out)
+    def stop_playing(self, out: list[Any]) -> None:
+        player, self.player = self.player, ""
+        if player:
+            self.exchange.media.delete(self.inbound.worker, "player", player, out)
 
-    def stop_player(self, id: str, out: list[Any]) -> None:
-        self.exchange.media.delete(self.inbound.worker, "player", id, out)
+    def player_finished(self, player: str, now: float, out: list[Any]) -> None:
+        if player == self.player:
+            self.player = ""
+            self.exchange.media.forget(self.inbound.worker, "player", player)
+            if self.activity is not None:
+                self.activity.player_finished(now, out)
+
+    # Time
+
+    def wake_at(self, when: float | None) -> None:
+        """Set the activity's one timer; None stops it."""
+        key = ("call", self.id)
+        if when is None:
+            self.exchange.deadlines.cancel(key)
+        else:
+            self.exchange.deadlines.set(key, when)
+
+    def timeout(self, now: float, out: list[Any]) -> None:
+        if self.activity is not None:
+            self.activity.timeout(now, out)
 
     # Course of the call
 
     def answer(self, now: float, out: list[Any], prefer: str | None = None) -> bool:
+        """Answer the caller, with codec `prefer` if possible. False: no codec in common, the call is over."""
         if not self.inbound.answer(now, out, prefer):
+            self.end("not_acceptable_media", "switch", now, out)
             return False
         self.answered_at = now
         self.fact("call_answered", {}, out)
         return True
 
-    def begin(self, activity: Any, now: float, out: list[Any]) -> None:
-        self.activity = activity
+    def begin(self, activity: Activity, now: float, out: list[Any]) -> None:
+        self.turn_to(activity, now, out)
         activity.start(now, out)
         self.keep(out)
+
+    def turn_to(self, activity: Activity | None, now: float, out: list[Any]) -> None:
+        """Leave what happened with the caller so far for something else."""
+        former, self.activity = self.activity, activity
+        self.wake_at(None)
+        self.stop_playing(out)
+        if former is not None:
+            former.left("transferred", now, out)
 
     def go_to(self, target: Target, now: float, out: list[Any]) -> None:
         """Send an answered caller to another flow, queue or user."""
@@ -117,44 +179,34 @@ class Call:
 
     def converse(self, leg: Leg, queue: str | None, now: float, out: list[Any]) -> None:
         """Join the caller with a leg that answered."""
-        if self.activity is not None:
-            self.activity.left(now, out)
-            self.activity = None
+        self.turn_to(None, now, out)
         self.agent = leg.party.agent or self.agent
         self.conversation = Conversation(self, self.inbound, leg, queue=queue)
         self.conversation.start(self.exchange.records(queue), now, out)
-        if queue is None:
-            self.exchange.engage(leg.party, self.id, True, now, out)
+        self.exchange.engage(leg.party, self.id, True, now, out)
         self.keep(out)
 
-    def conversation_ended(self, conversation: Conversation, now: float, out: list[Any]) -> None:
-        """The conversation that this call's supervisor listens to is over."""
-        self.end("conversation_ended", "switch", now, out)
-
     def end(self, reason: str, ended_by: str, now: float, out: list[Any]) -> None:
-        """End everything of this call, once, with one reason."""
+        """End everything of this call, once, with one reason.
+
+        Phones hear of it before the queues do, which may have the next call for an agent.
+        """
         if self.ended:
             return
         self.ended = True
-        self._end_conversation(now, out)
+        self.wake_at(None)
+        self.stop_playing(out)
+        conversation, self.conversation = self.conversation, None
+        if conversation is not None:
+            self.talk_s += now - conversation.started
+            conversation.end(now, out)
+        for leg in [*self.legs.values()]:
+            leg.hang_up(reason, now, out)
         activity, self.activity = self.activity, None
         if activity is not None:
-            activity.caller_left(now, out)
-        for leg in [*self.legs.values()]:
-            leg.hang_up(reason, now, out, reason_of(reason).header())
+            activity.left(reason, now, out)
         self._record(reason, ended_by, now, out)
-        self.exchange.call_over(self, now, out)
-
-    def _end_conversation(self, now: float, out: list[Any]) -> None:
-        conversation, self.conversation = self.conversation, None
-        if conversation is None:
-            return
-        self.talk_s += now - conversation.started
-        conversation.end(now, out)
-        if conversation.queue is not None and conversation.agent is not None:
-            self.exchange.acd_event(acd.AgentCallEnded(conversation.agent, self.id), now, out)
-        else:
-            self.exchange.engage(conversation.callee.party, self.id, False, now, out)
+        self.exchange.call_over(self, conversation, now, out)
 
     def _record(self, reason: str, ended_by: str, now: float, out: list[Any]) -> None:
         outcome = "answered" if self.talk_s else reason_of(reason).outcome
@@ -181,25 +233,14 @@ class Call:
 
     def leg_digit(self, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
         if self.conversation is not None:
-            other = self.conversation.other(leg)
-            other.send_digits(digit, out)
-        elif self.activity is not None and leg is self.inbound:
+            self.conversation.other(leg).send_digits(digit, out)
+        elif self.activity is not None:
             self.activity.leg_digit(leg, digit, now, out)
 
     def leg_ended(self, leg: Leg, reason: str, ended_by: str, now: float, out: list[Any]) -> None:
-        if self.ended:
-            return
-        if leg is self.inbound and self.conversation is None and self.activity is not None:
-            activity, self.activity = self.activity, None
-            left_reason = activity.caller_left(now, out)
-            if ended_by == "caller" and reason != "caller_cancelled":
-                reason = left_reason
+        if self.activity is not None and reason == "normal_hang_up_caller":
+            reason = self.activity.abandoned
         self.end(reason, ended_by, now, out)
-
-    def player_finished(self, player: str, reason: str, now: float, out: list[Any]) -> None:
-        self.exchange.media.forget(self.inbound.worker, "player", player)
-        if self.activity is not None:
-            self.activity.player_finished(player, reason, now, out)
 
     # Facts and live state
 
@@ -221,6 +262,7 @@ class Call:
             "talk_s": self.talk_s,
             "queue": self.queue,
             "agent": self.agent,
+            "max_forwards": self.max_forwards,
             "count": self._count,
             "inbound": self.inbound.to_state(),
             "activity": self.activity.to_state() if self.activity else None,
@@ -230,8 +272,8 @@ class Call:
     @classmethod
     def from_state(cls, exchange: Exchange, state: dict[str, Any], out: list[Any]) -> Call:
         """An answered call of a former process with its legs; the exchange resumes what it was doing."""
-        call = cls(exchange, state["id"], Party(**state["caller"]), state["dialled"], state["started"])
-        call.legs.clear()
+        caller = Party(**state["caller"])
+        call = cls(exchange, state["id"], caller, state["dialled"], state["started"], state["max_forwards"])
         for name in ("answered_at", "wait_s", "talk_s", "queue", "agent"):
             setattr(call, name, state[name])
         # Parts made after the last kept state may exist in the workers: leave a gap.

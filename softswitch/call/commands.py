@@ -115,8 +115,7 @@ def describe(call: Call, now: float) -> dict[str, Any]:
     elif call.activity is None:
         state = "ending"
     else:
-        waiting = getattr(call.activity, "waiting", None)
-        state = "waiting" if waiting is not None else str(call.activity.kind)
+        state = call.activity.kind if call.waiting is None else "waiting"
     return {
         "call": call.id,
         "from": call.caller.number,

@@ -58,8 +58,9 @@ class Conversation:
             },
             out,
         )
-        for listener in self.listeners[:]:
-            listener.call.conversation_ended(self, now, out)
+        listeners, self.listeners = self.listeners, []
+        for listener in listeners:
+            listener.call.end("conversation_ended", "switch", now, out)
 
     def other(self, leg: Leg) -> Leg:
         return self.callee if leg is self.caller else self.caller

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call.activity import Activity
 from softswitch.call.hunt import Hunt
 from softswitch.call.leg import Leg, Party
 from softswitch.call.registrar import Binding
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 RING_S = 60.0
 
 
-class DialActivity:
+class DialActivity(Activity):
     """Rings a party; the caller hears ringing until the answer. `flow` goes on when nobody answers."""
 
     kind = "dial"
+    abandoned = "caller_cancelled"
 
     def __init__(
         self,
@@ -29,54 +31,36 @@ class DialActivity:
         flow: FlowActivity | None,
         caller_id: str | None = None,
     ) -> None:
-        self.call = call
+        super().__init__(call)
         self.flow = flow
         self.hunt = Hunt(call, self, party, groups, call.caller_address(caller_id))
 
     def start(self, now: float, out: list[Any]) -> None:
-        self.call.exchange.deadlines.set(("dial", self.call.id), now + RING_S, self._timeout)
+        self.call.wake_at(now + RING_S)
         self.hunt.start(now, out)
+
+    def left(self, reason: str, now: float, out: list[Any]) -> None:
+        self.hunt.cancel(reason, now, out)
+
+    def timeout(self, now: float, out: list[Any]) -> None:
+        self.hunt.cancel("user_no_answer", now, out)
+        self.hunt_failed(self.hunt, "user_no_answer", now, out)
 
     def hunt_ringing(self, hunt: Hunt, now: float, out: list[Any]) -> None:
         self.call.inbound.ring(now, out)
 
     def hunt_answered(self, hunt: Hunt, leg: Leg, now: float, out: list[Any]) -> None:
-        self._cancel_timer()
-        inbound = self.call.inbound
         codec = leg.audio.send.encoding if leg.audio else None
-        if inbound.state != "answered" and not self.call.answer(now, out, codec):
-            leg.hang_up("not_acceptable_media", now, out)
-            self.call.end("not_acceptable_media", "switch", now, out)
-            return
-        self.call.converse(leg, None, now, out)
+        if self.call.inbound.state == "answered" or self.call.answer(now, out, codec):
+            self.call.converse(leg, None, now, out)
 
     def hunt_failed(self, hunt: Hunt, reason: str, now: float, out: list[Any]) -> None:
-        self._cancel_timer()
         if self.flow is not None:
             self.flow.dial_ended(reason, now, out)
         else:
             self.call.end(reason, "agent" if reason.startswith("user_") else "switch", now, out)
 
-    def _timeout(self, now: float, out: list[Any]) -> None:
-        self.hunt.cancel("user_no_answer", now, out)
-        self.hunt_failed(self.hunt, "user_no_answer", now, out)
-
-    def _cancel_timer(self) -> None:
-        self.call.exchange.deadlines.cancel(("dial", self.call.id))
-
-    def leg_digit(self, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
-        """Keys pressed while it rings mean nothing."""
-
-    def player_finished(self, player: str, reason: str, now: float, out: list[Any]) -> None:
-        """Nothing is played while it rings."""
-
-    def caller_left(self, now: float, out: list[Any]) -> str:
-        self._cancel_timer()
-        self.hunt.cancel("caller_cancelled", now, out)
-        return "caller_cancelled"
-
-    def left(self, now: float, out: list[Any]) -> None:
-        self._cancel_timer()
-
     def to_state(self) -> dict[str, Any]:
-        return {"kind": self.kind, "ringing": self.hunt.to_state()}
+        """A flow starts its dial step again."""
+        resumed = self.flow.to_state() if self.flow is not None else super().to_state()
+        return {**resumed, "ringing": self.hunt.to_state()}

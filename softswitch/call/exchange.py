@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.acd import events as acd
 from softswitch.acd import outputs as acd_outputs
+from softswitch.acd.deadlines import Deadlines
 from softswitch.acd.engine import Acd
 from softswitch.call.arrival import Arrivals
 from softswitch.call.authentication import Authenticator, Listener
 from softswitch.call.call import Call
-from softswitch.call.deadlines import Deadlines
 from softswitch.call.media import MediaPlane
 from softswitch.call.outputs import Fact, Keep, MediaCommand
 from softswitch.call.registrar import Registrar
@@ -27,8 +27,10 @@ from softswitch.ivr.run import FlowRun
 from softswitch.sip.useragent import SipSettings, UserAgent
 
 if TYPE_CHECKING:
+    from softswitch.call.conversation import Conversation
     from softswitch.call.leg import Party
     from softswitch.call.recording import Recording
+    from softswitch.call.waiting import Waiting
     from softswitch.config import Agent, Centre, Node, Queue, Target, Trunk, User
     from softswitch.directory import Directory
     from softswitch.sip.flow import SipFlow
@@ -68,6 +70,7 @@ class Exchange:
         self._offered_calls: dict[str, str] = {}
         self._flows: dict[str, Flow] = {}
         self._agents_by_user: dict[str, list[str]] = {}
+        self._user_of_agent: dict[str, str] = {}
         self._utc_offset = 0.0
         self.deadlines = Deadlines()
         self.media = MediaPlane(node.media.sdp_host, node.media.worker_count)
@@ -103,13 +106,25 @@ class Exchange:
         self.ua.transport_failed(flow, now, out)
 
     def next_timeout(self) -> float | None:
-        times = (self.ua.next_timeout(), self.deadlines.next_timeout(), self.acd.next_timeout())
+        times = (self.ua.next_timeout(), self.deadlines.next(), self.acd.next_timeout())
         return min((time for time in times if time is not None), default=None)
 
     def handle_timeout(self, now: float, out: list[Any]) -> None:
         self.ua.handle_timeout(now, out)
-        self.deadlines.handle_timeout(now, out)
+        for kind, id in self.deadlines.due(now):
+            _TIMEOUTS[kind](self, id, now, out)
         self._carry_out(self.acd.handle_timeout(now), now, out)
+
+    def _activity_timeout(self, call: str, now: float, out: list[Any]) -> None:
+        self.calls[call].timeout(now, out)
+
+    def _ring(self, call: str, now: float, out: list[Any]) -> None:
+        waiting = self._waiting(call)
+        if waiting is not None:
+            waiting.ring(now, out)
+
+    def _binding_timeout(self, user: str, now: float, out: list[Any]) -> None:
+        self.registrar.expire(user, now, out)
 
     def media_event(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
         """One event of the media control protocol."""
@@ -150,12 +165,24 @@ class Exchange:
         self.acd_event(acd.QueueRemoved(name) if queue is None else acd.QueueConfigured(queue), now, out)
 
     def _agent_configured(self, name: str, agent: Agent | None, now: float, out: list[Any]) -> None:
+        former = self._user_of_agent.pop(name, None)
         if agent is None:
             self.acd_event(acd.AgentRemoved(name), now, out)
             return
+        self._user_of_agent[name] = agent.user
         self.acd_event(acd.AgentConfigured(agent), now, out)
         reachable = self.registrar.contacts(agent.user, now)
         self.acd_event((acd.PhoneReachable if reachable else acd.PhoneUnreachable)(name), now, out)
+        if former != agent.user:
+            self._agent_moved(name, former, agent.user, now, out)
+
+    def _agent_moved(self, agent: str, former: str | None, user: str, now: float, out: list[Any]) -> None:
+        """The calls that keep an agent busy are those of the agent's user."""
+        for call in [*self.calls.values()]:
+            if former is not None and call.engages(former):
+                self.acd_event(acd.AgentFree(agent, call.id), now, out)
+            if call.engages(user):
+                self.acd_event(acd.AgentBusy(agent, call.id), now, out)
 
     def _user_configured(self, name: str, user: User | None, now: float, out: list[Any]) -> None:
         if user is None:
@@ -177,34 +204,33 @@ class Exchange:
         for output in outputs:
             _ACD_OUTPUTS[type(output)](self, output, now, out)
 
-    def _waiting_call(self, id: str) -> Any:
-        """The activity of a call that is in a queue, if it still is."""
+    def _waiting(self, id: str) -> Waiting | None:
+        """The stay in a queue of this call, if it is still there."""
         call = self.calls.get(id)
-        return call.activity if call is not None and not call.ended else None
+        return call.waiting if call is not None else None
 
     def _offer(self, offer: acd_outputs.OfferCall, now: float, out: list[Any]) -> None:
-        activity = self._waiting_call(offer.call)
-        if activity is not None:
+        waiting = self._waiting(offer.call)
+        if waiting is not None:
             self._offered_calls[offer.offer] = offer.call
-            activity.offer(offer, now, out)
-            self.calls[offer.call].keep(out)
+            waiting.offer(offer, now, out)
         else:
             self.acd_event(acd.CallLeft(offer.call, "internal_error"), now, out)
 
     def _withdraw(self, withdrawn: acd_outputs.WithdrawOffer, now: float, out: list[Any]) -> None:
-        activity = self._waiting_call(self._offered_calls.pop(withdrawn.offer, ""))
-        if activity is not None:
-            activity.withdraw(withdrawn.offer, withdrawn.reason, now, out)
+        waiting = self._waiting(self._offered_calls.pop(withdrawn.offer, ""))
+        if waiting is not None:
+            waiting.withdraw(withdrawn.offer, withdrawn.reason, now, out)
 
     def _announce(self, announcement: acd_outputs.AnnouncePosition, now: float, out: list[Any]) -> None:
-        activity = self._waiting_call(announcement.call)
-        if activity is not None:
-            activity.announce(announcement, now, out)
+        waiting = self._waiting(announcement.call)
+        if waiting is not None:
+            waiting.announce(announcement, now, out)
 
     def _gave_up(self, timed_out: acd_outputs.QueueTimedOut, now: float, out: list[Any]) -> None:
-        activity = self._waiting_call(timed_out.call)
-        if activity is not None:
-            activity.gave_up(timed_out, now, out)
+        waiting = self._waiting(timed_out.call)
+        if waiting is not None:
+            waiting.gave_up(timed_out, now, out)
 
     def _acd_fact(self, fact: acd_outputs.AcdFact, now: float, out: list[Any]) -> None:
         if fact.type == "offer_ended":
@@ -222,11 +248,15 @@ class Exchange:
             self.acd_event(event(agent), now, out)
 
     def engage(self, party: Party, call: str, busy: bool, now: float, out: list[Any]) -> None:
-        """A user is on (or off) a call that no queue gave: as an agent they are not offered another."""
+        """A user is on a call, or off it: the agents who are this user are offered no other.
+
+        The one whom a queue gave the call is left out: the queues see to that themselves.
+        """
         if party.kind == "user":
             event = acd.AgentBusy if busy else acd.AgentFree
             for agent in self.agents_of(party.name):
-                self.acd_event(event(agent, call), now, out)
+                if agent != party.agent:
+                    self.acd_event(event(agent, call), now, out)
 
     # Services for calls
 
@@ -273,14 +303,19 @@ class Exchange:
             out.append(Fact("alarm_raised", {"code": "prompt_missing", "message": f"no music {name!r}"}))
         return path
 
-    def call_over(self, call: Call, now: float, out: list[Any]) -> None:
-        self.engage(call.caller, call.id, False, now, out)
+    def call_over(self, call: Call, conversation: Conversation | None, now: float, out: list[Any]) -> None:
+        """A call has ended, in this conversation: agents who were busy with it are free."""
         self.calls.pop(call.id, None)
+        self.engage(call.caller, call.id, False, now, out)
+        if conversation is not None:
+            self.engage(conversation.callee.party, call.id, False, now, out)
+            if conversation.agent is not None:
+                self.acd_event(acd.AgentCallEnded(conversation.agent, call.id), now, out)
 
     # Media events
 
     def _connected(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
-        self.media.connected(worker, out)
+        self.media.connected(worker, event, out)
 
     def _ports(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
         self.media.ports_granted(worker, event["granted"])
@@ -297,7 +332,7 @@ class Exchange:
         if event["reason"] == "failed":
             out.append(Fact("alarm_raised", {"code": "prompt_failed", "message": event.get("detail", "")}))
         if call is not None:
-            call.player_finished(event["id"], event["reason"], now, out)
+            call.player_finished(event["id"], now, out)
 
     def _recorder_finished(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
         recording = self.recordings.get(event["id"])
@@ -310,6 +345,12 @@ class Exchange:
     def _call_of(self, id: str) -> Call | None:
         return self.calls.get(id.partition(".")[0])
 
+
+_TIMEOUTS: dict[str, Callable[..., None]] = {
+    "call": Exchange._activity_timeout,
+    "ring": Exchange._ring,
+    "binding": Exchange._binding_timeout,
+}
 
 _CONFIGURED: dict[str, Callable[..., None]] = {
     "queue": Exchange._queue_configured,

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call.activity import Activity
 from softswitch.call.waiting import Waiting
 from softswitch.config import Target
 from softswitch.ivr import events as ivr
 from softswitch.ivr.run import FlowRun
 
 if TYPE_CHECKING:
-    from softswitch.acd.outputs import AnnouncePosition, OfferCall, QueueTimedOut
     from softswitch.call.call import Call
     from softswitch.call.leg import Leg
 
 
-class FlowActivity:
+class FlowActivity(Activity):
     """Runs one flow for an answered inbound leg; a queue step makes it wait."""
 
     kind = "flow"
 
     def __init__(self, call: Call, run: FlowRun) -> None:
-        self.call = call
+        super().__init__(call)
         self.run = run
-        self.waiting: Waiting | None = None
-        self._player = ""
-        self._actions = {
+        self._actions: dict[type, Callable[..., None]] = {
             ivr.PlayPrompts: self._play,
             ivr.StopPrompts: self._stop,
             ivr.EnterQueue: self._queue,
@@ -40,30 +39,27 @@ class FlowActivity:
 
     # What happens to the caller
 
+    @property
+    def abandoned(self) -> str:  # type: ignore[override]
+        return "abandoned_in_flow" if self.waiting is None else self.waiting.abandoned
+
     def leg_digit(self, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
         if self.waiting is None:
             self._feed(ivr.DigitPressed(digit), now, out)
 
-    def player_finished(self, player: str, reason: str, now: float, out: list[Any]) -> None:
+    def player_finished(self, now: float, out: list[Any]) -> None:
         if self.waiting is not None:
-            self.waiting.player_finished(player, now, out)
-        elif player == self._player:
-            self._player = ""
+            self.waiting.player_finished(now, out)
+        else:
             self._feed(ivr.PromptsFinished(), now, out)
 
-    def caller_left(self, now: float, out: list[Any]) -> str:
-        """Clean up after a caller who hung up. Returns the reason code."""
-        self._cancel_timer()
-        reason = "abandoned_in_flow"
-        if self.waiting is not None:
-            reason = self.waiting.caller_left(now, out)
-        self._carry_out(self.run.handle(ivr.CallerHungUp(), now), now, out)
-        return reason
+    def timeout(self, now: float, out: list[Any]) -> None:
+        self._carry_out(self.run.handle_timeout(now), now, out)
 
-    def left(self, now: float, out: list[Any]) -> None:
-        """The call goes on without the flow (an agent answered)."""
-        self._cancel_timer()
-        self.waiting = None
+    def left(self, reason: str, now: float, out: list[Any]) -> None:
+        waiting, self.waiting = self.waiting, None
+        if waiting is not None:
+            waiting.left(reason, now, out)
 
     def queue_ended(self, outcome: str, now: float, out: list[Any]) -> None:
         self.waiting = None
@@ -71,60 +67,31 @@ class FlowActivity:
 
     def dial_ended(self, outcome: str, now: float, out: list[Any]) -> None:
         """A dial step did not come to a conversation: the flow goes on."""
-        self.call.activity = self
+        self.call.turn_to(self, now, out)
         self._feed(ivr.DialEnded(outcome), now, out)
-
-    # What the queue wants
-
-    def offer(self, offer: OfferCall, now: float, out: list[Any]) -> None:
-        if self.waiting is not None:
-            self.waiting.offer(offer, now, out)
-
-    def withdraw(self, offer: str, reason: str, now: float, out: list[Any]) -> None:
-        if self.waiting is not None:
-            self.waiting.withdraw(offer, reason, now, out)
-
-    def announce(self, announcement: AnnouncePosition, now: float, out: list[Any]) -> None:
-        if self.waiting is not None:
-            self.waiting.announce(announcement, now, out)
-
-    def gave_up(self, timed_out: QueueTimedOut, now: float, out: list[Any]) -> None:
-        waiting, self.waiting = self.waiting, None
-        if waiting is not None:
-            waiting.gave_up(timed_out, now, out)
 
     # What the flow wants
 
     def _feed(self, event: Any, now: float, out: list[Any]) -> None:
         self._carry_out(self.run.handle(event, now), now, out)
-        self.call.keep(out)
 
     def _carry_out(self, actions: list[Any], now: float, out: list[Any]) -> None:
         for action in actions:
             if not self.call.ended:
                 self._actions[type(action)](action, now, out)
-        if not self.call.ended and self.call.activity is self:
-            self.call.exchange.deadlines.set(("flow", self.call.id), self.run.next_timeout(), self._timeout)
-
-    def _timeout(self, now: float, out: list[Any]) -> None:
-        self._carry_out(self.run.handle_timeout(now), now, out)
-        self.call.keep(out)
-
-    def _cancel_timer(self) -> None:
-        self.call.exchange.deadlines.cancel(("flow", self.call.id))
+        if self.call.activity is self:
+            self.call.wake_at(self.run.next_timeout())
+            self.call.keep(out)
 
     def _play(self, action: ivr.PlayPrompts, now: float, out: list[Any]) -> None:
-        self._stop(action, now, out)
         paths = self.call.exchange.prompt_paths(self.run.language, action.names, out)
         if paths:
-            self._player = self.call.play(paths, out, loop=action.loop)
+            self.call.play(paths, out, loop=action.loop)
         else:
             self._feed(ivr.PromptsFinished(), now, out)
 
-    def _stop(self, action: Any, now: float, out: list[Any]) -> None:
-        if self._player:
-            self.call.stop_player(self._player, out)
-            self._player = ""
+    def _stop(self, action: ivr.StopPrompts, now: float, out: list[Any]) -> None:
+        self.call.stop_playing(out)
 
     def _queue(self, action: ivr.EnterQueue, now: float, out: list[Any]) -> None:
         self.enter_queue(action.queue, action.priority, action.music, now, out)

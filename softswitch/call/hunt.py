@@ -12,8 +12,6 @@ from softswitch.sip.uri import Address
 if TYPE_CHECKING:
     from softswitch.call.call import Call
 
-ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
-
 
 class HuntOwner(Protocol):
     """Who wanted the party to be reached; exactly one of answered and failed is called, unless cancelled."""
@@ -26,7 +24,7 @@ class HuntOwner(Protocol):
 class Hunt:
     """Rings groups of contacts: those of one group together, one group after the other.
 
-    A user's phones are one group; the addresses of a trunk are a group each.
+    A user's phones are one group; the addresses of a trunk are a group each. It has no time limit of its own.
     """
 
     def __init__(
@@ -36,7 +34,6 @@ class Hunt:
         party: Party,
         groups: Sequence[Sequence[Binding]],
         caller: Address,
-        headers: str = "",
     ) -> None:
         self.call = call
         self.owner = owner
@@ -44,7 +41,6 @@ class Hunt:
         self.legs: list[Leg] = []
         self._groups = [group for group in groups if group]
         self._caller = caller
-        self._headers = headers
         self._ringing = False
         self._over = False
         self._reason = "user_not_registered"
@@ -52,26 +48,28 @@ class Hunt:
     def start(self, now: float, out: list[Any]) -> None:
         """Ring the next group; fails at once when there is none or no media port is left."""
         if not self._groups:
-            self._fail(now, out)
+            self._over = True
+            self.owner.hunt_failed(self, self._reason, now, out)
             return
         inbound = self.call.inbound
         codec = inbound.offered_codec()
         for binding in self._groups.pop(0):
-            leg = self.call.new_leg("outbound", self.party)
+            leg = self.call.new_leg("outbound", self.party, out)
             leg.owner = self
-            if not leg.allocate(inbound.worker if inbound.port else None):
+            if leg.allocate(inbound.worker if inbound.port else None):
+                self.legs.append(leg)
+                leg.dial(binding, self._caller, codec, now, out)
+            else:
                 self._reason = "no_ports"
-                continue
-            self.legs.append(leg)
-            leg.dial(binding, self._caller, self._headers, codec, now, out)
+                leg.hang_up("no_ports", now, out)
         if not self.legs:
             self.start(now, out)
 
-    def cancel(self, reason: str, now: float, out: list[Any], reason_header: str = "") -> None:
+    def cancel(self, reason: str, now: float, out: list[Any]) -> None:
         """Stop ringing; the owner hears no more of it."""
         self._over = True
         for leg in self.legs:
-            leg.hang_up(reason, now, out, reason_header)
+            leg.hang_up(reason, now, out)
         self.legs.clear()
 
     def leg_ringing(self, leg: Leg, now: float, out: list[Any]) -> None:
@@ -81,13 +79,12 @@ class Hunt:
 
     def leg_answered(self, leg: Leg, now: float, out: list[Any]) -> None:
         self.legs.remove(leg)
-        self.cancel("answered_elsewhere", now, out, ELSEWHERE)
+        self.cancel("answered_elsewhere", now, out)
         leg.owner = self.call
         self.owner.hunt_answered(self, leg, now, out)
 
     def leg_ended(self, leg: Leg, reason: str, ended_by: str, now: float, out: list[Any]) -> None:
-        if leg in self.legs:
-            self.legs.remove(leg)
+        self.legs.remove(leg)
         self._reason = reason
         if not self._over and not self.legs:
             self.start(now, out)
@@ -95,10 +92,8 @@ class Hunt:
     def leg_digit(self, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
         """Keys pressed before the answer mean nothing."""
 
-    def _fail(self, now: float, out: list[Any]) -> None:
-        self._over = True
-        self.owner.hunt_failed(self, self._reason, now, out)
-
     def to_state(self) -> list[dict[str, Any]]:
-        """The sessions that ring, so that a new process can cancel them."""
-        return [leg.session.to_state() for leg in self.legs if leg.session is not None]
+        """The legs that ring, so that a new process can cancel them."""
+        return [
+            {"leg": leg.id, "session": leg.session.to_state()} for leg in self.legs if leg.session is not None
+        ]

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.call.media import leg_fields
 from softswitch.reasons import REASONS, from_status
+from softswitch.reasons import reason as reason_of
 from softswitch.sdp.description import BadSdp, SessionDescription
 from softswitch.sdp.negotiation import (
+    AudioFormat,
     NegotiatedAudio,
     NotAcceptable,
     answer_offer,
@@ -54,7 +56,10 @@ class Party:
 
 
 class Leg:
-    """States: `setup`, `ringing`, `answered`, `ended`. Reports what happens to its call, decides nothing."""
+    """States: `setup`, `ringing`, `answered`, `ended`. Reports what happens to its owner, decides nothing.
+
+    The owner is the call, or the hunt that made it until the answer.
+    """
 
     __slots__ = (
         "audio",
@@ -103,34 +108,19 @@ class Leg:
         self.worker, self.port = place
         return True
 
-    def dial(
-        self, binding: Binding, caller: Address, headers: str, codec: str | None, now: float, out: list[Any]
-    ) -> None:
+    def dial(self, binding: Binding, caller: Address, codec: str | None, now: float, out: list[Any]) -> None:
         """Send INVITE to where the party can be reached, our offer led by `codec` to avoid transcoding."""
-        exchange = self.call.exchange
-        offer = self._offer(codec)
-        self.session = exchange.ua.invite(
+        self.session = self.call.exchange.ua.invite(
             self,
             request_uri=binding.uri,
             from_=str(caller),
             to=f"<{binding.aor}>",
             sip_flow=binding.sip_flow,
-            sdp=offer,
-            headers=headers,
+            sdp=self._offer(codec),
             credentials=binding.credentials,
+            max_forwards=self.call.max_forwards,
             now=now,
             out=out,
-        )
-        self.call.fact(
-            "leg_started",
-            {
-                "leg": self.id,
-                "direction": "outbound",
-                "address": self.party.number,
-                self.party.kind: self.party.name,
-                "agent": self.party.agent,
-            },
-            out,
         )
 
     def offered_codec(self) -> str | None:
@@ -146,43 +136,39 @@ class Leg:
             self.session.progress(180, now, out)
 
     def answer(self, now: float, out: list[Any], prefer: str | None = None) -> bool:
-        """Answer an inbound leg. False: no codec in common; the leg has been refused and is ended."""
+        """Answer an inbound leg, or make our offer where it had none (its answer comes with the ACK).
+
+        False: no codec in common; nothing has been sent.
+        """
         assert self.session is not None
         try:
-            sdp, audio = answer_offer(
-                SessionDescription.parse(self.remote_sdp),
-                host=self.call.exchange.media.host,
-                port=self.port,
-                codecs=self.codecs,
-                session_id=self.sdp_id,
-                version=self.sdp_version,
-                prefer=prefer,
-            )
+            sdp, audio = self._answer_to(self.remote_sdp, prefer)
         except (BadSdp, NotAcceptable):
-            self.refuse("not_acceptable_media", now, out)
             return False
         self.state = "answered"
-        self.session.answer(sdp.encode(), now, out)
+        self.session.answer(sdp, now, out)
         self._put_media(audio, out)
         self.call.fact("leg_answered", {"leg": self.id}, out)
         return True
 
     def refuse(self, reason: str, now: float, out: list[Any], headers: str = "") -> None:
         """Refuse an inbound leg that was not answered, with the SIP status of the reason."""
-        if self.session is not None and self.state != "ended":
-            self.session.reject(REASONS[reason].status, now, out, headers=headers)
-        self._end(reason, "local", now, out)
-
-    def hang_up(self, reason: str, now: float, out: list[Any], reason_header: str = "") -> None:
-        """End the leg in whatever state it is (BYE, CANCEL, or a final response)."""
         if self.state == "ended":
             return
+        if self.session is not None:
+            status = REASONS[reason].status
+            # What is a good ending of an answered call is none of one that was not.
+            self.session.reject(status if status >= 300 else 480, now, out, headers=headers)
+        self._end(reason, "local", out)
+
+    def hang_up(self, reason: str, now: float, out: list[Any]) -> None:
+        """End the leg in whatever state it is (BYE, CANCEL, or a final response)."""
         if self.direction == "inbound" and self.state != "answered":
             self.refuse(reason, now, out)
-            return
-        if self.session is not None:
-            self.session.hang_up(now, out, reason_header=reason_header)
-        self._end(reason, "local", now, out)
+        elif self.state != "ended":
+            if self.session is not None:
+                self.session.hang_up(now, out, reason_header=_reason_header(reason))
+            self._end(reason, "local", out)
 
     def send_digits(self, digits: str, out: list[Any]) -> None:
         self.call.exchange.media_command(
@@ -199,51 +185,40 @@ class Leg:
             self.owner.leg_ringing(self, now, out)
 
     def session_answered(self, session: Session, message: Message, now: float, out: list[Any]) -> None:
-        try:
-            audio = read_answer(SessionDescription.parse(message.body), codecs=self.codecs)
-        except (BadSdp, NotAcceptable):
-            session.hang_up(now, out)
-            self._end("not_acceptable_media", "local", now, out)
-            self.owner.leg_ended(self, "not_acceptable_media", "switch", now, out)
-            return
-        self.state = "answered"
-        self._put_media(audio, out)
-        self.call.fact("leg_answered", {"leg": self.id}, out)
-        self.owner.leg_answered(self, now, out)
+        if self._take_answer(message, out):
+            self.state = "answered"
+            self.call.fact("leg_answered", {"leg": self.id}, out)
+            self.owner.leg_answered(self, now, out)
+        else:
+            self._give_up("not_acceptable_media", now, out)
 
     def session_established(self, session: Session, now: float, out: list[Any]) -> None:
         session.invite = None  # the largest part of a call's memory, needed for its answers only
         self.remote_sdp = b""
-        self.call.keep(out)
+        if self._awaits_answer and (session.ack is None or not self._take_answer(session.ack, out)):
+            self._give_up("not_acceptable_media", now, out)
+        else:
+            self.call.keep(out)
 
     def session_offered(self, session: Session, message: Message, now: float, out: list[Any]) -> None:
         """A re-INVITE or UPDATE: hold, resume, a new address. Without an offer we make ours again."""
         self.sdp_version += 1
-        if not message.body:
-            session.accept(self._offer(self.audio.send.encoding if self.audio else None), now, out)
-            return
         try:
-            sdp, audio = answer_offer(
-                SessionDescription.parse(message.body),
-                host=self.call.exchange.media.host,
-                port=self.port,
-                codecs=self.codecs,
-                session_id=self.sdp_id,
-                version=self.sdp_version,
-                prefer=self.audio.send.encoding if self.audio else None,
-            )
+            sdp, audio = self._answer_to(message.body, self.offered_codec())
         except (BadSdp, NotAcceptable):
             session.refuse(488, now, out)
             return
-        session.accept(sdp.encode(), now, out)
-        self._put_media(audio, out)
+        session.accept(sdp, now, out)
+        if message.body:
+            self._put_media(audio, out)
         self.call.keep(out)
 
     def session_reanswered(
         self, session: Session, status: int, message: Message | None, now: float, out: list[Any]
     ) -> None:
-        if message is not None and 200 <= status < 300 and message.body:
-            self._put_media(read_answer(SessionDescription.parse(message.body), codecs=self.codecs), out)
+        """The answer to an offer of ours; with one that cannot be used everything stays as it was."""
+        if message is not None and 200 <= status < 300 and self._take_answer(message, out):
+            self.call.keep(out)
 
     def session_info(self, session: Session, message: Message, now: float, out: list[Any]) -> None:
         digit = info_digit(message)
@@ -259,7 +234,7 @@ class Leg:
         self, session: Session, cause: str, status: int, message: Message | None, now: float, out: list[Any]
     ) -> None:
         reason, ended_by = self._ending(cause, status)
-        self._end(reason, "remote" if ended_by != "switch" else "local", now, out)
+        self._end(reason, "remote" if ended_by != "switch" else "local", out)
         self.owner.leg_ended(self, reason, ended_by, now, out)
 
     # Inside
@@ -281,15 +256,46 @@ class Leg:
 
     def _offer(self, codec: str | None) -> bytes:
         """Our offer, led by `codec`: the one that the other leg uses, so that nothing is transcoded."""
-        exchange = self.call.exchange
-        codecs = sorted(self.codecs, key=lambda each: each != codec)
         return make_offer(
-            host=exchange.media.host,
+            host=self.call.exchange.media.host,
             port=self.port,
-            codecs=codecs,
+            codecs=sorted(self.codecs, key=lambda each: each != codec),
             session_id=self.sdp_id,
             version=self.sdp_version,
         ).encode()
+
+    def _answer_to(self, offer: bytes, prefer: str | None) -> tuple[bytes, NegotiatedAudio]:
+        """Our answer, with codec `prefer` if it was offered; no offer at all is answered with one of ours."""
+        if not offer:
+            codec = prefer or self.codecs[0]
+            return self._offer(codec), to_be_answered(codec)
+        sdp, audio = answer_offer(
+            SessionDescription.parse(offer),
+            host=self.call.exchange.media.host,
+            port=self.port,
+            codecs=self.codecs,
+            session_id=self.sdp_id,
+            version=self.sdp_version,
+            prefer=prefer,
+        )
+        return sdp.encode(), audio
+
+    @property
+    def _awaits_answer(self) -> bool:
+        return self.audio is not None and not self.audio.remote_port
+
+    def _take_answer(self, message: Message, out: list[Any]) -> bool:
+        """Take up the answer to our offer. False: it cannot be used."""
+        try:
+            audio = read_answer(SessionDescription.parse(message.body), codecs=self.codecs)
+        except (BadSdp, NotAcceptable):
+            return False
+        self._put_media(audio, out)
+        return True
+
+    def _give_up(self, reason: str, now: float, out: list[Any]) -> None:
+        self.hang_up(reason, now, out)
+        self.owner.leg_ended(self, reason, "switch", now, out)
 
     def _put_media(self, audio: NegotiatedAudio, out: list[Any]) -> None:
         self.audio = audio
@@ -315,17 +321,18 @@ class Leg:
             return self.learn
         return audio.remote_host != self.session.dialog.sip_flow.remote[0]
 
-    def _end(self, reason: str, ended_by: str, now: float, out: list[Any]) -> None:
+    def _end(self, reason: str, ended_by: str, out: list[Any]) -> None:
         if self.state == "ended":
             return
         self.state = "ended"
-        media = self.call.exchange.media
+        exchange = self.call.exchange
         if self.audio is not None:
-            media.delete(self.worker, "leg", self.id, out)
+            exchange.media.delete(self.worker, "leg", self.id, out)
         elif self.port:
-            media.release_unused(self.worker, self.port)
+            exchange.media.release_unused(self.worker, self.port)
         if self.party.kind == "trunk":
-            self.call.exchange.trunks.released(self.party.name)
+            exchange.trunks.released(self.party.name)
+        self.call.legs.pop(self.id, None)
         self.call.fact("leg_ended", {"leg": self.id, "reason": reason, "ended_by": ended_by}, out)
 
     # Over a restart
@@ -354,6 +361,20 @@ class Leg:
         leg.session = call.exchange.ua.restore_session(state["session"], leg)
         leg._put_media(NegotiatedAudio.from_state(state["audio"]), out)
         return leg
+
+
+def to_be_answered(codec: str) -> NegotiatedAudio:
+    """What holds of an offer of ours until it is answered: we listen, but do not know whom to send to."""
+    payload_type = {"PCMU": 0, "PCMA": 8}[codec]
+    audio = AudioFormat(payload_type, codec, 8000)
+    return NegotiatedAudio("", 0, audio, (audio,), None, None, 20, "recvonly")
+
+
+def _reason_header(reason: str) -> str:
+    """For phones that did not win the call: no missed call is to be shown (RFC 3326)."""
+    if reason == "answered_elsewhere":
+        return 'SIP;cause=200;text="Call completed elsewhere"'
+    return reason_of(reason).header()
 
 
 def info_digit(message: Message) -> str | None:

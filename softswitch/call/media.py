@@ -7,6 +7,7 @@ that connects (for the first time, after its own restart, or after ours) is told
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 from softswitch.call.outputs import MediaCommand
@@ -14,14 +15,15 @@ from softswitch.sdp.negotiation import NegotiatedAudio
 
 
 class Worker:
-    """One media process: its free ports and everything that it should hold, by `(kind, id)`."""
+    """One media process: its free ports, those that legs have, and what it should hold, by `(kind, id)`."""
 
-    __slots__ = ("connected", "free_ports", "number", "wanted")
+    __slots__ = ("connected", "free_ports", "number", "taken_ports", "wanted")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.connected = False
         self.free_ports: deque[int] = deque()
+        self.taken_ports: set[int] = set()
         self.wanted: dict[tuple[str, str], dict[str, Any]] = {}
 
 
@@ -43,7 +45,9 @@ class MediaPlane:
         if not usable:
             return None
         worker = min(usable, key=lambda each: len(each.wanted))
-        return worker.number, worker.free_ports.popleft()
+        port = worker.free_ports.popleft()
+        worker.taken_ports.add(port)
+        return worker.number, port
 
     def has_port(self, near: int | None = None) -> bool:
         """Whether `allocate` would find one now."""
@@ -55,16 +59,24 @@ class MediaPlane:
 
     def release_unused(self, worker: int, port: int) -> None:
         """Give back a port on which no leg was ever put."""
+        self.workers[worker].taken_ports.discard(port)
         self.workers[worker].free_ports.append(port)
 
     def put(self, worker: int, kind: str, id: str, fields: dict[str, Any], out: list[Any]) -> None:
         command = {"do": f"put_{kind}", "id": id, **fields}
         self.workers[worker].wanted[kind, id] = command
+        if kind == "leg":
+            self.workers[worker].taken_ports.add(fields["port"])
         out.append(MediaCommand(worker, command))
 
     def delete(self, worker: int, kind: str, id: str, out: list[Any]) -> None:
-        if self.workers[worker].wanted.pop((kind, id), None) is not None:
-            out.append(MediaCommand(worker, {"do": "delete", "kind": kind, "id": id}))
+        """The port of a deleted leg comes back when the worker grants it again."""
+        command = self.workers[worker].wanted.pop((kind, id), None)
+        if command is None:
+            return
+        if kind == "leg":
+            self.workers[worker].taken_ports.discard(command["port"])
+        out.append(_deletion(worker, kind, id))
 
     def forget(self, worker: int, kind: str, id: str) -> None:
         """The worker itself has finished with it (a prompt that was played to its end)."""
@@ -77,11 +89,16 @@ class MediaPlane:
             self.put(worker, "player", id, {"legs": [], "items": [path], "loop": True, "gain": 1.0}, out)
         return id
 
-    def connected(self, worker: int, out: list[Any]) -> None:
-        """The worker answered our greeting: whatever it holds, tell it all that it should hold."""
+    def connected(self, worker: int, snapshot: Mapping[str, Any], out: list[Any]) -> None:
+        """The worker answered our greeting with what it holds: it loses what it should not hold (its delete
+        may have been lost, or we are a new process) and is told all the rest again."""
         state = self.workers[worker]
         state.connected = True
         state.free_ports.clear()
+        for kind in reversed(_ORDER):
+            for held in snapshot[f"{kind}s"]:
+                if (kind, held["id"]) not in state.wanted:
+                    out.append(_deletion(worker, kind, held["id"]))
         for _, command in sorted(state.wanted.items(), key=_legs_first):
             out.append(MediaCommand(worker, command))
 
@@ -90,12 +107,9 @@ class MediaPlane:
         self.workers[worker].free_ports.clear()
 
     def ports_granted(self, worker: int, ports: list[int]) -> None:
-        free = self.workers[worker].free_ports
-        known = set(free)
-        taken = {
-            command["port"] for (kind, _), command in self.workers[worker].wanted.items() if kind == "leg"
-        }
-        free.extend(port for port in ports if port not in known and port not in taken)
+        state = self.workers[worker]
+        known = state.taken_ports.union(state.free_ports)
+        state.free_ports.extend(port for port in ports if port not in known)
 
 
 _ORDER = {"leg": 0, "player": 1, "bridge": 2, "recorder": 3}
@@ -105,11 +119,15 @@ def _legs_first(item: tuple[tuple[str, str], dict[str, Any]]) -> int:
     return _ORDER[item[0][0]]
 
 
+def _deletion(worker: int, kind: str, id: str) -> MediaCommand:
+    return MediaCommand(worker, {"do": "delete", "kind": kind, "id": id})
+
+
 def leg_fields(port: int, audio: NegotiatedAudio, *, learn: bool) -> dict[str, Any]:
-    """The fields of `put_leg` for what the two sides agreed on."""
+    """The fields of `put_leg` for what the two sides agreed on; port 0: the other side is not known yet."""
     return {
         "port": port,
-        "remote": [audio.remote_host, audio.remote_port],
+        "remote": [audio.remote_host, audio.remote_port] if audio.remote_port else None,
         "learn": learn,
         "codec": audio.send.encoding,
         "payload_type": audio.send.payload_type,

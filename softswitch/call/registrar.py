@@ -12,7 +12,7 @@ from softswitch.sip.message import BadMessage
 from softswitch.sip.uri import Address, Uri
 
 if TYPE_CHECKING:
-    from softswitch.call.deadlines import Deadlines
+    from softswitch.acd.deadlines import Deadlines
     from softswitch.sip.message import Message
     from softswitch.sip.useragent import Credentials, UserAgent
 
@@ -84,7 +84,7 @@ class Registrar:
         return found[::-1]
 
     def users(self) -> dict[str, list[Binding]]:
-        return {user: list(bindings.values()) for user, bindings in self._bindings.items() if bindings}
+        return {user: list(bindings.values()) for user, bindings in self._bindings.items()}
 
     def register(
         self,
@@ -96,15 +96,12 @@ class Registrar:
         now: float,
         out: list[Any],
     ) -> None:
-        """Serve an authenticated REGISTER of `user`; all of it holds or none."""
+        """Serve an authenticated REGISTER of `user`; all of it holds or none. Raises BadMessage."""
         try:
             changed = self._changed(message, user, flow, now)
         except Refused as refused:
             out.append(Fact("registration_refused", {"user": user, "status": refused.status}))
             ua.respond(transaction, message, refused.status, now, out, headers=refused.headers)
-            return
-        except BadMessage as bad:
-            ua.respond(transaction, message, 400, now, out, reason=bad.reason)
             return
         if changed is not None:
             self._store(user, changed, now, out)
@@ -162,8 +159,9 @@ class Registrar:
         )
 
     def _store(self, user: str, bindings: dict[str, Binding], now: float, out: list[Any]) -> None:
-        before = self._bindings.get(user, {})
-        self._bindings[user] = bindings
+        before = self._bindings.pop(user, {})
+        if bindings:
+            self._bindings[user] = bindings
         for uri, binding in bindings.items():
             if uri not in before:
                 out.append(
@@ -187,14 +185,20 @@ class Registrar:
         bindings = self._bindings.get(user, {})
         kept = {"bindings": [binding.to_state() for binding in bindings.values()]} if bindings else None
         out.append(Keep(f"binding/{user}", kept))
-        first = min((binding.expires_at for binding in bindings.values()), default=None)
-        self._deadlines.set(("binding", user), first, lambda now, out: self._expire(user, now, out))
+        if bindings:
+            first = min(binding.expires_at for binding in bindings.values())
+            self._deadlines.set(("binding", user), first)
+        else:
+            self._deadlines.cancel(("binding", user))
 
-    def _expire(self, user: str, now: float, out: list[Any]) -> None:
-        bindings = self._bindings.get(user, {})
+    def expire(self, user: str, now: float, out: list[Any]) -> None:
+        """The deadline of the user's first contact has come."""
+        bindings = self._bindings[user]
         for uri in [uri for uri, binding in bindings.items() if binding.expires_at <= now]:
             del bindings[uri]
             out.append(Fact("contact_removed", {"user": user, "contact": uri, "reason": "expired"}))
+        if not bindings:
+            del self._bindings[user]
         self._keep(user, out)
         if not bindings:
             self._reachable(user, False, now, out)

@@ -69,39 +69,54 @@ def _under(state: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
 
 
 def _restore_call(exchange: Exchange, kept: dict[str, Any], now: float, out: list[Any]) -> None:
-    activity = kept["activity"] or {}
-    for ringing in [*activity.get("ringing", ()), *_ringing_agents(activity)]:
-        exchange.ua.abandon_session(ringing, now, out)
-    if kept["inbound"]["state"] != "answered":
+    _stop_ringing(exchange, kept, now, out)
+    if kept["inbound"]["state"] == "answered":
+        exchange.calls[kept["id"]] = Call.from_state(exchange, kept, out)
+    else:
         _end_unanswered(kept, now, out)
-        return
-    exchange.calls[kept["id"]] = Call.from_state(exchange, kept, out)
 
 
-def _ringing_agents(activity: dict[str, Any]) -> list[dict[str, Any]]:
+def _stop_ringing(exchange: Exchange, kept: dict[str, Any], now: float, out: list[Any]) -> None:
+    """Cancel the legs that rang, and end the offer for which they did."""
+    activity = kept["activity"] or {}
     waiting = activity.get("waiting") or {}
-    return [session for offer in waiting.get("offers", ()) for session in offer]
+    offer = waiting.get("offer")
+    for ringing in (offer or activity).get("ringing", ()):
+        exchange.ua.abandon_session(ringing["session"], now, out)
+        _leg_ended(kept["id"], ringing["leg"], out)
+    if offer is not None:
+        ended = {
+            "call": kept["id"],
+            "queue": waiting["queue"],
+            "agent": offer["agent"],
+            "offer": offer["offer"],
+            "outcome": "withdrawn",
+            "reason": RESTARTED,
+            "ring_s": round(now - offer["offered_at"], 3),
+        }
+        out.append(Fact("offer_ended", ended))
+
+
+def _leg_ended(call: str, leg: str, out: list[Any]) -> None:
+    out.append(Fact("leg_ended", {"call": call, "leg": leg, "reason": RESTARTED, "ended_by": "local"}))
 
 
 def _end_unanswered(kept: dict[str, Any], now: float, out: list[Any]) -> None:
     """The caller of a call in set-up was never answered: its record ends here."""
     id = kept["id"]
-    out.append(
-        Fact(
-            "call_ended",
-            {
-                "call": id,
-                "reason": RESTARTED,
-                "outcome": "failed",
-                "ended_by": "switch",
-                "duration_s": round(now - kept["started"], 3),
-                "wait_s": 0.0,
-                "talk_s": 0.0,
-                "queue": None,
-                "agent": None,
-            },
-        )
-    )
+    _leg_ended(id, kept["inbound"]["id"], out)
+    ended = {
+        "call": id,
+        "reason": RESTARTED,
+        "outcome": "failed",
+        "ended_by": "switch",
+        "duration_s": round(now - kept["started"], 3),
+        "wait_s": 0.0,
+        "talk_s": 0.0,
+        "queue": None,
+        "agent": None,
+    }
+    out.append(Fact("call_ended", ended))
     out.append(Keep(f"call/{id}", None))
 
 
@@ -114,8 +129,9 @@ def _resume(call: Call, activity: dict[str, Any], now: float, out: list[Any]) ->
 
 
 def _resume_flow(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
-    call.activity = FlowActivity(call, FlowRun.from_state(activity["run"]))
-    call.activity.resume(activity["waiting"], now, out)
+    flow = FlowActivity(call, FlowRun.from_state(activity["run"]))
+    call.activity = flow
+    flow.resume(activity["waiting"], now, out)
 
 
 def _resume_supervision(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:

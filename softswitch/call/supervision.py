@@ -4,36 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call.activity import Activity
+
 if TYPE_CHECKING:
     from softswitch.call.call import Call
     from softswitch.call.conversation import Conversation
-    from softswitch.call.leg import Leg
 
 
-class SupervisionActivity:
+class SupervisionActivity(Activity):
     """Lives from the supervisor's answered call until either that call or the conversation ends."""
 
     kind = "supervision"
+    abandoned = "normal_hang_up_caller"
 
     def __init__(self, call: Call, conversation: Conversation) -> None:
-        self.call = call
+        super().__init__(call)
         self.conversation = conversation
 
     def start(self, now: float, out: list[Any]) -> None:
         self.conversation.add_listener(self.call.inbound, out)
         self.conversation.call.fact("supervision_started", self._description(), out)
 
-    def leg_digit(self, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
-        """Listening has no keys."""
-
-    def player_finished(self, player: str, reason: str, now: float, out: list[Any]) -> None:
-        """A listener hears the conversation and nothing else."""
-
-    def caller_left(self, now: float, out: list[Any]) -> str:
-        self.left(now, out)
-        return "normal_hang_up_caller"
-
-    def left(self, now: float, out: list[Any]) -> None:
+    def left(self, reason: str, now: float, out: list[Any]) -> None:
         self.conversation.remove_listener(self.call.inbound, out)
         self.conversation.call.fact("supervision_ended", self._description(), out)
 

@@ -43,9 +43,15 @@ class Waiting:
         self.music = music
         self.language = language
         self.queued_at = 0.0
-        self.offers: dict[str, Hunt] = {}
-        self._announcement = ""
+        self._offer: OfferCall | None = None
+        self._offered_at = 0.0
+        self._hunt: Hunt | None = None
         self._over = False
+
+    @property
+    def abandoned(self) -> str:
+        """Reason code if the caller hangs up now."""
+        return "abandoned_in_queue" if self._offer is None else "abandoned_in_ring"
 
     def start(self, now: float, out: list[Any], queued_at: float | None = None) -> None:
         """Queue the call; `queued_at` (monotonic) is the earlier time of a call that was queued before."""
@@ -55,61 +61,52 @@ class Waiting:
             acd.CallQueued(self.call.id, self.queue, self.priority, self.queued_at), now, out
         )
 
+    def left(self, reason: str, now: float, out: list[Any]) -> None:
+        """The call ends while it waits."""
+        if not self._over:
+            self._stop(reason, now, out)
+            self.call.exchange.acd_event(acd.CallLeft(self.call.id, reason), now, out)
+
+    # What the queue wants
+
     def announce(self, announcement: AnnouncePosition, now: float, out: list[Any]) -> None:
-        """Say the caller's place over stopped music."""
+        """Say the caller's place over stopped music, unless it is being said just now."""
+        if self._over or self.call.player:
+            return
         names = position(announcement.position, self.language)
         paths = self.call.exchange.prompt_paths(self.language, names, out)
-        if not paths or self._over:
-            return
-        self._stop_music(out)
-        self._announcement = self.call.play(paths, out)
+        if paths:
+            self._stop_music(out)
+            self.call.play(paths, out)
 
-    def player_finished(self, player: str, now: float, out: list[Any]) -> None:
-        if player == self._announcement and not self._over:
-            self._announcement = ""
+    def player_finished(self, now: float, out: list[Any]) -> None:
+        if not self._over:
             self._play_music(out)
 
     def offer(self, offer: OfferCall, now: float, out: list[Any]) -> None:
-        """Ring the phones of the agent whom the queue chose.
+        """Ring the phones of the agent whom the queue chose."""
+        self._offer, self._offered_at = offer, now
+        self.ring(now, out)
 
-        Without a free media port they ring as soon as there is one: a shortage of ours says nothing about the
-        agent, and the next agent would meet the same.
-        """
-        exchange = self.call.exchange
-        if not exchange.media.has_port(self.call.inbound.worker):
-            exchange.deadlines.set(
-                ("offer", self.call.id), now + PORT_RETRY_S, lambda now, out: self.offer(offer, now, out)
-            )
+    def ring(self, now: float, out: list[Any]) -> None:
+        """Without a free media port the phones ring as soon as there is one: a shortage of ours says nothing
+        about the agent, and the next agent would meet the same."""
+        offer, exchange = self._offer, self.call.exchange
+        if offer is None:
             return
-        party = Party("user", offer.user, offer.user, agent=offer.agent)
-        hunt = Hunt(
-            self.call, self, party, [exchange.registrar.contacts(offer.user, now)], self.call.caller_address()
-        )
-        self.offers[offer.offer] = hunt
-        hunt.start(now, out)
+        if exchange.media.has_port(self.call.inbound.worker):
+            party = Party("user", offer.user, offer.user, agent=offer.agent)
+            contacts = exchange.registrar.contacts(offer.user, now)
+            self._hunt = Hunt(self.call, self, party, [contacts], self.call.caller_address())
+            self._hunt.start(now, out)
+        else:
+            exchange.deadlines.set(("ring", self.call.id), now + PORT_RETRY_S)
+        self.call.keep(out)
 
     def withdraw(self, offer: str, reason: str, now: float, out: list[Any]) -> None:
-        self._forget_postponed()
-        hunt = self.offers.pop(offer, None)
-        if hunt is not None:
-            hunt.cancel(reason, now, out)
-
-    def hunt_ringing(self, hunt: Hunt, now: float, out: list[Any]) -> None:
-        self.call.exchange.acd_event(acd.AgentRinging(self._offer_of(hunt)), now, out)
-
-    def hunt_answered(self, hunt: Hunt, leg: Leg, now: float, out: list[Any]) -> None:
-        offer = self._offer_of(hunt)
-        del self.offers[offer]
-        self._leave(out)
-        self.call.exchange.acd_event(acd.AgentAnswered(offer), now, out)
-        self.call.wait_s += now - self.queued_at
-        self.call.converse(leg, self.queue, now, out)
-
-    def hunt_failed(self, hunt: Hunt, reason: str, now: float, out: list[Any]) -> None:
-        offer = self._offer_of(hunt)
-        del self.offers[offer]
-        outcome = OFFER_OUTCOMES.get(reason, "unreachable")
-        self.call.exchange.acd_event(acd.OfferFailed(offer, outcome, reason), now, out)
+        if self._offer is not None and self._offer.offer == offer:
+            self._take_offer(reason, now, out)
+            self.call.keep(out)
 
     def gave_up(self, timed_out: QueueTimedOut, now: float, out: list[Any]) -> None:
         """The queue did not take the call or keeps it no longer: on to its target, or back to the owner."""
@@ -119,34 +116,40 @@ class Waiting:
         else:
             self.owner.queue_ended(timed_out.reason, now, out)
 
-    def caller_left(self, now: float, out: list[Any]) -> str:
-        """The caller hung up: leave the queue, stop every ringing phone. Returns the reason code."""
-        reason = "abandoned_in_ring" if self.offers else "abandoned_in_queue"
-        self.call.exchange.acd_event(acd.CallLeft(self.call.id, reason), now, out)
-        self._stop(reason, now, out)
-        return reason
+    # What the agent's phones do
+
+    def hunt_ringing(self, hunt: Hunt, now: float, out: list[Any]) -> None:
+        if self._offer is not None:
+            self.call.exchange.acd_event(acd.AgentRinging(self._offer.offer), now, out)
+
+    def hunt_answered(self, hunt: Hunt, leg: Leg, now: float, out: list[Any]) -> None:
+        offer = self._take_offer("answered_elsewhere", now, out)
+        self._stop("answered_elsewhere", now, out)
+        if offer is not None:
+            self.call.exchange.acd_event(acd.AgentAnswered(offer.offer), now, out)
+        self.call.converse(leg, self.queue, now, out)
+
+    def hunt_failed(self, hunt: Hunt, reason: str, now: float, out: list[Any]) -> None:
+        offer = self._take_offer(reason, now, out)
+        if offer is not None:
+            outcome = OFFER_OUTCOMES.get(reason, "unreachable")
+            self.call.exchange.acd_event(acd.OfferFailed(offer.offer, outcome, reason), now, out)
+
+    def _take_offer(self, reason: str, now: float, out: list[Any]) -> OfferCall | None:
+        """The offer that is over now; whatever still rings for it stops."""
+        offer, hunt = self._offer, self._hunt
+        self._offer = self._hunt = None
+        self.call.exchange.deadlines.cancel(("ring", self.call.id))
+        if hunt is not None:
+            hunt.cancel(reason, now, out)
+        return offer
 
     def _stop(self, reason: str, now: float, out: list[Any]) -> None:
-        if not self._over:
-            self.call.wait_s += now - self.queued_at
-        self._leave(out)
-        for hunt in self.offers.values():
-            hunt.cancel(reason, now, out)
-        self.offers.clear()
-
-    def _leave(self, out: list[Any]) -> None:
         self._over = True
-        self._forget_postponed()
+        self.call.wait_s += now - self.queued_at
         self._stop_music(out)
-        if self._announcement:
-            self.call.stop_player(self._announcement, out)
-
-    def _forget_postponed(self) -> None:
-        """A call is in one offer at a time: the one that waits for a port, if any, is over."""
-        self.call.exchange.deadlines.cancel(("offer", self.call.id))
-
-    def _offer_of(self, hunt: Hunt) -> str:
-        return next(offer for offer, each in self.offers.items() if each is hunt)
+        self.call.stop_playing(out)
+        self._take_offer(reason, now, out)
 
     @property
     def _hold_id(self) -> str:
@@ -172,5 +175,16 @@ class Waiting:
             "music": self.music,
             "language": self.language,
             "queued_at": self.queued_at,
-            "offers": [each.to_state() for each in self.offers.values()],
+            "offer": self._offer_state(),
+        }
+
+    def _offer_state(self) -> dict[str, Any] | None:
+        """What a new process has to end: the agent's phones do not go on ringing for it."""
+        if self._offer is None:
+            return None
+        return {
+            "offer": self._offer.offer,
+            "agent": self._offer.agent,
+            "offered_at": self._offered_at,
+            "ringing": self._hunt.to_state() if self._hunt is not None else [],
         }

@@ -1,0 +1,41 @@
+"""What happens with a caller who is not in a conversation: one of flow, dial, service, supervision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from softswitch.call.call import Call
+    from softswitch.call.leg import Leg
+    from softswitch.call.waiting import Waiting
+
+
+class Activity:
+    """A call has at most one at a time, with one player and one timer, which end with it."""
+
+    kind = ""
+    abandoned = "abandoned_in_flow"
+    """Reason code of the call if the answered caller hangs up now."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.waiting: Waiting | None = None
+
+    def start(self, now: float, out: list[Any]) -> None:
+        raise NotImplementedError
+
+    def left(self, reason: str, now: float, out: list[Any]) -> None:
+        """The call ends for `reason`, or goes on without this activity."""
+
+    def leg_digit(self, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
+        """The caller pressed a key."""
+
+    def player_finished(self, now: float, out: list[Any]) -> None:
+        """What `Call.play` was given last has been played to its end, or could not be."""
+
+    def timeout(self, now: float, out: list[Any]) -> None:
+        """The time given to `Call.wake_at` has come."""
+
+    def to_state(self) -> dict[str, Any]:
+        """What a new process needs to resume it, and `ringing`: the legs that it has to cancel."""
+        return {"kind": self.kind}
