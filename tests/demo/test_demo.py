@@ -42,8 +42,8 @@ def demo(directory: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
 def test_six_calls_are_answered_heard_recorded_and_on_record(tmp_path: Path) -> None:
     with demo(tmp_path, "--calls", "6", "--json", "--seed", "1") as process:
         out, error = process.communicate(timeout=60)
-    figures = json.loads(out.splitlines()[-1])
     assert process.returncode == 0, error
+    figures = json.loads(out.splitlines()[-1])
     assert figures["calls"] == figures["cdrs"] == figures["answered"] + figures["abandoned"] == 6
     assert figures["two_way_audio"] == figures["recordings"] == figures["answered"] >= 5
     assert "password" in error and "password" not in out
