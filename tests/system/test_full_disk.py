@@ -1,0 +1,77 @@
+"""A disk that is full under the recorder, for real: a small file system is filled and emptied again."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+from tests.peers.audio import read_wav, seconds_of
+from tests.system.conftest import Phones
+from tests.system.handset import all_hear
+from tests.system.running import RunningSystem, until
+
+CHUNK = bytes(64 * 1024)
+
+
+def fill(path: Path) -> None:
+    """Write until there is no room left, to the last page."""
+    with path.open("ab", buffering=0) as file:
+        for size in (len(CHUNK), 4096):
+            while True:
+                try:
+                    file.write(CHUNK[:size])
+                except OSError as error:
+                    assert error.errno == errno.ENOSPC
+                    break
+
+
+def alarms(system: RunningSystem) -> list[str]:
+    """In the journal, and said where the operator looks."""
+    told = [fact["data"]["message"] for fact in system.facts("alarm_raised")]
+    assert all(message in system.log() for message in told)
+    return told
+
+
+def test_the_call_goes_on_and_the_recording_is_whole(
+    system: RunningSystem, phones: Phones, disk: Path
+) -> None:
+    agent, caller = phones.agent("anna"), phones("carl")
+    ballast = disk / "ballast"
+    known = len(alarms(system))
+    asking = caller.call("201").reached("talking")
+    answering = agent.rings().answer()
+    all_hear((asking, answering), 50)
+    fill(ballast)
+    try:
+        until(lambda: alarms(system)[known:], "an alarm", 3.0)
+        assert "No space left" in alarms(system)[known]
+        all_hear((asking, answering), 50)
+        path = until(lambda: next(disk.glob(f"recordings/*/{call_id(system)}.*.wav"), None), "the file")
+        samples, rate_hz = read_wav(path)
+        assert seconds_of(samples[:, 0], rate_hz, caller.tone_hz) > 0.3
+    finally:
+        os.unlink(ballast)
+    until(lambda: alarms(system)[known + 1 :], "the all-clear", 5.0)
+    assert "again" in alarms(system)[known + 1]
+    shown = [alarm["message"] for alarm in system.command("status")["alarms"]]
+    assert shown[-2:] == alarms(system)[-2:]
+    all_hear((asking, answering), 50)
+    assert asking.audio.missing() == answering.audio.missing() == 0
+    asking.hang_up()
+    answering.reached("ended")
+    record = system.cdr(asking.sip_call_id)
+    recording = system.recording(record["call"])
+    assert recording["error"] is None
+    samples, rate_hz = read_wav(Path(recording["path"]))
+    assert abs(len(samples) / rate_hz - record["talk_s"]) < 0.5
+    for channel, phone in ((0, caller), (1, agent)):
+        assert seconds_of(samples[:, channel], rate_hz, phone.tone_hz) > record["talk_s"] - 0.5
+    certificate = json.loads(Path(recording["path"] + ".json").read_text())
+    # Full for less time than the ring holds: nothing at all is lost.
+    assert certificate["holes"] == []
+
+
+def call_id(system: RunningSystem) -> str:
+    return str(system.command("call.list")[0]["call"])
