@@ -51,6 +51,7 @@ class SwitchCommands:
             "recording": len(exchange.recordings),
             "registered": len(exchange.registrar.users()),
             "media": workers,
+            "alarms": [*exchange.alarms],
             "trunks": exchange.trunks.snapshot(),
             **exchange.acd.snapshot(now),
         }

@@ -6,6 +6,7 @@ It composes and passes on. An event comes in at one of the doors (`received`, `m
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from softswitch.config import Agent, Centre, Node, Queue, Target, Trunk, User
     from softswitch.directory import Directory
     from softswitch.sip.flow import SipFlow
+
+ALARMS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Exchange:
         self.calls: dict[str, Call] = {}
         self.recordings: dict[str, Recording] = {}
         self.draining = False
+        self.alarms: deque[dict[str, str]] = deque(maxlen=ALARMS_SHOWN)
         self._prompts = prompts
         self._offered_calls: dict[str, str] = {}
         self._flows: dict[str, Flow] = {}
@@ -139,7 +143,10 @@ class Exchange:
         out.append(MediaCommand(worker, command))
 
     def end_turn(self, out: list[Any]) -> None:
-        """Before the outputs of a turn are carried out: what else has to be kept."""
+        """Before the outputs of a turn are carried out: what else has to be kept, which alarms are shown."""
+        for output in out:
+            if type(output) is Fact and output.type == "alarm_raised":
+                self.alarms.append(output.data)
         for key, value in self.acd.take_changes().items():
             out.append(Keep(key, value))
 
