@@ -56,8 +56,7 @@ class Switch:
         self.exchange = Exchange(
             node, directory, prompts_of(manifest), nonce_secret=nonce_secret(node), entropy=os.urandom
         )
-        listeners, limit = from_environment(), node.limits.max_tcp_connections
-        self.driver = Driver(self.exchange, self.journal.append, listeners, limit)
+        self.driver = Driver(self.exchange, self.journal.append, from_environment())
         self._config = ConfigCommands(directory, lambda values: write_secrets(node.secrets_path, values))
         self._commands = SwitchCommands(self.exchange)
         self._control = ControlServer(node.control_path, self.command)
@@ -76,7 +75,7 @@ class Switch:
         for client in clients:
             client.start()
         await self._media_ready()
-        await self.driver.listen()
+        self.driver.listen()
         await self._control.start()
         housekeeping = loop.create_task(self._housekeeping())
         gc.collect()

@@ -198,6 +198,20 @@ class Limits(Model):
     max_tcp_connections: int = Field(
         default=1024, ge=1, description="SIP connections at one time; more are closed."
     )
+    max_connections_per_address: int = Field(
+        default=128,
+        ge=1,
+        description="SIP connections of one IPv4 address, or one IPv6 /64 network, at one time; more are"
+        " closed.",
+    )
+    partial_message_s: PositiveSeconds = Field(
+        default=10, description="Time for a message to arrive once begun; then the connection is closed."
+    )
+    idle_connection_s: PositiveSeconds = Field(
+        default=7200,
+        description="Silence after which a connection is closed. Phones that send no keep-alives are only"
+        " heard when they register again: more than sip.max_expires_s.",
+    )
     max_contacts_per_user: int = Field(
         default=5, ge=1, le=100, description="Phones that one user may register."
     )

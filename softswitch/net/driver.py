@@ -15,8 +15,8 @@ from softswitch.call.exchange import Exchange
 from softswitch.call.outputs import Fact, Keep, MediaCommand
 from softswitch.media.client import MediaClient
 from softswitch.net.sockets import Listener
-from softswitch.net.tcp import TcpConnections
-from softswitch.net.udp import Batch, UdpListener, is_address
+from softswitch.net.transports import Transports
+from softswitch.net.udp import Batch
 from softswitch.sip.flow import Send, SipFlow
 
 log = logging.getLogger(__name__)
@@ -28,32 +28,20 @@ Write = Callable[[list[dict[str, Any]]], Any]
 class Driver:
     """Runs one exchange on the running event loop."""
 
-    def __init__(
-        self, exchange: Exchange, write: Write, listeners: list[Listener], max_connections: int
-    ) -> None:
+    def __init__(self, exchange: Exchange, write: Write, listeners: list[Listener]) -> None:
         self.exchange = exchange
         self._journal_write = write
         self.media: list[MediaClient] = []
-        self._udp = {
-            each.address: UdpListener(each, self._datagrams) for each in listeners if each.transport == "UDP"
-        }
-        streams = [each for each in listeners if each.transport == "TCP"]
-        self._tcp = TcpConnections(streams, self._stream_message, self._stream_lost, max_connections)
+        self._transports = Transports(exchange.node, listeners, self._received, self._lost)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
-        self._names: dict[str, str] = {}
-        self._resolving: set[asyncio.Task[None]] = set()
 
-    async def listen(self) -> None:
+    def listen(self) -> None:
         """Take what comes in on the sockets from now on."""
-        for udp in self._udp.values():
-            udp.start()
-        await self._tcp.start()
+        self._transports.start()
 
     async def stop(self) -> None:
-        for udp in self._udp.values():
-            udp.stop()
-        await self._tcp.stop()
+        self._transports.stop()
         for client in self.media:
             await client.close()
         if self._timer is not None:
@@ -81,17 +69,14 @@ class Driver:
     def media_lost(self, worker: int) -> None:
         self.exchange.media_lost(worker)
 
-    def _datagrams(self, batch: Batch) -> None:
+    def _received(self, batch: Batch) -> None:
         def receive(now: float, out: list[Any]) -> None:
             for data, flow in batch:
                 self._receive(data, flow, now, out)
 
         self.turn(receive)
 
-    def _stream_message(self, data: bytes, flow: SipFlow) -> None:
-        self.turn(lambda now, out: self._receive(data, flow, now, out))
-
-    def _stream_lost(self, flow: SipFlow) -> None:
+    def _lost(self, flow: SipFlow) -> None:
         self._event(f"loss of {flow.transport} to {flow.remote}", self.exchange.transport_failed, flow)
 
     def _receive(self, data: bytes, flow: SipFlow, now: float, out: list[Any]) -> None:
@@ -148,7 +133,7 @@ class Driver:
         for command in commands:
             self.media[command.worker].send(command.command)
         for send in sends:
-            self._send(send.flow, send.data)
+            self._transports.send(send.flow, send.data)
 
     def _write(self, facts: list[dict[str, Any]], kept: dict[str, Any]) -> None:
         """One write for the turn; the live state travels with the last fact."""
@@ -159,36 +144,3 @@ class Driver:
                 key: value.to_state() if hasattr(value, "to_state") else value for key, value in kept.items()
             }
         self._journal_write(facts)
-
-    def _send(self, flow: SipFlow, data: bytes) -> None:
-        if flow.transport != "UDP":
-            self._tcp.send(flow, data)
-            return
-        host, port = flow.remote
-        if not is_address(host):
-            known = self._names.get(host)
-            if known is None:
-                self._resolve(flow, data)
-                return
-            host = known
-        udp = self._udp.get(flow.local)
-        if udp is not None:
-            udp.send(data, (host, port))
-
-    def _resolve(self, flow: SipFlow, data: bytes) -> None:
-        task = asyncio.get_running_loop().create_task(self._look_up(flow, data))
-        self._resolving.add(task)
-        task.add_done_callback(self._resolving.discard)
-
-    async def _look_up(self, flow: SipFlow, data: bytes) -> None:
-        host, port = flow.remote
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.getaddrinfo(host, port)
-        except OSError as error:
-            log.warning("no address for %s: %s", host, error.strerror)
-            self._stream_lost(flow)
-            return
-        self._names[host] = str(found[0][4][0])
-        loop.call_later(60, self._names.pop, host, None)
-        self._send(flow, data)

@@ -50,6 +50,9 @@ def _bind(listen: Listen) -> socket.socket:
     kind = socket.SOCK_DGRAM if listen.transport == "UDP" else socket.SOCK_STREAM
     sock = socket.socket(family, kind)
     try:
+        if family == socket.AF_INET6:
+            # An IPv4 peer must never appear under a second name, as ::ffff:192.0.2.7.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if kind == socket.SOCK_STREAM:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         else:
@@ -66,7 +69,8 @@ def _bind(listen: Listen) -> socket.socket:
 
 
 def _explain(listen: Listen, error: OSError) -> str:
-    where = f"{listen.transport} {listen.host}:{listen.port}"
+    host = f"[{listen.host}]" if ":" in listen.host else listen.host
+    where = f"{listen.transport} {host}:{listen.port}"
     if error.errno == errno.EADDRINUSE:
         return (
             f"cannot listen on {where}: another program uses this port; "

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from functools import lru_cache
 
+from softswitch.net import stun
 from softswitch.net.sockets import Listener
 from softswitch.sip.flow import SipFlow
 
 SLOT_S = 0.004
 BATCH = 256
 MAX_DATAGRAM = 65535
+KNOWN_PEERS = 8192
+_FIRST_LETTER = b"A"
 
 Batch = list[tuple[bytes, SipFlow]]
 
@@ -27,6 +31,7 @@ class UdpListener:
         self.dropped = 0
         self._sock = listener.sock
         self._local = listener.address
+        self._flows: dict[tuple[str, int], SipFlow] = {}
         self._deliver = deliver
         self._watching = False
         self._slot: asyncio.TimerHandle | None = None
@@ -70,19 +75,36 @@ class UdpListener:
 
     def _receive(self) -> Batch:
         batch: Batch = []
-        local, receive = self._local, self._sock.recvfrom
+        flows, receive = self._flows, self._sock.recvfrom
         try:
             # Watched at a low rate the first datagram is nearly always the only one.
-            while len(batch) < BATCH:
+            for _ in range(BATCH):
                 data, remote = receive(MAX_DATAGRAM)
-                batch.append((data, SipFlow("UDP", local, remote[:2])))
+                if data < _FIRST_LETTER:
+                    self._no_message(data, remote)
+                    continue
+                batch.append((data, flows.get(remote) or self._flow(remote)))
         except (BlockingIOError, InterruptedError):
             pass
         except OSError:
             self.dropped += 1
         return batch
 
+    def _flow(self, remote: tuple[str, int]) -> SipFlow:
+        """The flow of a peer, remembered: most datagrams come from one that was heard before."""
+        if len(self._flows) >= KNOWN_PEERS:
+            self._flows.clear()
+        flow = self._flows[remote] = SipFlow("UDP", self._local, remote[:2])
+        return flow
 
+    def _no_message(self, data: bytes, remote: tuple[str, int]) -> None:
+        """No SIP message begins like this: it keeps a NAT's way open, by STUN or by nothing but line ends."""
+        response = stun.answer(data, remote)
+        if response is not None:
+            self.send(response, remote)
+
+
+@lru_cache(maxsize=8192)
 def is_address(host: str) -> bool:
     """Whether `host` needs no look-up."""
     for family in (socket.AF_INET, socket.AF_INET6):

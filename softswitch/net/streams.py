@@ -1,0 +1,178 @@
+"""All SIP connections of the process: found by number or by peer, opened where there is none, limited."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from softswitch.config import Limits
+from softswitch.net.udp import Batch
+from softswitch.net.via import return_port
+from softswitch.sip.flow import SipFlow
+
+if TYPE_CHECKING:
+    from softswitch.net.connection import Connection
+
+SWEEP_S = 1.0
+
+log = logging.getLogger(__name__)
+
+Deliver = Callable[[Batch], None]
+Lost = Callable[[SipFlow], None]
+Open = Callable[["Streams", SipFlow], Awaitable["Connection"]]
+Peer = tuple[str, tuple[str, int]]
+
+
+class Streams:
+    """`open` makes a connection for a flow, or raises OSError.
+
+    `lost` is told every flow on which nothing can be sent any more.
+    """
+
+    def __init__(self, deliver: Deliver, lost: Lost, limits: Limits, open: Open) -> None:
+        self.deliver = deliver
+        self._lost = lost
+        self._limits = limits
+        self._open_connection = open
+        self._by_number: dict[int, Connection] = {}
+        self._opened: dict[Peer, Connection] = {}
+        self._strangers: dict[int, Connection] = {}
+        self._opening: dict[Peer, list[tuple[SipFlow, bytes]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._accepted: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
+        self._count = 0
+        self._sweep_timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to look after the time limits."""
+        pause_s = min(SWEEP_S, self._limits.partial_message_s / 4)
+        self._sweep_timer = asyncio.get_running_loop().call_later(pause_s, self._sweep)
+
+    def stop(self) -> None:
+        """Close every connection; what was written to it is still sent."""
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        for connection in [*self._by_number.values()]:
+            connection.transport.close()
+
+    # Connections that come in
+
+    def admit(self, host: str) -> bool:
+        """Whether one more connection of this address may come in; every one admitted is `released` once.
+
+        Where all places are taken, the one that has waited longest without having sent a message goes.
+        """
+        source = source_of(host)
+        if self._accepted[source] >= self._limits.max_connections_per_address:
+            self._refused[source] += 1
+            return False
+        if self._accepted.total() + len(self._opened) >= self._limits.max_tcp_connections:
+            stranger = next(iter(self._strangers.values()), None)
+            if stranger is None:
+                self._refused[source] += 1
+                return False
+            del self._strangers[stranger.flow.connection]
+            stranger.drop("sent no message, and others wait")
+        self._accepted[source] += 1
+        return True
+
+    def released(self, host: str) -> None:
+        source = source_of(host)
+        self._accepted[source] -= 1
+        if not self._accepted[source]:
+            del self._accepted[source]
+
+    # What connections tell
+
+    def made(self, connection: Connection) -> int:
+        """Take in a connection and number it."""
+        self._count += 1
+        self._by_number[self._count] = connection
+        if not connection.known:
+            self._strangers[self._count] = connection
+        return self._count
+
+    def acquainted(self, connection: Connection) -> None:
+        """A connection has brought its first whole message."""
+        self._strangers.pop(connection.flow.connection, None)
+
+    def gone(self, connection: Connection) -> None:
+        flow = connection.flow
+        self._by_number.pop(flow.connection, None)
+        self._strangers.pop(flow.connection, None)
+        asked = [peer for peer, each in self._opened.items() if each is connection]
+        for peer in asked:
+            del self._opened[peer]
+        if connection.accepted:
+            self.released(flow.remote[0])
+        self._lost(flow)
+        for _, remote in asked:
+            if remote != flow.remote:
+                self._lost(flow._replace(remote=remote))
+
+    # Sending
+
+    def send(self, flow: SipFlow, data: bytes) -> None:
+        """Send over the flow's connection, else over one that we opened to its address, else open one.
+
+        A response whose connection is gone goes to the port that its request's Via names (RFC 3261 §18.2.2).
+        """
+        connection = self._by_number.get(flow.connection)
+        if connection is not None and connection.usable:
+            connection.send(data)
+            return
+        place = flow
+        if data.startswith(b"SIP/2.0 "):
+            place = flow._replace(remote=(flow.remote[0], return_port(data, flow.remote[1])), connection=0)
+        peer = (place.transport, place.remote)
+        connection = self._opened.get(peer)
+        if connection is not None and connection.usable:
+            connection.send(data)
+        elif peer in self._opening:
+            self._opening[peer].append((flow, data))
+        else:
+            self._opening[peer] = [(flow, data)]
+            task = asyncio.get_running_loop().create_task(self._open(peer, place))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _open(self, peer: Peer, flow: SipFlow) -> None:
+        try:
+            connection = await self._open_connection(self, flow)
+            if not connection.usable:
+                raise ConnectionResetError("closed at once")
+        except OSError as error:
+            log.info("no %s connection to %s:%s: %s", flow.transport, *flow.remote, error or "timed out")
+            for waiting, _ in self._opening.pop(peer):
+                self._lost(waiting)
+            return
+        self._opened[peer] = connection
+        for _, data in self._opening.pop(peer):
+            connection.send(data)
+
+    # Time
+
+    def _sweep(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for connection in [*self._by_number.values()]:
+            why = connection.overdue(now, self._limits)
+            if why:
+                connection.drop(why)
+        for source, count in self._refused.items():
+            log.warning("%d connections of %s refused: more than limits allow", count, source)
+        self._refused.clear()
+        self.start()
+
+
+def source_of(host: str) -> str:
+    """What is counted as one address: of IPv6 the network of a site, which has 2^64 of them."""
+    if ":" not in host:
+        return host
+    return str(ipaddress.IPv6Network((host.partition("%")[0], 64), strict=False))

@@ -1,0 +1,101 @@
+"""All transports of the switch behind one door: what comes in is delivered in batches."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from softswitch.config import Node
+from softswitch.net.acceptor import Acceptor, keep_alive
+from softswitch.net.connection import Connection
+from softswitch.net.sockets import Listener
+from softswitch.net.streams import Deliver, Lost, Streams
+from softswitch.net.tcp import SipStream
+from softswitch.net.udp import UdpListener, is_address
+from softswitch.sip.flow import SipFlow
+
+CONNECT_TIMEOUT_S = 5.0
+NAME_KEPT_S = 60.0
+
+log = logging.getLogger(__name__)
+
+Send = Callable[[SipFlow, bytes], None]
+
+
+class Transports:
+    """Every listener of one node, and the connections that it opens."""
+
+    def __init__(self, node: Node, listeners: list[Listener], deliver: Deliver, lost: Lost) -> None:
+        self._lost = lost
+        self._udp = {
+            each.address: UdpListener(each, deliver) for each in listeners if each.transport == "UDP"
+        }
+        self.streams = Streams(deliver, lost, node.limits, open_stream)
+        self._acceptors = [
+            Acceptor(each, self.streams, partial(SipStream, self.streams, accepted=True))
+            for each in listeners
+            if each.transport != "UDP"
+        ]
+        self._names: dict[str, str] = {}
+        self._resolving: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Take what comes in on the sockets from now on."""
+        for udp in self._udp.values():
+            udp.start()
+        for acceptor in self._acceptors:
+            acceptor.start()
+        self.streams.start()
+
+    def stop(self) -> None:
+        """Leave the listening sockets to the next process; connections end with this one."""
+        for udp in self._udp.values():
+            udp.stop()
+        for acceptor in self._acceptors:
+            acceptor.stop()
+        self.streams.stop()
+
+    def send(self, flow: SipFlow, data: bytes) -> None:
+        if flow.transport != "UDP":
+            self.streams.send(flow, data)
+            return
+        host, port = flow.remote
+        if not is_address(host):
+            known = self._names.get(host)
+            if known is None:
+                self._resolve(flow, data)
+                return
+            host = known
+        udp = self._udp.get(flow.local)
+        if udp is not None:
+            udp.send(data, (host, port))
+
+    def _resolve(self, flow: SipFlow, data: bytes) -> None:
+        task = asyncio.get_running_loop().create_task(self._look_up(flow, data))
+        self._resolving.add(task)
+        task.add_done_callback(self._resolving.discard)
+
+    async def _look_up(self, flow: SipFlow, data: bytes) -> None:
+        host, port = flow.remote
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(host, port)
+        except OSError as error:
+            log.warning("no address for %s: %s", host, error.strerror)
+            self._lost(flow)
+            return
+        self._names[host] = str(found[0][4][0])
+        loop.call_later(NAME_KEPT_S, self._names.pop, host, None)
+        self.send(flow, data)
+
+
+async def open_stream(streams: Streams, flow: SipFlow) -> Connection:
+    """Connect to the flow's peer; raises OSError."""
+    async with asyncio.timeout(CONNECT_TIMEOUT_S):
+        transport, connection = await asyncio.get_running_loop().create_connection(
+            lambda: SipStream(streams, flow, accepted=False), *flow.remote
+        )
+    keep_alive(transport.get_extra_info("socket"))
+    return connection
