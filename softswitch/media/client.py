@@ -18,8 +18,8 @@ from typing import Any, cast
 import orjson
 
 PROTOCOL_VERSION = 1
-RETRY_FIRST_S = 0.02
-RETRY_MAX_S = 1.0
+RETRY_S = 0.02
+"""Between two attempts to connect. A worker that was killed is missed by every caller it serves."""
 MAX_LINE_BYTES = 32 * 1024 * 1024
 MAX_UNSENT_BYTES = 16 * 1024 * 1024
 
@@ -87,16 +87,13 @@ class MediaClient:
 
     async def _stay_connected(self) -> None:
         loop = asyncio.get_running_loop()
-        delay_s = RETRY_FIRST_S
         while not self.refused:
             try:
                 _, connection = await loop.create_unix_connection(lambda: _Connection(self), self.path)
             except OSError as error:
                 log.debug("media worker %s is not there: %s", self.path, error)
-                await asyncio.sleep(delay_s)
-                delay_s = min(delay_s * 2, RETRY_MAX_S)
+                await asyncio.sleep(RETRY_S)
                 continue
-            delay_s = RETRY_FIRST_S
             await connection.lost.wait()
 
     def _made(self, connection: _Connection) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from softswitch.media.dtmf import DIGITS, FRAME
 from softswitch.media.inbound import Receiver
-from softswitch.media.legs import BadCommand, LegSettings, LegTable
+from softswitch.media.legs import COLUMNS, BadCommand, LegSettings, LegTable
 from softswitch.media.mixing import Mixer
 from softswitch.media.outbound import Sender, Transmit
 from softswitch.media.packets import PacketBatch
@@ -22,6 +23,7 @@ from softswitch.media.players import Load, PlayerSettings, PlayerTable, load_ite
 from softswitch.media.recording import Emit, Recorders, RecorderSettings, no_recording
 from softswitch.media.ring import CLEAR_CHUNK, SampleRing
 from softswitch.media.routing import BridgeSettings, Routing
+from softswitch.media.succession import Succession
 from softswitch.media.tap import TapFile
 from softswitch.media.tap_layout import TapError
 
@@ -60,9 +62,14 @@ class MediaEngine:
         load: Load,
         taps: TapFile,
         entropy: Callable[[int], bytes],
+        succession: Path | None = None,
     ) -> None:
+        """`succession`: the file in which the next worker finds how far everything had come.
+
+        Raises OSError when there is no room for that file.
+        """
         self.clock = 0
-        self.generation = 0
+        self._succession = Succession(COLUMNS, settings.legs, succession)
         self.step = settings.wake_ms * SAMPLES_PER_MS
         self._emit = emit
         self._ports = ports
@@ -70,9 +77,9 @@ class MediaEngine:
         self._entropy = entropy
         self._cohorts = FRAME // self.step
         self._cohort_sizes = [0] * self._cohorts
-        self.legs = LegTable(settings.legs, entropy)
+        self.legs = LegTable(settings.legs, entropy, self._succession)
         self._ring = SampleRing(self.legs)
-        self._players = PlayerTable(settings.legs)
+        self._players = PlayerTable(settings.legs, self._succession)
         self._routing = Routing(self.legs, self._players, self._ring)
         self._receiver = Receiver(self.legs, self._ring, settings.jitter_ms * SAMPLES_PER_MS, self._digit)
         self._sender = Sender(self.legs, transmit)
@@ -80,6 +87,15 @@ class MediaEngine:
         self._recorders = Recorders(self.legs, self._ring, taps, emit, self.step)
         self._wanted: dict[tuple[str, str], dict[str, Any]] = {}
         self._generations: dict[tuple[str, str], int] = {}
+
+    @property
+    def generation(self) -> int:
+        """The newest switch that was followed, by this worker or the one before."""
+        return self._succession.generation
+
+    @generation.setter
+    def generation(self, value: int) -> None:
+        self._succession.generation = value
 
     # Time and packets.
 
@@ -225,6 +241,7 @@ class MediaEngine:
             raise BadCommand(f"delete: kind {kind!r}: allowed are {', '.join(KINDS)}")
         self._wanted.pop((kind, id), None)
         self._generations.pop((kind, id), None)
+        self._succession.drop(kind, id)
         if kind == "leg" and id in self.legs.index:
             self._delete_leg(id)
         elif kind == "bridge":
@@ -271,6 +288,7 @@ class MediaEngine:
         for kind, id in orphans:
             self._delete({"kind": kind, "id": id})
         self._recorders.stop_strays()
+        self._succession.forget()
         return len(orphans)
 
     def close(self) -> None:
@@ -278,6 +296,7 @@ class MediaEngine:
         for kind, id in list(self._wanted):
             if kind == "recorder":
                 self._recorders.delete(id, self.clock)
+        self._succession.close()
 
     # Reports.
 

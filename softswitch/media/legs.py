@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softswitch.media.g711 import LAWS
+from softswitch.media.succession import Succession
+from softswitch.media.tablefile import KEY, key_of
 
 NEVER = -(1 << 60)
 NO_PAYLOAD_TYPE = 255
@@ -104,8 +106,9 @@ def _address(value: Any) -> tuple[int, int] | None:
     return (ip, int(port)) if ip else None
 
 
-_COLUMNS: dict[str, tuple[Any, Any]] = {
+COLUMNS: dict[str, tuple[Any, Any]] = {
     # identity and settings
+    "key": (KEY, b""), "port": (np.int32, 0),
     "used": (bool, False), "send": (bool, False), "listen": (bool, False), "learn": (bool, False),
     "law": (np.uint8, 0), "ptime": (np.int32, 160),
     # where packets come from and go to
@@ -135,9 +138,20 @@ _COLUMNS: dict[str, tuple[Any, Any]] = {
 }  # fmt: skip
 
 
+_SOURCE = ("remote_ip", "remote_port", "locked", "rank", "run")
+_STREAMS = (
+    "in_started", "in_ssrc", "in_ext", "in_first", "in_ts", "in_pos", "transit", "jitter", "event_ts",
+    "event_seen", "expected_before", "received", "late", "dropped_source", "placed", "placed_late", "sent",
+    "sent_octets", "out_ssrc", "out_ext", "out_ts", "out_at", "started",
+)  # fmt: skip
+"""What a leg keeps when another worker takes it up: where its packets come from, and both of its streams."""
+
+
 class LegTable:
     """Structure of arrays; `index` maps a leg's id to its row."""
 
+    key: NDArray[np.bytes_]
+    port: NDArray[np.int32]
     used: NDArray[np.bool_]
     send: NDArray[np.bool_]
     listen: NDArray[np.bool_]
@@ -191,11 +205,14 @@ class LegTable:
     in_ring: NDArray[np.bool_]
     cleared: NDArray[np.int64]
 
-    def __init__(self, capacity: int, entropy: Callable[[int], bytes]) -> None:
+    def __init__(self, capacity: int, entropy: Callable[[int], bytes], succession: Succession) -> None:
         self.capacity = capacity
         self._entropy = entropy
-        for name, (dtype, initial) in _COLUMNS.items():
-            setattr(self, name, np.full(capacity, initial, dtype))
+        self._succession = succession
+        for name, (_, initial) in COLUMNS.items():
+            column = succession.legs[name]
+            column[:] = initial
+            setattr(self, name, column)
         self.kinds = np.zeros((capacity, 128), np.uint8)
         self.payload_types = np.full((capacity, 5), NO_PAYLOAD_TYPE, np.uint8)
         self.index: dict[str, int] = {}
@@ -207,7 +224,7 @@ class LegTable:
         if not self._free:
             raise BadCommand(f"all {self.capacity} legs of this worker are in use")
         leg = self._free.pop()
-        for name, (_, initial) in _COLUMNS.items():
+        for name, (_, initial) in COLUMNS.items():
             getattr(self, name)[leg] = initial
         self.index[settings.id] = leg
         ssrc, seq, ts = (int.from_bytes(self._entropy(n), "big") for n in (4, 2, 4))
@@ -215,7 +232,18 @@ class LegTable:
         self.cohort[leg] = cohort
         self.last_rx[leg] = now
         self._apply(leg, settings, relock=True)
+        former = self._succession.take_leg(settings.id, settings.port)
+        if former is not None:
+            self._take_up(leg, former)
+        self.port[leg] = settings.port
+        self.key[leg] = key_of(settings.id)
         return leg
+
+    def _take_up(self, leg: int, former: Mapping[str, Any]) -> None:
+        """Goes on with the streams of a leg that a former worker had."""
+        same_peer = all(former[name] == getattr(self, name)[leg] for name in ("sdp_ip", "sdp_port", "learn"))
+        for name in (*_STREAMS, *(_SOURCE if same_peer else ())):
+            getattr(self, name)[leg] = former[name]
 
     def change(self, leg: int, settings: LegSettings, now: int) -> None:
         """New settings of a live leg; a source that was learned stays unless the remote address changed."""
@@ -253,6 +281,7 @@ class LegTable:
         if settings is not None:
             del self.index[settings.id]
         self.settings[leg] = None
+        self.key[leg] = b""
         self.used[leg] = False
         self.remote_port[leg] = 0
         self._free.append(leg)

@@ -16,6 +16,8 @@ from softswitch.media.arrays import Samples
 from softswitch.media.legs import BadCommand
 from softswitch.media.packets import Indices
 from softswitch.media.prompts import PromptError
+from softswitch.media.succession import Succession
+from softswitch.media.tablefile import key_of
 
 Load = Callable[[str, int], Samples]
 RATE_HZ = 8000
@@ -64,19 +66,24 @@ def load_items(settings: PlayerSettings, load: Load) -> tuple[Samples, list[str]
 class PlayerTable:
     """Structure of arrays like the leg table; `index` maps a player's id to its row."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, succession: Succession) -> None:
         self.index: dict[str, int] = {}
         self.settings: dict[int, PlayerSettings] = {}
         self._samples: list[Samples | None] = [None] * capacity
         self._address = np.zeros(capacity, np.int64)
         self._length = np.zeros(capacity, np.int64)
-        self._start = np.zeros(capacity, np.int64)
+        self._succession = succession
+        self._key = succession.players["key"]
+        self._start = succession.players["start"]
         self._loop = np.zeros(capacity, np.uint8)
         self._used = np.zeros(capacity, np.bool_)
         self._free = list(range(capacity - 1, -1, -1))
 
     def add(self, settings: PlayerSettings, samples: Samples, start: int) -> int:
-        """Plays from the clock's `start` on. Raises BadCommand when the table is full."""
+        """Plays from the clock's `start` on, or from where a former worker had it start.
+
+        Raises BadCommand when the table is full.
+        """
         if not self._free:
             raise BadCommand(f"all {len(self._samples)} players of this worker are in use")
         player = self._free.pop()
@@ -84,7 +91,9 @@ class PlayerTable:
         self._samples[player] = samples  # keeps alive what the address points to
         self._address[player] = samples.ctypes.data
         self._length[player] = len(samples)
-        self._start[player] = start
+        former = self._succession.take_player(settings.id)
+        self._start[player] = start if former is None else former
+        self._key[player] = key_of(settings.id)
         self._loop[player] = settings.loop
         self._used[player] = True
         self.index[settings.id] = player
@@ -94,6 +103,7 @@ class PlayerTable:
     def remove(self, player: int) -> PlayerSettings:
         settings = self.settings.pop(player)
         del self.index[settings.id]
+        self._key[player] = b""
         self._used[player] = False
         self._samples[player] = None
         self._length[player] = 0

@@ -91,6 +91,7 @@ class ControlServer:
         self._outbox = outbox
         self._epoll = epoll
         self._instance = os.urandom(8).hex()
+        self._greeted = 0
         self._orphans_at: float | None = None
         self._connections: dict[int, _Connection] = {}
         self._switch: _Connection | None = None
@@ -179,8 +180,9 @@ class ControlServer:
             return
         if self._switch is not None and self._switch is not connection:
             self._close(self._switch)
-        if generation > self._engine.generation:
+        if generation > self._engine.generation or self._greeted == 0:
             self._orphans_at = now + ORPHANS_AFTER_S
+        self._greeted += 1
         self._engine.generation = generation
         self._switch = connection
         self._outbox.take()

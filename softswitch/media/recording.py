@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,14 @@ class _Recording:
     slot: TapSlot
     position: int
     phase: int
-    sides: tuple[_Side, _Side] = field(default_factory=lambda: (_Side(), _Side()))
+    sides: tuple[_Side, _Side]
+
+
+def _counted(slot: TapSlot, name: str) -> _Side:
+    """A side that goes on from what a former worker has counted."""
+    counters = {counter: by_side[name] for counter, by_side in slot.counters().items()}
+    before = counters["expected"], counters["received"], counters["late"]
+    return _Side(before=before, missing_samples=counters["concealed"] * FRAME)
 
 
 class Recorders:
@@ -102,7 +109,8 @@ class Recorders:
             slot.catch_up()
         else:
             raise TapError(f"recording {settings.id} has ended and is being completed")
-        recording = _Recording(settings, slot, clock, clock // self._step % self._phases)
+        sides = _counted(slot, SIDES[0]), _counted(slot, SIDES[1])
+        recording = _Recording(settings, slot, clock, clock // self._step % self._phases, sides)
         self._recordings[settings.id] = recording
         self._by_phase[recording.phase].append(recording)
         return recording

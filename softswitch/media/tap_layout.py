@@ -84,10 +84,10 @@ def file_bytes(slots: int) -> int:
 
 
 def file_header(slots: int) -> bytes:
-    return _MAGIC.to_bytes(8, "little") + slots.to_bytes(8, "little") + _boot_id() + bytes(8)
+    return _MAGIC.to_bytes(8, "little") + slots.to_bytes(8, "little") + boot_id() + bytes(8)
 
 
-def _boot_id() -> bytes:
+def boot_id() -> bytes:
     """32 bytes that change with a restart of the machine, which stops the monotonic clock's counting."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_bytes().strip().replace(b"-", b"")

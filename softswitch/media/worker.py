@@ -53,6 +53,7 @@ class Worker:
             load=PromptCache().load,
             taps=TapFile.create(run_dir / f"media-{index}.taps"),
             entropy=os.urandom,
+            succession=run_dir / f"media-{index}.legs",
         )
         self._reports = Reports(self._engine.legs, self._lanes, f"media-{index}@{host}", time.time)
         path = str(run_dir / f"media-{index}.sock")
@@ -71,6 +72,8 @@ class Worker:
     def run(self) -> None:
         due = time.monotonic()
         self._load_at = due + LOAD_EVERY_S
+        # One clock for all workers of this boot, so that a successor knows how long ago something was.
+        self._engine.skip(int(due * 1000) * SAMPLES_PER_MS)
         self._pool.top_up(due)
         gc.collect()
         gc.freeze()

@@ -82,7 +82,9 @@ class NoPorts:
 class Rig:
     """`run` lets time pass in wakes of 5 ms; each phone sends every 20 ms at its own phase."""
 
-    def __init__(self, tmp_path: Path, *, jitter_ms: int = 40, legs: int = 64) -> None:
+    def __init__(
+        self, tmp_path: Path, *, jitter_ms: int = 40, legs: int = 64, succession: Path | None = None
+    ) -> None:
         self.random = random.Random(7)
         self.events: list[dict[str, Any]] = []
         self.prompts: dict[str, NDArray[np.int16]] = {}
@@ -96,6 +98,7 @@ class Rig:
             load=self._load,
             taps=self.taps,
             entropy=self.random.randbytes,
+            succession=succession,
         )
         self._batch = PacketBatch(4096)
 

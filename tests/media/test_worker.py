@@ -9,8 +9,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -46,7 +48,9 @@ class Softphone:
     def speak(self) -> None:
         if self.target is not None:
             payload = self.codes[self.number % 50].tobytes()
-            self.sock.sendto(rtp(self.number, self.number * 160, id(self) & 0xFFFFFFFF, payload), self.target)
+            with suppress(ConnectionRefusedError):
+                packet = rtp(self.number, self.number * 160, id(self) & 0xFFFFFFFF, payload)
+                self.sock.sendto(packet, self.target)
             self.number += 1
 
     def receive(self) -> None:
@@ -91,20 +95,37 @@ class Call:
 
     def __init__(self, run_dir: Path) -> None:
         self.run_dir = run_dir
-        command = [sys.executable, "-m", "softswitch.media.worker", "--run-dir", str(run_dir)]
-        self.process = subprocess.Popen([*command, "--ports", "26000-26999"], stdout=subprocess.PIPE)
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == b"ready\n"
+        self.process = self.start()
+        self.until_ready()
         self.phones = [Softphone(400), Softphone(1000)]
         self.stranger = Softphone(1700)
         self.switch = self.connect(1)
-        ports = self.switch.event("ports")["granted"]
-        for number, phone in enumerate(self.phones):
-            phone.target = ("127.0.0.1", ports[number])
-            self.put_leg(f"L{number}", ports[number], phone)
-        self.switch.say(do="put_bridge", id="B", members=["L0", "L1"], edges=[])
+        self.ports = self.switch.event("ports")["granted"]
+        for phone, port in zip(self.phones, self.ports, strict=False):
+            phone.target = ("127.0.0.1", port)
+        self.put()
         self.switch.say(do="hello", version=1, generation=1)
         assert len(self.switch.event("snapshot")["legs"]) == 2
+
+    def start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "softswitch.media.worker", "--run-dir", str(self.run_dir)]
+        return subprocess.Popen([*command, "--ports", "26000-26999"], stdout=subprocess.PIPE)
+
+    def until_ready(self) -> None:
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == b"ready\n"
+
+    def put(self) -> None:
+        for number, phone in enumerate(self.phones):
+            self.put_leg(f"L{number}", self.ports[number], phone)
+        self.switch.say(do="put_bridge", id="B", members=["L0", "L1"], edges=[])
+
+    def kill(self) -> None:
+        self.switch.close()
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
     def put_leg(self, id: str, port: int, phone: Softphone) -> None:
         self.switch.say(
@@ -128,11 +149,7 @@ class Call:
                     phone.receive()
 
     def close(self) -> None:
-        self.switch.close()
-        self.process.kill()
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self.kill()
         for phone in (*self.phones, self.stranger):
             phone.sock.close()
 
@@ -192,11 +209,32 @@ def test_a_prompt_from_a_file_over_the_call(call: Call) -> None:
     assert not call.phones[0].heard(mark + 35).any()
 
 
+def test_killed_and_replaced_the_streams_go_on_within_a_second(call: Call) -> None:
+    call.talk(0.5)
+    call.kill()
+    call.process = call.start()
+    talker = threading.Thread(target=call.talk, args=(1.5,))
+    talker.start()
+    call.until_ready()
+    call.connect(1)
+    call.put()
+    talker.join()
+    for phone in call.phones:
+        times = [at for at, _ in phone.got]
+        gap_s = max(b - a for a, b in pairwise(times))
+        print(f"gap {gap_s * 1000:.0f} ms")
+        assert 0.05 < gap_s < 1.0
+        assert {(b - a) & 0xFFFF for a, b in pairwise(phone.sequence())} == {1}
+        assert len({packet[8:12] for _, packet in phone.got}) == 1
+        assert has_tone(phone.heard(-20), 1000 if phone is call.phones[0] else 400, 8000)
+
+
 def test_terminated_it_leaves_cleanly(call: Call) -> None:
     call.talk(0.1)
     call.process.send_signal(signal.SIGTERM)
     assert call.process.wait(5) == 0
     assert not os.path.exists(call.run_dir / "media-0.sock")
+    assert not os.path.exists(call.run_dir / "media-0.legs")
 
 
 def test_wrong_arguments_are_explained() -> None:
