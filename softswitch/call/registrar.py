@@ -152,7 +152,7 @@ class Registrar:
         bindings[uri] = Binding(
             f"sip:{user}@{_host(aor)}",
             uri,
-            flow,
+            _way_to(contact.uri, message, flow),
             now + min(asked, self._max_expires_s),
             message.sip_call_id,
             message.cseq,
@@ -213,6 +213,19 @@ class Registrar:
         bindings = [Binding.from_state(each) for each in state["bindings"]]
         self._bindings[user] = {each.uri: each for each in bindings}
         self._keep(user, out)
+
+
+def _way_to(contact: Uri, message: Message, flow: SipFlow) -> SipFlow:
+    """Where requests to a contact go: to where its REGISTER came from, which leads through a NAT.
+
+    A phone that says itself what it sends from has no NAT before it. Its contact holds then, even if that is
+    another port: some phones send from one port and listen on another.
+    """
+    host, port = flow.remote
+    named = [f"{host}:{port}", *([host] if port == 5060 else [])]
+    if flow.reliable or message.sent_by not in named or contact.host != host:
+        return flow
+    return flow._replace(remote=(contact.host, contact.port or 5060))
 
 
 def _seconds(text: str | None, default: int) -> int:
