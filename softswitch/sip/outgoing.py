@@ -122,10 +122,10 @@ class Outgoing:
         if self.branch:
             self.endpoint.transactions.limit(self.client, now)
 
-    def acknowledge(self, now: float, out: Outputs) -> None:
-        """ACK a 2xx to this INVITE, and every repetition of it (§13.2.2.4)."""
+    def acknowledge(self, now: float, out: Outputs, sdp: bytes = b"") -> None:
+        """ACK a 2xx to this INVITE, and every repetition of it (§13.2.2.4); `sdp` answers its offer."""
         dialog = self.dialog
-        send = acknowledgement(self.endpoint, dialog, self.cseq, self.authorization)
+        send = acknowledgement(self.endpoint, dialog, self.cseq, self.authorization, sdp)
         out.append(send)
         self.endpoint.transactions.keep(success_key(dialog, self.cseq), send, now)
 
@@ -187,10 +187,12 @@ def success_key(dialog: Dialog, cseq: int) -> str:
     return f"2 {dialog.sip_call_id} {dialog.local_tag} {dialog.remote_tag} {cseq}"
 
 
-def acknowledgement(endpoint: Endpoint, dialog: Dialog, cseq: int, headers: str = "") -> Send:
+def acknowledgement(
+    endpoint: Endpoint, dialog: Dialog, cseq: int, headers: str = "", sdp: bytes = b""
+) -> Send:
     """The ACK to a 2xx: a request of its own in the dialog, outside of any transaction."""
     via = endpoint.via(dialog.sip_flow, endpoint.branch())
-    return Send(dialog.sip_flow, dialog.request("ACK", cseq, via, f"{headers}{endpoint.user_agent}"))
+    return Send(dialog.sip_flow, dialog.request("ACK", cseq, via, f"{headers}{endpoint.user_agent}", sdp))
 
 
 def ignore_response(status: int, message: Message | None, now: float, out: Outputs) -> None:

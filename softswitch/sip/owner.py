@@ -20,7 +20,10 @@ class SessionOwner(Protocol):
         """101 to 199 came to our INVITE."""
 
     def session_answered(self, session: Session, message: Message, now: float, out: Outputs) -> None:
-        """2xx came to our INVITE and has been ACKed; its body is the answer."""
+        """2xx came to our INVITE and has been ACKed; its body is the answer.
+
+        If our INVITE had no offer, the body is theirs, and the ACK waits for `session.acknowledge`.
+        """
 
     def session_established(self, session: Session, now: float, out: Outputs) -> None:
         """The ACK to our answer came; it is `session.ack`, and has the answer to a late offer of ours."""
@@ -34,7 +37,11 @@ class SessionOwner(Protocol):
     def session_reanswered(
         self, session: Session, status: int, message: Message | None, now: float, out: Outputs
     ) -> None:
-        """The outcome of `reinvite`, or the ACK with the answer to an offer made by `accept` (status 200)."""
+        """The outcome of `reinvite`, or the ACK to an offer made by `accept`.
+
+        Status 200: it has the answer; 488: it has none. After a `reinvite` without an offer the body of the
+        2xx is theirs, and the ACK waits for `session.acknowledge`.
+        """
 
     def session_info(self, session: Session, message: Message, now: float, out: Outputs) -> None:
         """An INFO; it has had its 200."""

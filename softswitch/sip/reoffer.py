@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from softswitch.sip.answer import Answer
-from softswitch.sip.flow import NEVER, Outputs
+from softswitch.sip.flow import GIVE_UP, NEVER, Outputs
 from softswitch.sip.message import Message
 from softswitch.sip.outgoing import Outgoing
 from softswitch.sip.states import UP
@@ -20,9 +20,13 @@ MAX_GLARES = 8
 
 
 class Reoffer(Timed):
-    """At most one offer is under way: `outgoing` ours, `transaction` theirs, `answer` our 2xx without ACK."""
+    """At most one offer is under way: `outgoing` ours, `transaction` theirs, `answer` our 2xx without ACK.
+
+    `ack_due` is our re-INVITE without offer, whose 2xx had one that waits for our answer.
+    """
 
     __slots__ = (
+        "ack_due",
         "answer",
         "glares",
         "late_offer",
@@ -38,6 +42,7 @@ class Reoffer(Timed):
         super().__init__()
         self.session = session
         self.outgoing: Outgoing | None = None
+        self.ack_due: Outgoing | None = None
         self.offer = b""
         self.waiting: bytes | None = None
         self.glares = 0
@@ -56,7 +61,7 @@ class Reoffer(Timed):
         """Send what waits, if nothing else is under way."""
         busy = (
             self.session.state != UP
-            or self.outgoing is not None
+            or self._ours()
             or self.transaction is not None
             or self.answer is not None
             or self.deadline != NEVER
@@ -77,6 +82,9 @@ class Reoffer(Timed):
         session, outgoing = self.session, self.outgoing
         if 200 <= status < 300 and message is not None and outgoing is not None:
             session.dialog.refresh(message, outgoing.client.flow)
+            if message.body and not outgoing.body and session.state == UP:
+                self._hold_ack(outgoing, message, now, out)
+                return
             outgoing.acknowledge(now, out)
         if session.state != UP:
             return
@@ -90,6 +98,21 @@ class Reoffer(Timed):
             session.lost("stale", status, now, out)
         self.proceed(now, out)
 
+    def _hold_ack(self, outgoing: Outgoing, message: Message, now: float, out: Outputs) -> None:
+        """The 2xx has the offer that we asked for: the owner answers it with `acknowledge`."""
+        self.outgoing, self.ack_due = None, outgoing
+        self.session.endpoint.deadlines.at(self, now + GIVE_UP)
+        self.session.owner.session_reanswered(self.session, 200, message, now, out)
+
+    def acknowledge(self, sdp: bytes, now: float, out: Outputs) -> None:
+        """Send the ACK that waits for our answer, if one does."""
+        outgoing = self.ack_due
+        if outgoing is not None:
+            self.ack_due = None
+            self.deadline = NEVER
+            outgoing.acknowledge(now, out, sdp)
+            self.proceed(now, out)
+
     def _wait_after_glare(self, now: float) -> None:
         """2.1 to 4 s for who made the Call-ID, 0 to 2 s for the other, in steps of 10 ms (§14.1)."""
         self.glares += 1
@@ -101,7 +124,11 @@ class Reoffer(Timed):
         session.endpoint.deadlines.at(self, now + steps / 100)
 
     def expire(self, now: float, out: Outputs) -> None:
-        self.proceed(now, out)
+        """The pause after a glare is over; or the answer has not come for which an ACK waits."""
+        if self.ack_due is not None:
+            self.session.lost("timeout", 408, now, out)
+        else:
+            self.proceed(now, out)
 
     # Their offers
 
@@ -114,10 +141,14 @@ class Reoffer(Timed):
         elif self.transaction is not None:
             pause = f"Retry-After: {endpoint.entropy(1)[0] % 10}\r\n"
             endpoint.respond(transaction, message, 500, now, out, headers=pause)
-        elif session.state != UP or self.outgoing is not None or (self.answer is not None and not is_update):
+        elif session.state != UP or self._ours() or (self.answer is not None and not is_update):
             endpoint.respond(transaction, message, 491, now, out)
         else:
             self._report(transaction, message, now, out)
+
+    def _ours(self) -> bool:
+        """Whether an offer of ours, or one that we asked for, is under way."""
+        return self.outgoing is not None or self.ack_due is not None
 
     def _report(self, transaction: ServerTransaction, message: Message, now: float, out: Outputs) -> None:
         session = self.session
@@ -156,8 +187,9 @@ class Reoffer(Timed):
             return
         answer.stop()
         self.answer = None
-        if self.late_offer and message.body:
-            self.session.owner.session_reanswered(self.session, 200, message, now, out)
+        if self.late_offer:
+            status = 200 if message.body else 488
+            self.session.owner.session_reanswered(self.session, status, message, now, out)
         self.proceed(now, out)
 
     def cancelled(self, transaction: ServerTransaction, now: float, out: Outputs) -> None:

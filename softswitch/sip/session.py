@@ -8,7 +8,7 @@ from softswitch.sip import states
 from softswitch.sip.answer import Answer
 from softswitch.sip.dialog import RESTART_CSEQ_STEP, Dialog
 from softswitch.sip.endpoint import Credentials, Endpoint
-from softswitch.sip.flow import NEVER, Outputs, Send, SipFlow
+from softswitch.sip.flow import GIVE_UP, NEVER, Outputs, Send, SipFlow
 from softswitch.sip.message import Message, header_safe
 from softswitch.sip.outgoing import Outgoing, acknowledgement, ignore_response
 from softswitch.sip.owner import SessionOwner
@@ -17,13 +17,16 @@ from softswitch.sip.sequence import Sequence
 from softswitch.sip.timers import Timed
 from softswitch.sip.transaction import OnResponse, ServerTransaction
 
-UNANSWERED = (states.CALLING, states.EARLY, states.CANCEL_DUE, states.CANCELLING)
+UNANSWERED = (states.CALLING, states.EARLY, states.CANCEL_DUE, states.CANCELLING, states.ACK_DUE)
 PROGRESS_INTERVAL = 60.0
 """How often a provisional response is said again, lest proxies give the INVITE up, in seconds (§13.3.1.1)."""
 
 
 class Session(Timed):
-    """`state` is one of incoming, answered, closing, calling, early, cancel_due, cancelling, up, ended.
+    """`state` is one of incoming, answered, closing (callee), calling, early, cancel_due, cancelling, ack_due
+    (caller), up, ended.
+
+    `exchange` tells how far the first offer and answer are: none, ours, theirs, done.
 
     `invite` is the received INVITE (callee only, None after a restart), `ack` the ACK to our 2xx while
     `session_established` is told.
@@ -36,6 +39,7 @@ class Session(Timed):
         "credentials",
         "dialog",
         "endpoint",
+        "exchange",
         "id",
         "invite",
         "outbound",
@@ -65,6 +69,7 @@ class Session(Timed):
         self.credentials: Credentials | None = None
         self.answer_sent: Answer | None = None
         self.provisional = b""
+        self.exchange = states.DONE
         self.sequence = Sequence()
         self.reoffer = Reoffer(self)
         self._reason = ""
@@ -94,6 +99,7 @@ class Session(Timed):
         if transaction is None or invite is None or self._step(states.ANSWER) != states.ANSWER:
             return
         self.deadline = NEVER
+        self.exchange = states.DONE if self.exchange == states.THEIRS else states.OURS
         data = self._respond(200, now, out, f"{self.endpoint.allow}{headers}", as_bytes(sdp))
         self._expect_ack(data, transaction.flow, invite.cseq, now)
 
@@ -125,6 +131,22 @@ class Session(Timed):
         While another offer is under way it waits; of several that wait only the last is sent.
         """
         self.reoffer.send(as_bytes(sdp), now, out)
+
+    def acknowledge(self, sdp: str | bytes, now: float, out: Outputs) -> None:
+        """Answer the offer that came in a response to our INVITE or re-INVITE without one.
+
+        The ACK waits for it; it is too late 64·T1 after the response, when the session is given up.
+        """
+        outgoing = self.outgoing
+        if self.state != states.ACK_DUE or outgoing is None:
+            self.reoffer.acknowledge(as_bytes(sdp), now, out)
+            return
+        self._step(states.ACKNOWLEDGED)
+        self.deadline = NEVER
+        self.exchange = states.DONE
+        outgoing.acknowledge(now, out, as_bytes(sdp))
+        self.outgoing = None
+        self.reoffer.proceed(now, out)
 
     def accept(self, sdp: str | bytes, now: float, out: Outputs) -> None:
         """Answer the offer reported by `session_offered`, or make one where it had none."""
@@ -212,6 +234,7 @@ class Session(Timed):
         answer.stop()
         self.answer_sent = None
         self.ack = message
+        self.exchange = states.DONE
         self.dialog.seen_on(flow)
         action = self._step(states.ACK)
         if action == states.ESTABLISH:
@@ -225,9 +248,10 @@ class Session(Timed):
 
     def receive_success(self, message: Message, now: float, out: Outputs) -> bool:
         """A 2xx to an INVITE whose ACK this process has not sent. False: it is not this dialog's."""
-        if self.state != states.UP or not self.outbound or message.to_tag != self.dialog.remote_tag:
+        if self.state not in (states.UP, states.ACK_DUE) or message.to_tag != self.dialog.remote_tag:
             return False
-        out.append(acknowledgement(self.endpoint, self.dialog, message.cseq))
+        if self.state == states.UP and not self.reoffer.ack_due:
+            out.append(acknowledgement(self.endpoint, self.dialog, message.cseq))
         return True
 
     def invite_cancelled(self, transaction: ServerTransaction, now: float, out: Outputs) -> None:
@@ -254,6 +278,7 @@ class Session(Timed):
         if outgoing is not None:
             self.outgoing = outgoing
             self.credentials = outgoing.credentials
+            self.exchange = states.OURS if outgoing.body else states.NONE
             outgoing.send(now, out)
         elif transaction is not None:
             self.transaction = transaction
@@ -297,10 +322,12 @@ class Session(Timed):
             self._leave(now, out)
 
     def expire(self, now: float, out: Outputs) -> None:
-        """Say the provisional response again."""
+        """Say the provisional response again; or our answer has not come, which the ACK waits for."""
         if self.state == states.INCOMING and self.transaction is not None:
             out.append(Send(self.transaction.flow, self.provisional))
             self.endpoint.deadlines.at(self, now + PROGRESS_INTERVAL)
+        elif self.state == states.ACK_DUE:
+            self.lost("timeout", 408, now, out)
 
     def _step(self, given: str) -> str:
         action, self.state = states.SESSION.rules[self.state, given]
@@ -345,10 +372,17 @@ class Session(Timed):
             self.owner.session_progress(self, status, message, now, out)
 
     def _success(self, message: Message, now: float, out: Outputs) -> None:
-        action, outgoing = self._step(states.SUCCESS), self.outgoing
+        offered = bool(message.body) and self.exchange in (states.NONE, states.THEIRS)
+        action, outgoing = self._step(states.OFFERED if offered else states.SUCCESS), self.outgoing
         if outgoing is None or action == states.IGNORE:
             return
         self.dialog.learn(message, outgoing.client.flow)
+        if action == states.REPORT:
+            self.exchange = states.THEIRS
+            self.endpoint.deadlines.at(self, now + GIVE_UP)
+            self.owner.session_answered(self, message, now, out)
+            return
+        self.exchange = states.DONE
         outgoing.acknowledge(now, out)
         self.outgoing = None
         if action == states.CONFIRM:
@@ -377,6 +411,10 @@ class Session(Timed):
             self._leave(now, out)
 
     def _bye(self, now: float, out: Outputs) -> None:
+        if self.outgoing is not None:
+            self.outgoing.acknowledge(now, out)
+            self.outgoing = None
+        self.reoffer.acknowledge(b"", now, out)
         self.send_request("BYE", ignore_response, now, out, headers=self._reason)
 
     def _cancel(self, now: float, out: Outputs) -> None:

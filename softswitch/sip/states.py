@@ -152,6 +152,7 @@ INCOMING: Final = "incoming"  # an INVITE to us, not answered
 ANSWERED: Final = "answered"  # our 2xx is out, no ACK yet
 CLOSING: Final = "closing"  # as answered, but hung up: BYE may follow only the ACK (§15)
 EARLY: Final = "early"  # our INVITE has a provisional response
+ACK_DUE: Final = "ack_due"  # their 2xx has an offer, the ACK waits for our answer (§13.2.1)
 CANCEL_DUE: Final = "cancel_due"  # hung up before any response: CANCEL has to wait for one (§9.1)
 CANCELLING: Final = "cancelling"
 UP: Final = "up"
@@ -160,12 +161,14 @@ ENDED: Final = "ended"
 # Inputs of a session beside SUCCESS, FAILURE, PROVISIONAL, ACK, from the network
 BYE: Final = "bye"
 CANCEL: Final = "cancel"
+OFFERED: Final = "offered"  # a 2xx with an offer that we have to answer
 TIMEOUT: Final = "timeout"  # no final response, or no ACK in 64·T1
 # and from the owner
 PROGRESS: Final = "progress"
 ANSWER: Final = "answer"
 REJECT: Final = "reject"
 HANG_UP: Final = "hang_up"
+ACKNOWLEDGED: Final = "acknowledged"  # the answer to the offer in a 2xx
 
 # Actions of a session beside REPORT, IGNORE
 SEND_FINAL: Final = "send_final"
@@ -205,6 +208,12 @@ SESSION: Final = Machine(
         (CALLING, TIMEOUT): (END, ENDED),
         (CALLING, BROKEN): (END, ENDED),
         (CALLING, HANG_UP): (IGNORE, CANCEL_DUE),
+        (CALLING, OFFERED): (REPORT, ACK_DUE),
+        (EARLY, OFFERED): (REPORT, ACK_DUE),
+        (ACK_DUE, ACKNOWLEDGED): (CONFIRM, UP),
+        (ACK_DUE, HANG_UP): (SEND_BYE, ENDED),
+        (ACK_DUE, BYE): (END, ENDED),
+        (ACK_DUE, TIMEOUT): (END_AND_BYE, ENDED),
         (EARLY, PROVISIONAL): (REPORT, EARLY),
         (EARLY, SUCCESS): (CONFIRM, UP),
         (EARLY, FAILURE): (END, ENDED),
@@ -213,10 +222,12 @@ SESSION: Final = Machine(
         (EARLY, HANG_UP): (SEND_CANCEL, CANCELLING),
         (CANCEL_DUE, PROVISIONAL): (SEND_CANCEL, CANCELLING),
         (CANCEL_DUE, SUCCESS): (CONFIRM_AND_BYE, ENDED),
+        (CANCEL_DUE, OFFERED): (CONFIRM_AND_BYE, ENDED),
         (CANCEL_DUE, FAILURE): (FORGET, ENDED),
         (CANCEL_DUE, TIMEOUT): (FORGET, ENDED),
         (CANCEL_DUE, BROKEN): (FORGET, ENDED),
         (CANCELLING, SUCCESS): (CONFIRM_AND_BYE, ENDED),
+        (CANCELLING, OFFERED): (CONFIRM_AND_BYE, ENDED),
         (CANCELLING, FAILURE): (FORGET, ENDED),
         (CANCELLING, TIMEOUT): (FORGET, ENDED),
         (CANCELLING, BROKEN): (FORGET, ENDED),
@@ -225,3 +236,9 @@ SESSION: Final = Machine(
         (UP, TIMEOUT): (END_AND_BYE, ENDED),  # 481, 408 or nothing to a request (§12.2.1.2)
     },
 )
+
+# How far the first offer and answer of a session are (RFC 3264, RFC 6337 §2)
+NONE: Final = "none"  # nobody has offered
+OURS: Final = "ours"  # our offer waits for their answer
+THEIRS: Final = "theirs"  # their offer waits for our answer
+DONE: Final = "done"

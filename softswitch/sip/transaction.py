@@ -50,15 +50,15 @@ class Transaction(Timed):
 class ServerTransaction(Transaction):
     """A received request; `flow` is where it came from and its responses go.
 
-    `user` is set for INVITE only; `cancelled` tells that a CANCEL came before there was one.
+    `user` is set for INVITE only; `cancel` is the CANCEL that came for it, be there a user or not.
     """
 
-    __slots__ = ("cancelled", "user")
+    __slots__ = ("cancel", "user")
 
     def __init__(self, house: Transactions, machine: Machine, key: str, flow: SipFlow) -> None:
         super().__init__(house, machine, key, flow, b"")
         self.user: ServerUser | None = None
-        self.cancelled = False
+        self.cancel: Message | None = None
 
     @property
     def open(self) -> bool:

@@ -12,7 +12,7 @@ from softswitch.sip.message import BadMessage, Message, header_safe, parse, resp
 from softswitch.sip.outgoing import Outgoing, acknowledgement, ignore_response, success_key
 from softswitch.sip.owner import Nobody, SessionOwner
 from softswitch.sip.session import Session, as_bytes
-from softswitch.sip.states import CALLING, ENDED, INCOMING
+from softswitch.sip.states import CALLING, ENDED, INCOMING, NONE, THEIRS
 from softswitch.sip.transaction import OnResponse, ServerTransaction
 
 __all__ = ["METHODS", "Core", "Credentials", "Session", "SessionOwner", "SipSettings", "UserAgent"]
@@ -129,11 +129,12 @@ class UserAgent:
         dialog = Dialog.from_request(message, transaction.flow, endpoint.token())
         session = Session(endpoint, owner, dialog, outbound=False, state=INCOMING)
         session.invite = message
+        session.exchange = THEIRS if message.body else NONE
         session.start(None, transaction, now, out)
         endpoint.transactions.keep(_merge_key(message), None, now)
         if not transaction.open:
             session.invite_broken(transaction, now, out)
-        elif transaction.cancelled:
+        elif transaction.cancel is not None:
             session.invite_cancelled(transaction, now, out)
         else:
             endpoint.respond(transaction, message, 100, now, out)
@@ -276,7 +277,7 @@ class UserAgent:
         known = invite is not None or transactions.knew_invite(message)
         self.endpoint.respond(transaction, message, 200 if known else 481, now, out)
         if invite is not None and invite.open:
-            invite.cancelled = True
+            invite.cancel = message
             if invite.user is not None:
                 invite.user.invite_cancelled(invite, now, out)
 

@@ -55,15 +55,6 @@ def test_nobody_there() -> None:
     pair.all_over()
 
 
-def test_a_late_offer() -> None:
-    """An INVITE without body: the 2xx offers, and the ACK could answer."""
-    pair = Pair()
-    pair.a.call(pair.b, sdp="")
-    pair.link.run(1)
-    assert pair.link.sent("alice", "INVITE")[0].body == b""
-    assert pair.b.owner.told == [("established",)]
-
-
 def test_a_lost_invite_is_sent_again_and_makes_one_session() -> None:
     pair = Pair()
     pair.lose("alice", "INVITE", times=2)

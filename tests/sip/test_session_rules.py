@@ -42,6 +42,15 @@ EXPECTED = {
     ("early", "broken"): ([], ["transport_failed"], "ended"),
     ("early", "hang_up"): (["CANCEL"], [], "cancelling"),
     ("early", "bye"): (["BYE 481"], [], "early"),
+    ("calling", "offered"): ([], ["answered"], "ack_due"),
+    ("early", "offered"): ([], ["answered"], "ack_due"),
+    ("ack_due", "acknowledged"): (["ACK"], [], "up"),
+    ("ack_due", "hang_up"): (["ACK", "BYE"], [], "ended"),
+    ("ack_due", "bye"): (["BYE 200"], ["remote_bye"], "ended"),
+    ("ack_due", "timeout"): (["ACK", "BYE"], ["timeout"], "ended"),
+    ("cancel_due", "offered"): (["ACK", "BYE"], [], "ended"),
+    ("cancelling", "offered"): (["ACK", "BYE"], [], "ended"),
+    ("up", "offered"): (["ACK"], [], "up"),
     ("cancel_due", "provisional"): (["CANCEL"], [], "cancelling"),
     ("cancel_due", "success"): (["ACK", "BYE"], [], "ended"),
     ("cancel_due", "failure"): (["ACK"], [], "ended"),
@@ -58,10 +67,10 @@ EXPECTED = {
     ("up", "timeout"): (["BYE"], ["reanswered", "stale"], "ended"),
 }
 CALLEE = ("incoming", "answered", "closing")
-CALLER = ("calling", "early", "cancel_due", "cancelling", "up")
+CALLER = ("calling", "early", "cancel_due", "cancelling", "ack_due", "up")
 FROM_THE_CALLER = ("ack", "bye", "cancel")
-FROM_THE_CALLEE = ("provisional", "success", "failure", "bye")
-OWN = ("progress", "answer", "reject", "hang_up", "timeout", "broken")
+FROM_THE_CALLEE = ("provisional", "success", "offered", "failure", "bye")
+OWN = ("progress", "answer", "acknowledged", "reject", "hang_up", "timeout", "broken")
 
 
 def possible() -> list[Any]:
@@ -79,11 +88,12 @@ def possible() -> list[Any]:
 class Rig:
     """Alice (caller) and Bob (callee), one of them in the state under test; the link drops everything."""
 
-    def __init__(self, state: str) -> None:
+    def __init__(self, state: str, given: str) -> None:
         self.pair = Pair()
         self.link = self.pair.link
         self.pair.b.ring = stay_silent
-        self.pair.a.call(self.pair.b)
+        late = "offered" in (given, {"ack_due": "offered"}.get(state))
+        self.pair.a.call(self.pair.b, sdp="" if late else SDP)
         invite = self.pair.a.session.outgoing
         assert invite is not None
         self.invite = invite
@@ -99,6 +109,7 @@ class Rig:
             "early": ["provisional"],
             "cancel_due": ["hang_up"],
             "cancelling": ["provisional", "hang_up"],
+            "ack_due": ["offered"],
             "up": ["success"],
         }.get(state, []):
             self.give(given)
@@ -107,15 +118,16 @@ class Rig:
         self.phone.owner.told.clear()
 
     def give(self, given: str) -> None:
-        if given in ("progress", "answer", "reject", "hang_up"):
+        if given in ("progress", "answer", "acknowledged", "reject", "hang_up"):
             self.ask(given)
         elif given == "timeout":
             self.silence()
         elif given == "broken":
             flow = self.phone.host.flow_to(self.peer.host)
             self.phone.do(lambda out: self.phone.ua.transport_failed(flow, self.link.now, out))
-        elif given in ("provisional", "success", "failure"):
-            self.deliver(self.response({"provisional": 180, "success": 200, "failure": 486}[given]))
+        elif given in ("provisional", "success", "offered", "failure"):
+            status = {"provisional": 180, "failure": 486}.get(given, 200)
+            self.deliver(self.response(status, SDP if given == "offered" else b""))
         else:
             self.deliver(self.request(given.upper()))
 
@@ -124,6 +136,7 @@ class Rig:
         actions = {
             "progress": lambda out: session.progress(180, now, out),
             "answer": lambda out: session.answer(SDP, now, out),
+            "acknowledged": lambda out: session.acknowledge(SDP, now, out),
             "reject": lambda out: session.reject(486, now, out),
             "hang_up": lambda out: session.hang_up(now, out),
         }
@@ -136,7 +149,7 @@ class Rig:
         self.link.log.clear()
         self.link.run(33)
 
-    def response(self, status: int) -> bytes:
+    def response(self, status: int, body: bytes) -> bytes:
         sent = self.invite.client.data.decode().split("\r\n")
         keep = [line for line in sent if line.startswith(("Via", "From", "Call-ID", "CSeq"))]
         to = next(line for line in sent if line.startswith("To")) + ";tag=bob"
@@ -145,11 +158,11 @@ class Rig:
             *keep,
             to,
             "Contact: <sip:bob@192.0.2.2>",
-            "Content-Length: 0",
+            f"Content-Length: {len(body)}",
             "",
             "",
         ]
-        return "\r\n".join(lines).encode()
+        return "\r\n".join(lines).encode() + body
 
     def request(self, method: str) -> bytes:
         if method == "CANCEL" or self.phone is self.pair.a:
@@ -191,7 +204,7 @@ class Rig:
 
 @pytest.mark.parametrize(("state", "given"), possible())
 def test_every_state_with_every_input(state: str, given: str) -> None:
-    rig = Rig(state)
+    rig = Rig(state, given)
     sent, heard, after = EXPECTED.get((state, given), ([], [], state))
     rig.give(given)
     said = rig.said()
