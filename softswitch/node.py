@@ -190,12 +190,17 @@ async def _serve(node: Node) -> None:
     await Switch(node).run()
 
 
-def main(config: str) -> None:
-    """The switch process of `softswitch run`; its sockets are inherited from the parent."""
+def main(config: str, *options: str) -> None:
+    """The switch process of `softswitch run`; its sockets are inherited from the parent.
+
+    With `--wait` it begins when a line comes on standard input, and ends when that is closed.
+    """
+    if "--wait" in options and not sys.stdin.readline():
+        return
     node = load_node(Path(config))
     logging.basicConfig(level=node.log.level.upper(), format="%(asctime)s switch %(levelname)s %(message)s")
     uvloop.run(_serve(node))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

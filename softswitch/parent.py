@@ -15,6 +15,7 @@ from softswitch.config import Node
 from softswitch.config.files import load_node
 from softswitch.control import CommandError, ControlClient, NotRunning
 from softswitch.net.sockets import ENVIRONMENT, CannotListen, Listener, bind_all, to_environment
+from softswitch.net.tls import CannotSecure, client_context
 from softswitch.store.lock import StoreLock, views_lock, writer_lock
 
 START_TIMEOUT_S = 30.0
@@ -30,12 +31,17 @@ class CannotStart(Exception):
 
 @dataclass
 class Child:
-    """One process that should run: how to start it, and its present process."""
+    """One process that should run: how to start it, and its present process.
+
+    Of the one with the `sockets` a successor is kept waiting: it has its code loaded, which takes most of the
+    time of a start, and begins when it gets a line on its standard input.
+    """
 
     name: str
     arguments: Sequence[str]
     sockets: bool = False
     process: asyncio.subprocess.Process | None = None
+    successor: asyncio.subprocess.Process | None = None
     pause_s: float = 0.0
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -75,7 +81,7 @@ def children_of(node: Node, config: Path) -> list[Child]:
             ],
         ),
         *media,
-        Child("switch", ["softswitch.node", str(config)], sockets=True),
+        Child("switch", ["softswitch.node", str(config), "--wait"], sockets=True),
     ]
 
 
@@ -147,27 +153,41 @@ class Parent:
             await self._pause(child.pause_s)
 
     async def _run_once(self, child: Child) -> int:
+        process = child.process = await self._begin(child)
+        assert process.stdout is not None
+        async for line in process.stdout:
+            if line.strip() == b"ready":
+                child.ready.set()
+                if child.sockets and not self._stopping.is_set():
+                    child.successor = await self._start(child)
+        return await process.wait()
+
+    async def _begin(self, child: Child) -> asyncio.subprocess.Process:
+        """The process that waits to take over, if it still does, else a new one."""
+        process, child.successor = child.successor, None
+        if process is None or process.returncode is not None:
+            process = await self._start(child)
+        if process.stdin is not None:
+            process.stdin.write(b"begin\n")
+        return process
+
+    async def _start(self, child: Child) -> asyncio.subprocess.Process:
         environment = dict(os.environ)
         descriptors = []
         if child.sockets:
             environment[ENVIRONMENT] = to_environment(self._listeners)
             descriptors = [listener.sock.fileno() for listener in self._listeners]
-        process = child.process = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             *child.arguments,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE if child.sockets else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             env=environment,
             pass_fds=descriptors,
             start_new_session=True,
             preexec_fn=_end_with_parent,
         )
-        assert process.stdout is not None
-        async for line in process.stdout:
-            if line.strip() == b"ready":
-                child.ready.set()
-        return await process.wait()
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -179,16 +199,18 @@ class Parent:
     async def _stop_all(self) -> None:
         """The switch first, so that every call ends in order; the store last: it copies everything."""
         for child in reversed(self._children):
-            process = child.process
-            if process is None or process.returncode is not None:
-                continue
-            process.terminate()
-            try:
-                async with asyncio.timeout(STOP_TIMEOUT_S):
-                    await process.wait()
-            except TimeoutError:
-                print(f"softswitch: {child.name} did not stop; killed", file=sys.stderr, flush=True)
-                process.kill()
+            for process in (child.successor, child.process):
+                if process is not None and process.returncode is None:
+                    await self._stop_one(child.name, process)
+
+    async def _stop_one(self, name: str, process: asyncio.subprocess.Process) -> None:
+        process.terminate()
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await process.wait()
+        except TimeoutError:
+            print(f"softswitch: {name} did not stop; killed", file=sys.stderr, flush=True)
+            process.kill()
 
 
 def how_it_ended(status: int) -> str:
@@ -212,7 +234,8 @@ def run(config: Path) -> None:
         StoreLock(lock).release()
     try:
         listeners = bind_all(node.sip.listen)
-    except CannotListen as error:
+        client_context(node.sip.tls)
+    except (CannotListen, CannotSecure) as error:
         raise CannotStart(str(error)) from None
     asyncio.run(Parent(node, config, listeners).run())
 
