@@ -107,6 +107,7 @@ class Exchange:
         self.ua.receive(datagram, flow, now, out)
 
     def transport_failed(self, flow: SipFlow, now: float, out: list[Any]) -> None:
+        self.registrar.connection_lost(flow)
         self.ua.transport_failed(flow, now, out)
 
     def next_timeout(self) -> float | None:

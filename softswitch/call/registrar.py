@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.outputs import Fact, Keep
@@ -44,9 +44,19 @@ class Binding:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Binding:
         transport, local, remote, _ = state["sip_flow"]
-        # A stream of the former process is gone with it: 0 makes the driver look for a new one.
-        flow = SipFlow(transport, tuple(local), tuple(remote), 0)
-        return cls(state["aor"], state["uri"], flow, state["expires_at"], state["sip_call_id"], state["cseq"])
+        flow = SipFlow(transport, tuple(local), tuple(remote))
+        fields = (state["expires_at"], state["sip_call_id"], state["cseq"])
+        binding = cls(state["aor"], state["uri"], flow, *fields)
+        # A stream of the former process is gone with it.
+        return binding.without_connection() if flow.reliable else binding
+
+    def without_connection(self) -> Binding:
+        """The stream is gone. The port that the phone called from takes no connections, its contact does,
+        unless a NAT is between, which shows by another host."""
+        contact, flow = Uri.parse(self.uri), self.sip_flow
+        host, port = flow.remote
+        remote = (host, contact.port or 5060) if contact.host == host else (host, port)
+        return replace(self, sip_flow=flow._replace(remote=remote, connection=0))
 
 
 class Refused(Exception):
@@ -202,6 +212,13 @@ class Registrar:
         self._keep(user, out)
         if not bindings:
             self._reachable(user, False, now, out)
+
+    def connection_lost(self, flow: SipFlow) -> None:
+        """A stream is gone: who registered over it is called where its contact says."""
+        for bindings in self._bindings.values():
+            for uri, binding in bindings.items():
+                if binding.sip_flow.connection and flow.carries(binding.sip_flow):
+                    bindings[uri] = binding.without_connection()
 
     def remove_user(self, user: str, now: float, out: list[Any]) -> None:
         """Forget the contacts of a user who was taken out of the configuration."""

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from softswitch.sip.flow import SipFlow
+from softswitch.sip.message import parse
 from softswitch.sip.useragent import SipSettings
 from tests.call.world import SWITCH, Phone, World
 
 PHONE = ("192.0.2.50", 5070)
+REGISTER = (
+    b"REGISTER sip:192.0.2.1 SIP/2.0\r\n"
+    b"Via: SIP/2.0/TCP 192.0.2.50:5060;branch=z9hG4bK-1\r\n"
+    b"From: <sip:alice@192.0.2.1>;tag=1\r\nTo: <sip:alice@192.0.2.1>\r\n"
+    b"Call-ID: 1\r\nCSeq: 1 REGISTER\r\nContact: <%s>\r\nContent-Length: 0\r\n\r\n"
+)
 
 
 def registered_at(contact: str, says: tuple[str, int] = PHONE) -> tuple[str, int]:
@@ -53,3 +64,30 @@ def registered_at(contact: str, says: tuple[str, int] = PHONE) -> tuple[str, int
 )
 def test_where_a_phone_is_called(contact: str, says: tuple[str, int], called: tuple[str, int]) -> None:
     assert registered_at(contact, says) == called
+
+
+@pytest.mark.parametrize(
+    ("contact", "called"),
+    [
+        # The port it called from takes no connections.
+        (f"sip:alice@{PHONE[0]}:5060;transport=tcp", (PHONE[0], 5060)),
+        ("sip:alice@10.0.0.5:5060;transport=tcp", PHONE),
+    ],
+)
+def test_stream_is_lost(contact: str, called: tuple[str, int]) -> None:
+    world = World()
+    registrar, flow = world.exchange.registrar, SipFlow("TCP", SWITCH, PHONE, 7)
+    silent: Any = SimpleNamespace(respond=lambda *_, **__: None)
+    message = parse(REGISTER % contact.encode())
+    world.turn(lambda now, out: registrar.register(silent, None, message, "alice", flow, now, out))
+
+    def lost(flow: SipFlow) -> SipFlow:
+        world.turn(lambda now, out: world.exchange.transport_failed(flow, now, out))
+        (binding,) = registrar.contacts("alice", world.now)
+        return binding.sip_flow
+
+    assert lost(flow._replace(connection=8)) == flow
+    assert lost(flow) == SipFlow("TCP", SWITCH, called)
+    world.restart_switch()
+    (restored,) = world.exchange.registrar.contacts("alice", world.now)
+    assert restored.sip_flow == SipFlow("TCP", SWITCH, called)
