@@ -15,7 +15,6 @@ from softswitch.config import Node
 from softswitch.config.files import load_node
 from softswitch.control import CommandError, ControlClient, NotRunning
 from softswitch.net.sockets import ENVIRONMENT, CannotListen, Listener, bind_all, to_environment
-from softswitch.net.tls import CannotSecure, client_context
 from softswitch.store.lock import StoreLock, views_lock, writer_lock
 
 START_TIMEOUT_S = 30.0
@@ -234,8 +233,7 @@ def run(config: Path) -> None:
         StoreLock(lock).release()
     try:
         listeners = bind_all(node.sip.listen)
-        client_context(node.sip.tls)
-    except (CannotListen, CannotSecure) as error:
+    except CannotListen as error:
         raise CannotStart(str(error)) from None
     asyncio.run(Parent(node, config, listeners).run())
 
