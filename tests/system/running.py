@@ -208,16 +208,24 @@ class RunningSystem:
         return self._process.pid
 
     def pids(self) -> dict[str, int]:
-        """The children of the parent by name: store, recorder, media-0 …, switch."""
-        found = {}
+        """The working children of the parent by name: store, recorder, media-0 …, switch."""
+        found: dict[str, int] = {}
+        for name, pid in self._children():
+            # The successor that waits is younger than the switch that it waits for.
+            found.setdefault(name, pid)
+        return found
+
+    def waiting_successor(self) -> int | None:
+        """The process that takes over when the switch dies."""
+        switches = [pid for name, pid in self._children() if name == "switch"]
+        return switches[1] if len(switches) > 1 else None
+
+    def _children(self) -> Iterator[tuple[str, int]]:
         for text in Path(f"/proc/{self.parent}/task/{self.parent}/children").read_text().split():
             words = _command_line(int(text))
-            kind = next((_NAMES[word] for word in words if word in _NAMES), None)
-            if kind == "media":
-                kind = f"media-{words[words.index('--index') + 1]}"
-            if kind is not None:
-                found[kind] = int(text)
-        return found
+            name = next((_NAMES[word] for word in words if word in _NAMES), None)
+            if name is not None:
+                yield f"media-{words[words.index('--index') + 1]}" if name == "media" else name, int(text)
 
     def kill(self, name: str) -> int:
         """kill -9 of one process; returns its former pid."""

@@ -47,6 +47,7 @@ def test_calls_end_with_a_reason_and_the_rest_is_kept(floor: Floor) -> None:
         all_hear((caller, agent, waiting), 60)
         before = known(system)
         took_s = system.stop()
+        print(f"stopped in {took_s:.1f} s")
         assert took_s < STOP_S, took_s
         for call in (caller, agent, waiting):
             assert call.reached("ended").cause == "remote_bye"

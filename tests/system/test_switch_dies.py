@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
+
 from tests.peers.audio import longest_break, loudest, read_wav, seconds_of
 from tests.system.conftest import Phones
 from tests.system.handset import Handset, HandsetCall, all_hear
@@ -86,6 +88,23 @@ def test_nobody_notices(system: RunningSystem, phones: Phones, record_property: 
         call.reached("ended")
     caller_gets_the_agent_in_order(anna, first, second)
     records_are_right(system, carl_call, cora_call, listening, first, second)
+
+
+@pytest.mark.deep
+def test_nobody_notices_ten_times(system: RunningSystem, phones: Phones) -> None:
+    anna, carl, curt, cyan = phones.agent("anna"), phones("carl"), phones("curt"), phones("cyan")
+    asking = carl.call("201").reached("talking")
+    answering = anna.rings().answer()
+    waiting = curt.call("203").reached("talking")
+    until(lambda: len(places(system)) == 1, "the caller waits")
+    all_hear((asking, answering, waiting), 30)
+    for _ in range(10):
+        figures = kill_and_measure(system, cyan, [asking, answering], [waiting])
+        assert figures["served"] <= SERVED_S, figures
+    for call in (asking, waiting):
+        call.hang_up()
+        system.cdr(call.sip_call_id)
+    answering.reached("ended")
 
 
 def still_works(system: RunningSystem, talking: list[HandsetCall], listening: HandsetCall) -> None:
