@@ -15,6 +15,7 @@ from softswitch.config import Node
 from softswitch.config.files import load_node
 from softswitch.control import CommandError, ControlClient, NotRunning
 from softswitch.net.sockets import ENVIRONMENT, CannotListen, Listener, bind_all, to_environment
+from softswitch.net.tls import CannotSecure, client_context
 from softswitch.store.lock import StoreLock, views_lock, writer_lock
 
 START_TIMEOUT_S = 30.0
@@ -232,8 +233,9 @@ def run(config: Path) -> None:
         # Only tried: the processes that write take them. Here their holder is told in one line.
         StoreLock(lock).release()
     try:
+        client_context(node.sip.tls)
         listeners = bind_all(node.sip.listen)
-    except CannotListen as error:
+    except (CannotListen, CannotSecure) as error:
         raise CannotStart(str(error)) from None
     asyncio.run(Parent(node, config, listeners).run())
 

@@ -18,7 +18,8 @@ from softswitch.config.centre import (
     Trunk,
     User,
 )
-from softswitch.config.node import Limits, Listen, Log, Media, Node, PortRange, Recording, Sip
+from softswitch.config.listen import Listen, TlsPeers
+from softswitch.config.node import Limits, Log, Media, Node, PortRange, Recording, Sip
 
 __all__ = [
     "KINDS",
@@ -38,6 +39,7 @@ __all__ = [
     "Recording",
     "Sip",
     "Target",
+    "TlsPeers",
     "Trunk",
     "User",
 ]

@@ -124,7 +124,7 @@ class Trunk(Model):
         default=(),
         description="Addresses or networks whose calls are calls of this trunk without a password.",
     )
-    transport: Literal["UDP", "TCP"] = Field(default="UDP", description="Transport towards the peer.")
+    transport: Literal["UDP", "TCP", "TLS"] = Field(default="UDP", description="Transport towards the peer.")
     username: Line = Field(default="", description="User name when the peer asks for a password.")
     password: Secret | None = Field(
         default=None, repr=False, description="Password when the peer asks for one."

@@ -10,18 +10,16 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, Field, model_validator
 
 from softswitch.config.base import (
-    AddressText,
     Algorithm,
     Codec,
     Host,
     Line,
     Model,
     Name,
-    Port,
     PositiveSeconds,
     Secret,
-    split_host_port,
 )
+from softswitch.config.listen import Listen, TlsPeers
 
 
 class PortRange(NamedTuple):
@@ -59,34 +57,6 @@ def _ports_text(text: str) -> str:
 PortsText = Annotated[str, AfterValidator(_ports_text)]
 
 
-class Listen(Model):
-    """One SIP socket."""
-
-    transport: Literal["UDP", "TCP"] = Field(default="UDP", description="Transport of this socket.")
-    host: Host = Field(default="127.0.0.1", description="Local address; 0.0.0.0 means all IPv4 addresses.")
-    port: Port = Field(default=5060, description="Local port.")
-    advertised: AddressText | None = Field(
-        default=None,
-        description="host or host:port that phones and trunks must use to reach this socket, when it differs"
-        " from host and port (NAT, or host is 0.0.0.0).",
-    )
-    auth_algorithms: tuple[Algorithm, ...] | None = Field(
-        default=None,
-        description="Digest algorithms challenged here, strongest first; unset: sip.auth_algorithms.",
-    )
-
-    @property
-    def address(self) -> tuple[str, int]:
-        return self.host, self.port
-
-    @property
-    def advertised_address(self) -> tuple[str, int]:
-        """What Via and Contact say."""
-        if self.advertised is None:
-            return self.address
-        return split_host_port(self.advertised, self.port)
-
-
 class Sip(Model):
     """Signalling."""
 
@@ -95,6 +65,7 @@ class Sip(Model):
         min_length=1,
         description="Sockets that take SIP.",
     )
+    tls: TlsPeers = Field(default=TlsPeers(), description="TLS connections that we open, to trunks.")
     realm: Line = Field(
         default="softswitch",
         min_length=1,
@@ -121,15 +92,19 @@ class Sip(Model):
 
     @model_validator(mode="after")
     def _distinct_sockets(self) -> Sip:
-        seen = [(listen.transport, listen.host, listen.port) for listen in self.listen]
-        for socket in seen:
+        seen = [(listen.transport == "UDP", listen.address) for listen in self.listen]
+        for listen, socket in zip(self.listen, seen, strict=True):
             if seen.count(socket) > 1:
                 raise ValueError(
-                    f"two sockets want {socket[0]} {socket[1]}:{socket[2]}; give each its own port"
+                    f"two sockets want {listen.transport} {listen.host}:{listen.port}; give each its own port"
                 )
         if self.min_expires_s > self.max_expires_s:
             raise ValueError("min_expires_s is greater than max_expires_s")
         return self
+
+    def resolved(self, base: Path) -> Sip:
+        listen = tuple(each.resolved(base) for each in self.listen)
+        return self.model_copy(update={"listen": listen, "tls": self.tls.resolved(base)})
 
     def algorithms(self, listen: Listen) -> tuple[Algorithm, ...]:
         """Digest algorithms of one socket."""
@@ -258,5 +233,6 @@ class Node(Model):
                 "run_dir": base / self.run_dir,
                 "prompts_dir": None if self.prompts_dir is None else base / self.prompts_dir,
                 "recording": recording,
+                "sip": self.sip.resolved(base),
             }
         )

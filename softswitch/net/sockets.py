@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from softswitch.config import Listen
+from softswitch.net.tls import CannotSecure, server_context
 
 ENVIRONMENT = "SOFTSWITCH_SOCKETS"
 BUFFER_BYTES = 8 * 1024 * 1024
@@ -33,10 +34,11 @@ class Listener:
 
 
 def bind_all(listens: Sequence[Listen]) -> list[Listener]:
-    """Bind every socket or none; CannotListen for the first that cannot be had."""
+    """Bind every socket or none; CannotListen for the first that cannot be had or cannot be secured."""
     listeners: list[Listener] = []
     try:
         for listen in listens:
+            _check_certificate(listen)
             listeners.append(Listener(listen.transport, listen.address, _bind(listen)))
     except CannotListen:
         for listener in listeners:
@@ -68,9 +70,22 @@ def _bind(listen: Listen) -> socket.socket:
     return sock
 
 
-def _explain(listen: Listen, error: OSError) -> str:
+def _check_certificate(listen: Listen) -> None:
+    if not listen.secure:
+        return
+    try:
+        server_context(listen)
+    except CannotSecure as error:
+        raise CannotListen(f"cannot listen on {_where(listen)}: {error}") from None
+
+
+def _where(listen: Listen) -> str:
     host = f"[{listen.host}]" if ":" in listen.host else listen.host
-    where = f"{listen.transport} {host}:{listen.port}"
+    return f"{listen.transport} {host}:{listen.port}"
+
+
+def _explain(listen: Listen, error: OSError) -> str:
+    where = _where(listen)
     if error.errno == errno.EADDRINUSE:
         return (
             f"cannot listen on {where}: another program uses this port; "

@@ -41,6 +41,7 @@ class Streams:
         self._by_number: dict[int, Connection] = {}
         self._opened: dict[Peer, Connection] = {}
         self._strangers: dict[int, Connection] = {}
+        self._certified: dict[Peer, tuple[str, int]] = {}
         self._opening: dict[Peer, list[tuple[SipFlow, bytes]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._accepted: Counter[str] = Counter()
@@ -119,6 +120,11 @@ class Streams:
 
     # Sending
 
+    def opened_to(self, transport: str, address: tuple[str, int]) -> list[Connection]:
+        """Usable connections that we have opened to an address, by whichever name."""
+        opened = [each for (kind, _), each in self._opened.items() if kind == transport]
+        return [each for each in opened if each.flow.remote == address and each.usable]
+
     def send(self, flow: SipFlow, data: bytes) -> None:
         """Send over the flow's connection, else over one that we opened to its address, else open one.
 
@@ -132,6 +138,10 @@ class Streams:
         if data.startswith(b"SIP/2.0 "):
             place = flow._replace(remote=(flow.remote[0], return_port(data, flow.remote[1])), connection=0)
         peer = (place.transport, place.remote)
+        if peer in self._certified:
+            # Dialogs know the address that they were heard from; its certificate has the name.
+            place = place._replace(remote=self._certified[peer])
+            peer = (place.transport, place.remote)
         connection = self._opened.get(peer)
         if connection is not None and connection.usable:
             connection.send(data)
@@ -154,6 +164,8 @@ class Streams:
                 self._lost(waiting)
             return
         self._opened[peer] = connection
+        if flow.transport == "TLS" and connection.flow.remote != flow.remote:
+            self._certified[flow.transport, connection.flow.remote] = flow.remote
         for _, data in self._opening.pop(peer):
             connection.send(data)
 

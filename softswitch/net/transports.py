@@ -7,16 +7,16 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from softswitch.config import Node
-from softswitch.net.acceptor import Acceptor, keep_alive
-from softswitch.net.connection import Connection
+from softswitch.config import Listen, Node
+from softswitch.net.acceptor import Acceptor
+from softswitch.net.connector import Connector
 from softswitch.net.sockets import Listener
 from softswitch.net.streams import Deliver, Lost, Streams
 from softswitch.net.tcp import SipStream
+from softswitch.net.tls import CannotSecure, server_context
 from softswitch.net.udp import UdpListener, is_address
 from softswitch.sip.flow import SipFlow
 
-CONNECT_TIMEOUT_S = 5.0
 NAME_KEPT_S = 60.0
 
 log = logging.getLogger(__name__)
@@ -32,14 +32,26 @@ class Transports:
         self._udp = {
             each.address: UdpListener(each, deliver) for each in listeners if each.transport == "UDP"
         }
-        self.streams = Streams(deliver, lost, node.limits, open_stream)
+        self._connector = Connector(node.sip.tls)
+        self.streams = Streams(deliver, lost, node.limits, self._connector.open)
+        listens = {(str(listen.transport), listen.address): listen for listen in node.sip.listen}
         self._acceptors = [
-            Acceptor(each, self.streams, partial(SipStream, self.streams, accepted=True))
+            acceptor
             for each in listeners
             if each.transport != "UDP"
+            and (acceptor := self._acceptor(each, listens[each.transport, each.address])) is not None
         ]
         self._names: dict[str, str] = {}
         self._resolving: set[asyncio.Task[None]] = set()
+
+    def _acceptor(self, listener: Listener, listen: Listen) -> Acceptor | None:
+        """None where the certificate has become unusable since the parent looked at it: the rest works on."""
+        try:
+            context = server_context(listen) if listen.secure else None
+        except CannotSecure as error:
+            log.error("nobody is served on %s %s:%s: %s", listener.transport, *listener.address, error)
+            return None
+        return Acceptor(listener, self.streams, partial(SipStream, self.streams, accepted=True), context)
 
     def start(self) -> None:
         """Take what comes in on the sockets from now on."""
@@ -89,13 +101,3 @@ class Transports:
         self._names[host] = str(found[0][4][0])
         loop.call_later(NAME_KEPT_S, self._names.pop, host, None)
         self.send(flow, data)
-
-
-async def open_stream(streams: Streams, flow: SipFlow) -> Connection:
-    """Connect to the flow's peer; raises OSError."""
-    async with asyncio.timeout(CONNECT_TIMEOUT_S):
-        transport, connection = await asyncio.get_running_loop().create_connection(
-            lambda: SipStream(streams, flow, accepted=False), *flow.remote
-        )
-    keep_alive(transport.get_extra_info("socket"))
-    return connection

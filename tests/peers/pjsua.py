@@ -19,7 +19,10 @@ STATES = {"registered", "register_failed", "unregistered", "ringing", "alerting"
 
 
 class Pjsua(Phone):
-    """`incoming_status` is said at once to a call: 180 rings, 200 answers, 486 is busy, 0 stays silent."""
+    """`incoming_status` is said at once to a call: 180 rings, 200 answers, 486 is busy, 0 stays silent.
+
+    `transport` is udp, tcp or tls; over TLS the server's certificate must be one of `authorities` (PEM file).
+    """
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class Pjsua(Phone):
         incoming_status: int = 180,
         rtp_port: int = 0,
         log_level: int = 0,
+        authorities: Path | None = None,
     ) -> None:
         super().__init__(name, directory, host)
         self.tone_hz = tone_hz
@@ -50,11 +54,12 @@ class Pjsua(Phone):
             "rtp_port": rtp_port,
             "directory": str(self.directory),
             "log_level": log_level,
+            "authorities": str(authorities or ""),
         }
 
     @property
     def uri(self) -> str:
-        transport = ";transport=tcp" if self.transport == "tcp" else ""
+        transport = "" if self.transport == "udp" else f";transport={self.transport}"
         return f"sip:{self.name}@{self.host}:{self.port}{transport}"
 
     def start(self) -> None:

@@ -15,6 +15,11 @@ from typing import Any
 import pjsua2 as pj
 
 Settings = dict[str, Any]
+TRANSPORTS = {
+    "udp": pj.PJSIP_TRANSPORT_UDP,
+    "tcp": pj.PJSIP_TRANSPORT_TCP,
+    "tls": pj.PJSIP_TRANSPORT_TLS,
+}
 
 
 def tell(event: str, **values: Any) -> None:
@@ -102,8 +107,11 @@ class Softphone:
             self.endpoint.codecSetPriority(codec.codecId, 0 if rank is None else 255 - rank)
 
     def start_transport(self) -> int:
-        kind = pj.PJSIP_TRANSPORT_TCP if self.settings["transport"] == "tcp" else pj.PJSIP_TRANSPORT_UDP
+        kind = TRANSPORTS[self.settings["transport"]]
         transport = pj.TransportConfig()
+        if kind == pj.PJSIP_TRANSPORT_TLS:
+            transport.tlsConfig.CaListFile = self.settings["authorities"]
+            transport.tlsConfig.verifyServer = True
         transport.boundAddress = transport.publicAddress = self.settings["host"]
         identity = self.endpoint.transportCreate(kind, transport)
         self.endpoint.libStart()
@@ -142,19 +150,21 @@ class Softphone:
         return account
 
     def own_address(self) -> str:
-        transport = ";transport=tcp" if self.settings["transport"] == "tcp" else ""
-        return f"{self.settings['host']}:{self.port}{transport}"
+        return f"{self.settings['host']}:{self.port}{self.parameter()}"
+
+    def parameter(self) -> str:
+        """What a URI has to say about the transport."""
+        return "" if self.settings["transport"] == "udp" else f";transport={self.settings['transport']}"
 
     # Commands.
 
     def register(self, registrar: str, user: str, password: str) -> None:
-        transport = ";transport=tcp" if self.settings["transport"] == "tcp" else ""
         domain = registrar.rsplit(":", 1)[0]
         configuration = self.account_settings(f"sip:{user}@{domain}")
-        configuration.regConfig.registrarUri = f"sip:{registrar}{transport}"
+        configuration.regConfig.registrarUri = f"sip:{registrar}{self.parameter()}"
         configuration.regConfig.timeoutSec = 300
         configuration.regConfig.retryIntervalSec = 0
-        configuration.sipConfig.proxies.append(f"sip:{registrar};lr{transport}")
+        configuration.sipConfig.proxies.append(f"sip:{registrar};lr{self.parameter()}")
         configuration.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, password))
         self.account.shutdown()
         self.account = Account(self)

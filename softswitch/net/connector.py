@@ -1,0 +1,82 @@
+"""Opens connections to trunks and to whoever a response has to find (RFC 3261 §18)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from functools import cached_property
+
+from softswitch.config import TlsPeers
+from softswitch.net.acceptor import keep_alive
+from softswitch.net.connection import Connection
+from softswitch.net.streams import Streams
+from softswitch.net.tcp import SipStream
+from softswitch.net.tls import CannotSecure, client_context, covers
+from softswitch.sip.flow import SipFlow
+
+CONNECT_TIMEOUT_S = 5.0
+
+Address = tuple[str, int]
+
+
+class Connector:
+    """`peers` says how we appear over TLS and whom we trust there."""
+
+    def __init__(self, peers: TlsPeers) -> None:
+        self._peers = peers
+
+    async def open(self, streams: Streams, flow: SipFlow) -> Connection:
+        """A connection to the flow's peer: one that is there and may be used for it, or a new one.
+
+        Its addresses are tried one after the other. Raises OSError when none can be had.
+        """
+        if flow.transport not in ("TCP", "TLS"):
+            raise OSError("such a connection can only be opened by the other side")
+        refusal: OSError = OSError("it has no address")
+        for address in await self._addresses(flow):
+            existing = self._existing(streams, flow, address)
+            if existing is not None:
+                return existing
+            try:
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    return await self._connect(streams, flow, address)
+            except OSError as error:
+                refusal = error
+        raise refusal
+
+    async def _addresses(self, flow: SipFlow) -> list[Address]:
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(*flow.remote, type=socket.SOCK_STREAM)
+        return [(str(each[4][0]), int(each[4][1])) for each in found]
+
+    def _existing(self, streams: Streams, flow: SipFlow, address: Address) -> Connection | None:
+        """A connection that we have opened to this address for another name, if its peer has this one too."""
+        for connection in streams.opened_to(flow.transport, address):
+            if flow.transport == "TCP" or covers(_certificate(connection), flow.remote[0]):
+                return connection
+        return None
+
+    async def _connect(self, streams: Streams, flow: SipFlow, address: Address) -> Connection:
+        """The name that was asked for, not the one that DNS made of it, is in SNI and must be certified."""
+        secure = flow.transport == "TLS"
+        transport, connection = await asyncio.get_running_loop().create_connection(
+            lambda: SipStream(streams, flow, accepted=False),
+            *address,
+            ssl=self._context if secure else None,
+            server_hostname=flow.remote[0] if secure else None,
+            ssl_handshake_timeout=CONNECT_TIMEOUT_S if secure else None,
+        )
+        keep_alive(transport.get_extra_info("socket"))
+        return connection
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        try:
+            return client_context(self._peers)
+        except CannotSecure as error:
+            raise OSError(str(error)) from None
+
+
+def _certificate(connection: Connection) -> dict[str, object]:
+    return connection.transport.get_extra_info("peercert") or {}

@@ -1,0 +1,99 @@
+"""TLS: what we show and whom we trust, read from the configured files; the names of a certificate."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from pathlib import Path
+from typing import Any
+
+from softswitch.config import Listen, TlsPeers
+
+
+class CannotSecure(Exception):
+    """A certificate, key or list of authorities that cannot be used: one line that names the file."""
+
+
+def server_context(listen: Listen) -> ssl.SSLContext:
+    """For those who connect to us; with `client_authorities` they have to show a certificate (mutual TLS)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    assert listen.certificate is not None
+    _show(context, listen.certificate, listen.key)
+    if listen.client_authorities is not None:
+        _trust(context, listen.client_authorities)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def client_context(peers: TlsPeers) -> ssl.SSLContext:
+    """For connecting: the peer's certificate and the name in it are always checked."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if peers.authorities is None:
+        context.load_default_certs()
+    else:
+        _trust(context, peers.authorities)
+    if peers.certificate is not None:
+        _show(context, peers.certificate, peers.key)
+    return context
+
+
+def covers(certificate: dict[str, Any], name: str) -> bool:
+    """Whether a verified peer's certificate (`SSLSocket.getpeercert()`) is also that of `name`.
+
+    Stricter than the check when connecting: no wildcards (RFC 5922 §7.2). What this refuses gets a
+    connection of its own.
+    """
+    names = certificate.get("subjectAltName", ())
+    try:
+        wanted = ipaddress.ip_address(name)
+    except ValueError:
+        return any(kind == "DNS" and value.lower() == name.lower().rstrip(".") for kind, value in names)
+    return any(kind == "IP Address" and _address(value) == wanted for kind, value in names)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text.strip())
+    except ValueError:
+        return None
+
+
+def _show(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
+    for path in (certificate, key or certificate):
+        _readable(path)
+    try:
+        context.load_cert_chain(certificate, key, password=lambda: _no_password(key or certificate))
+    except ssl.SSLError as error:
+        raise CannotSecure(_explain(error, certificate, key or certificate)) from None
+
+
+def _trust(context: ssl.SSLContext, authorities: Path) -> None:
+    _readable(authorities)
+    try:
+        context.load_verify_locations(authorities)
+    except ssl.SSLError:
+        raise CannotSecure(f"{authorities} has no certificates in PEM form") from None
+
+
+def _readable(path: Path) -> None:
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise CannotSecure(f"cannot read {path}: {error.strerror}") from None
+
+
+def _no_password(key: Path) -> str:
+    raise CannotSecure(f"the key in {key} is protected by a password; give one without, readable by us only")
+
+
+def _explain(error: ssl.SSLError, certificate: Path, key: Path) -> str:
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return f"the key in {key} does not belong to the certificate in {certificate}"
+    text = certificate.read_text("utf-8", "replace")
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        return f"{certificate} has no certificate in PEM form"
+    if "PRIVATE KEY-----" not in key.read_text("utf-8", "replace"):
+        return f"{key} has no private key in PEM form"
+    return f"{certificate} and {key} cannot be used: {error.reason or error}"
