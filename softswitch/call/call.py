@@ -242,6 +242,13 @@ class Call:
             reason = self.activity.abandoned
         self.end(reason, ended_by, now, out)
 
+    def recording_finished(self, recording: str, out: list[Any]) -> None:
+        """A recording that could not go on is over before its conversation is."""
+        conversation = self.conversation
+        if conversation is not None and conversation.recording and conversation.recording.id == recording:
+            conversation.recording = None
+            self.keep(out)
+
     # Facts and live state
 
     def fact(self, type: str, fields: dict[str, Any], out: list[Any]) -> None:

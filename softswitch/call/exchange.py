@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 ALARMS_SHOWN = 5
 
 
+# A new worker finishes what its predecessor left behind 30 s after it has been greeted.
+RECORDING_LOST_S = 60.0
+
+
 @dataclass(frozen=True, slots=True)
 class Prompts:
     """Paths of the prompt files by language and name, and of the music by name."""
@@ -128,6 +132,11 @@ class Exchange:
         if waiting is not None:
             waiting.ring(now, out)
 
+    def _recording_timeout(self, recording: str, now: float, out: list[Any]) -> None:
+        """The worker that recorded is gone, and its successor found nothing of it to finish."""
+        lost = {"error": "the media worker was lost before it told how the recording ended"}
+        self.recordings[recording].finished(lost, out)
+
     def _binding_timeout(self, user: str, now: float, out: list[Any]) -> None:
         self.registrar.expire(user, now, out)
 
@@ -189,7 +198,7 @@ class Exchange:
         for call in [*self.calls.values()]:
             if former is not None and call.engages(former):
                 self.acd_event(acd.AgentFree(agent, call.id), now, out)
-            if call.engages(user):
+            if call.engages(user) and not (call.conversation and call.conversation.agent == agent):
                 self.acd_event(acd.AgentBusy(agent, call.id), now, out)
 
     def _user_configured(self, name: str, user: User | None, now: float, out: list[Any]) -> None:
@@ -324,6 +333,9 @@ class Exchange:
 
     def _connected(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
         self.media.connected(worker, event, out)
+        for recording in self.recordings.values():
+            if recording.worker == worker and not self.media.wants(worker, "recorder", recording.id):
+                self.deadlines.set(("recording", recording.id), now + RECORDING_LOST_S)
 
     def _ports(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
         self.media.ports_granted(worker, event["granted"])
@@ -345,7 +357,11 @@ class Exchange:
     def _recorder_finished(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
         recording = self.recordings.get(event["id"])
         if recording is not None:
+            self.deadlines.cancel(("recording", recording.id))
             recording.finished(event, out)
+            call = self.calls.get(recording.call)
+            if call is not None:
+                call.recording_finished(recording.id, out)
 
     def _recorder_alarm(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
         out.append(Fact("alarm_raised", {"code": "recorder", "message": event["message"]}))
@@ -357,6 +373,7 @@ class Exchange:
 _TIMEOUTS: dict[str, Callable[..., None]] = {
     "call": Exchange._activity_timeout,
     "ring": Exchange._ring,
+    "recording": Exchange._recording_timeout,
     "binding": Exchange._binding_timeout,
 }
 

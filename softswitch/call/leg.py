@@ -134,6 +134,7 @@ class Leg:
         if self.session is not None and self.state == "setup":
             self.state = "ringing"
             self.session.progress(180, now, out)
+            self.call.keep(out)
 
     def answer(self, now: float, out: list[Any], prefer: str | None = None) -> bool:
         """Answer an inbound leg, or make our offer where it had none (its answer comes with the ACK).
@@ -203,6 +204,7 @@ class Leg:
     def session_offered(self, session: Session, message: Message, now: float, out: list[Any]) -> None:
         """A re-INVITE or UPDATE: hold, resume, a new address. Without an offer we make ours again."""
         self.sdp_version += 1
+        self.call.keep(out)
         try:
             sdp, audio = self._answer_to(message.body, self.offered_codec())
         except (BadSdp, NotAcceptable):
@@ -211,7 +213,6 @@ class Leg:
         session.accept(sdp, now, out)
         if message.body:
             self._put_media(audio, out)
-        self.call.keep(out)
 
     def session_reanswered(
         self, session: Session, status: int, message: Message | None, now: float, out: list[Any]
@@ -334,6 +335,7 @@ class Leg:
             exchange.trunks.released(self.party.name)
         self.call.legs.pop(self.id, None)
         self.call.fact("leg_ended", {"leg": self.id, "reason": reason, "ended_by": ended_by}, out)
+        self.call.keep(out)
 
     # Over a restart
 

@@ -78,6 +78,9 @@ class MediaPlane:
             self.workers[worker].taken_ports.discard(command["port"])
         out.append(_deletion(worker, kind, id))
 
+    def wants(self, worker: int, kind: str, id: str) -> bool:
+        return (kind, id) in self.workers[worker].wanted
+
     def forget(self, worker: int, kind: str, id: str) -> None:
         """The worker itself has finished with it (a prompt that was played to its end)."""
         self.workers[worker].wanted.pop((kind, id), None)

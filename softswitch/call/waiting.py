@@ -106,7 +106,6 @@ class Waiting:
     def withdraw(self, offer: str, reason: str, now: float, out: list[Any]) -> None:
         if self._offer is not None and self._offer.offer == offer:
             self._take_offer(reason, now, out)
-            self.call.keep(out)
 
     def gave_up(self, timed_out: QueueTimedOut, now: float, out: list[Any]) -> None:
         """The queue did not take the call or keeps it no longer: on to its target, or back to the owner."""
@@ -142,6 +141,7 @@ class Waiting:
         self.call.exchange.deadlines.cancel(("ring", self.call.id))
         if hunt is not None:
             hunt.cancel(reason, now, out)
+        self.call.keep(out)
         return offer
 
     def _stop(self, reason: str, now: float, out: list[Any]) -> None:

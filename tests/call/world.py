@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from typing import Any
 
 from softswitch.call.commands import SwitchCommands
@@ -12,8 +13,9 @@ from softswitch.call.restore import restore
 from softswitch.config import Centre, Node
 from softswitch.directory import ConfigCommands, Directory
 from softswitch.sdp.negotiation import answer_offer, make_offer
-from softswitch.sip.flow import Send, SipFlow
+from softswitch.sip.flow import SipFlow
 from softswitch.sip.useragent import Credentials, Session, SipSettings, UserAgent
+from tests.call.worker import Worker
 
 SWITCH = ("192.0.2.1", 5060)
 START = 1000.0
@@ -108,20 +110,22 @@ class Phone:
             ),
         )
 
-    def answer(self) -> None:
-        def act(now: float, out: list[Any]) -> None:
-            assert self.session.invite is not None
-            sdp, _ = answer_offer(
-                self.session.invite.body,
-                host=self.flow.local[0],
-                port=4002,
-                codecs=("PCMU", "PCMA"),
-                session_id=2,
-                version=1,
-            )
-            self.session.answer(sdp, now, out)
+    def answer(self, session: Session | None = None) -> None:
+        session = session or self.session
+        assert session.invite is not None
+        sdp = self._answer_to(session.invite)
+        self.world.do(self, lambda now, out: session.answer(sdp, now, out))
 
-        self.world.do(self, act)
+    def _answer_to(self, message: Any) -> str:
+        sdp, _ = answer_offer(
+            message.body,
+            host=self.flow.local[0],
+            port=4002,
+            codecs=("PCMU", "PCMA"),
+            session_id=2,
+            version=1,
+        )
+        return sdp
 
     def hang_up(self) -> None:
         self.world.do(self, lambda now, out: self.session.hang_up(now, out))
@@ -137,15 +141,7 @@ class Phone:
             return
         session.progress(180, now, out)
         if self.auto_answer:
-            sdp, _ = answer_offer(
-                message.body,
-                host=self.flow.local[0],
-                port=4002,
-                codecs=("PCMU", "PCMA"),
-                session_id=2,
-                version=1,
-            )
-            session.answer(sdp, now, out)
+            session.answer(self._answer_to(message), now, out)
 
     def session_progress(
         self, session: Session, status: int, message: Any, now: float, out: list[Any]
@@ -181,7 +177,11 @@ class Phone:
 
 
 class World:
-    """Delivers between the exchange and the phones at once; time moves only by `wait`."""
+    """Delivers between the exchange, the phones and one media worker; time moves only by `wait`.
+
+    What is sent arrives at once, in order, unless `slow`: then it stays in `wire` until `deliver`, or until
+    time passes.
+    """
 
     def __init__(self, centre: dict[str, Any] = CENTRE, **node: Any) -> None:
         self.now = START
@@ -197,6 +197,11 @@ class World:
         self.facts: list[Fact] = []
         self.kept: dict[str, Any] = {}
         self.media: list[dict[str, Any]] = []
+        self.worker = Worker()
+        self.wire: deque[tuple[Any, SipFlow, bytes]] = deque()
+        self.slow = False
+        self._delivering = False
+        self._starts = 0
         self.directory = Directory(self.node.sip.realm)
         self._start()
         self.configure(centre)
@@ -209,34 +214,32 @@ class World:
             },
             music={"hold": "/prompts/music/hold.flac"},
         )
-        entropy = random.Random(int(self.now)).randbytes
+        self._starts += 1
+        entropy = random.Random(self._starts).randbytes
         self.exchange = Exchange(self.node, self.directory, prompts, nonce_secret=b"key", entropy=entropy)
         self.exchange.clock_set(1_800_000_000.0)
         self.commands = SwitchCommands(self.exchange)
-        self.turn(lambda now, out: restore(self.exchange, self.kept, 1, now, out))
+        self.turn(lambda now, out: restore(self.exchange, self.kept, self._starts, now, out))
         self.connect_media()
 
     def connect_media(self) -> None:
-        self.media_event(
-            {
-                "event": "snapshot",
-                "generation": 1,
-                "worker": 0,
-                "legs": [],
-                "bridges": [],
-                "players": [],
-                "recorders": [],
-            }
-        )
-        self.media_event({"event": "ports", "granted": list(range(16384, 16484, 2))})
+        self.worker.connect(self.now)
+        self.pump()
 
-    def configure(self, centre: dict[str, Any]) -> None:
+    def disconnect_media(self) -> None:
+        self.worker.connected = False
+        self.exchange.media_lost(0)
+
+    def configure(self, centre: dict[str, Any], *, prune: bool = False) -> None:
         commands = ConfigCommands(self.directory, lambda secrets: None)
 
         def act(now: float, out: list[Any]) -> None:
             outcome = commands.handle(
                 "apply",
-                {"centre": Centre.model_validate(centre).model_dump(by_alias=True, exclude_defaults=True)},
+                {
+                    "centre": Centre.model_validate(centre).model_dump(by_alias=True, exclude_defaults=True),
+                    "prune": prune,
+                },
             )
             for fact in outcome.facts:
                 out.extend(Keep(key, value) for key, value in fact["keep"].items())
@@ -246,8 +249,11 @@ class World:
 
         self.turn(act)
 
-    def restart_switch(self) -> None:
-        """kill -9 and a new process: only what was kept survives."""
+    def restart_switch(self, *, lossy: bool = False) -> None:
+        """kill -9 and a new process: only what was kept survives, and perhaps what was on its way."""
+        self.worker.connected = False
+        if lossy:
+            self.wire.clear()
         self._start()
 
     def phone(self, name: str, host: str = "", *, register: bool = True, password: str = "secret") -> Phone:
@@ -270,9 +276,8 @@ class World:
         return answers[0]
 
     def turn(self, work: Any) -> None:
-        out: list[Any] = []
-        work(self.now, out)
-        self._deliver(out)
+        self._deliver_turn(work)
+        self.pump()
 
     def media_event(self, event: dict[str, Any]) -> None:
         self.turn(lambda now, out: self.exchange.media_event(0, event, now, out))
@@ -285,18 +290,21 @@ class World:
     def finish_prompt(self) -> None:
         """The newest player comes to its end."""
         player = next(each for each in reversed(self.media) if each["do"] == "put_player" and each["legs"])
-        self.media_event({"event": "player_finished", "id": player["id"], "reason": "finished", "detail": ""})
+        self.worker.finish(player["id"])
+        self.pump()
 
     def do(self, phone: Phone, act: Any) -> None:
         out: list[Any] = []
         act(self.now, out)
-        self._from_phone(out)
+        self._send(phone, out)
+        self.pump()
 
     def wait(self, seconds: float) -> None:
         """Let time pass, timer by timer."""
         end = self.now + seconds
         while True:
-            engines = [self.exchange, *(phone.ua for phone in self.phones.values())]
+            self.deliver()
+            engines = [self.exchange, self.worker, *(phone.ua for phone in self.phones.values())]
             due = [
                 (when, place)
                 for place, engine in enumerate(engines)
@@ -312,7 +320,44 @@ class World:
             if place == 0:
                 self._deliver(out)
             else:
-                self._from_phone(out)
+                self._send(None, out)
+
+    def deliver(self, count: int | None = None) -> None:
+        """Let the oldest `count` messages arrive, or all of them and all that come of them."""
+        while self.wire and count != 0:
+            count = None if count is None else count - 1
+            phone, flow, data = self.wire.popleft()
+            if phone is None:
+                self._arrive(flow, data)
+            elif self.phones.get(phone.flow.local) is phone:
+                out: list[Any] = []
+                phone.ua.receive(data, phone.flow, self.now, out)
+                self._send(phone, out)
+            self._tell()
+
+    def pump(self) -> None:
+        """Everything that is on its way arrives, unless it is slow; the worker's events do in any case."""
+        if self._delivering:
+            return
+        self._delivering = True
+        self._tell()
+        if not self.slow:
+            self.deliver()
+        self._delivering = False
+
+    def _tell(self) -> None:
+        """What the media worker has to say."""
+        while self.worker.connected and self.worker.events:
+            event = self.worker.events.popleft()
+            self._deliver_turn(lambda now, out, event=event: self.exchange.media_event(0, event, now, out))
+
+    def _arrive(self, flow: SipFlow, data: bytes) -> None:
+        self._deliver_turn(lambda now, out: self.exchange.received(data, flow, now, out))
+
+    def _deliver_turn(self, work: Any) -> None:
+        out: list[Any] = []
+        work(self.now, out)
+        self._deliver(out)
 
     def _deliver(self, out: list[Any]) -> None:
         self.exchange.end_turn(out)
@@ -323,9 +368,17 @@ class World:
                 self._keep(output)
             elif isinstance(output, MediaCommand):
                 self.media.append(output.command)
-        for output in out:
-            if isinstance(output, Send):
-                self._to_phone(output)
+                self.worker.command(output.command, self.now)
+            else:
+                phone = self.phones.get(output.flow.remote)
+                if phone is not None:
+                    self.wire.append((phone, phone.flow, output.data))
+
+    def _send(self, phone: Phone | None, out: list[Any]) -> None:
+        """What phones send; each says by its own address who it is."""
+        for send in out:
+            if phone is None or self.phones.get(phone.flow.local) is phone:
+                self.wire.append((None, SipFlow("UDP", SWITCH, send.flow.local), send.data))
 
     def _keep(self, keep: Keep) -> None:
         value = keep.value.to_state() if hasattr(keep.value, "to_state") else keep.value
@@ -333,22 +386,6 @@ class World:
             self.kept.pop(keep.key, None)
         else:
             self.kept[keep.key] = value
-
-    def _to_phone(self, send: Send) -> None:
-        phone = self.phones.get(send.flow.remote)
-        if phone is not None:
-            out: list[Any] = []
-            phone.ua.receive(send.data, phone.flow, self.now, out)
-            self._from_phone(out)
-
-    def _from_phone(self, out: list[Any]) -> None:
-        for send in out:
-            flow = SipFlow("UDP", SWITCH, send.flow.local)
-            self.turn(
-                lambda now, answers, data=send.data, flow=flow: self.exchange.received(
-                    data, flow, now, answers
-                )
-            )
 
     # What the tests ask
 

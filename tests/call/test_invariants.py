@@ -1,0 +1,305 @@
+"""What must hold of calls, whatever happens in whatever order.
+
+Phones come, call, answer, refuse, hold, hang up and die; messages are late or lost; agents come and go; the
+configuration changes under calls; the media worker is lost; the switch is killed; time passes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from softswitch.sdp.negotiation import make_offer
+from tests.call.invariants import Books, check
+from tests.call.world import Phone, World
+
+PASSWORD = {"password": "secret"}
+CENTRE: dict[str, Any] = {
+    "users": {
+        **dict.fromkeys(("alice", "bob", "carol", "dave"), PASSWORD),
+        "erin": {**PASSWORD, "permissions": ["dial_out", "supervise"]},
+    },
+    "agents": {
+        "a1": {"user": "alice", "queues": ["sales", "support"]},
+        "a2": {"user": "bob", "queues": ["sales"], "wrap_up_s": 0},
+        "a3": {"user": "dave", "queues": ["support"], "pin": "1234"},
+    },
+    "queues": {
+        "sales": {"wrap_up_s": 5, "ring_timeout_s": 10, "announce_position_every_s": 8},
+        "support": {"max_wait_s": 12, "on_timeout": "user:carol", "max_length": 1, "wrap_up_s": 0},
+        "full": {"max_wait_s": 5, "on_timeout": "flow:main", "record": False},
+    },
+    "trunks": {
+        "carrier": {
+            "allow_from": ["198.51.100.0/24"],
+            "addresses": ["198.51.100.9", "198.51.100.10"],
+            "max_calls": 3,
+        }
+    },
+    "numbers": {"100": "flow:main", "200": "queue:sales", "300": "queue:support", "400": "user:bob"},
+    "flows": {
+        "main": {
+            "steps": [
+                {
+                    "menu": {
+                        "prompts": "main_menu",
+                        "choices": {
+                            "1": [{"queue": "sales"}],
+                            "2": [{"hang_up": {}}],
+                            "3": [{"dial": "user:carol"}, {"queue": "support"}, {"say": "goodbye"}],
+                            "4": [{"queue": "full"}],
+                            "5": [{"dial": "queue:sales"}],
+                        },
+                    }
+                }
+            ]
+        }
+    },
+}
+WITHOUT_QUEUE: dict[str, Any] = {
+    **CENTRE,
+    "agents": {**CENTRE["agents"], "a1": {"user": "alice", "queues": ["sales"]}, "a3": {"user": "dave"}},
+    "queues": {"sales": CENTRE["queues"]["sales"]},
+    "numbers": {"100": "flow:main", "200": "queue:sales"},
+    "flows": {"main": {"steps": [{"say": "welcome"}, {"queue": "sales"}]}},
+}
+CENTRES = {
+    "all": CENTRE,
+    "without a queue": WITHOUT_QUEUE,
+    "without an agent": {**CENTRE, "agents": {"a1": CENTRE["agents"]["a1"]}},
+    "agent at another phone": {
+        **CENTRE,
+        "agents": {**CENTRE["agents"], "a1": {"user": "erin", "queues": ["sales"]}},
+    },
+    "without a user": {
+        **CENTRE,
+        "users": {name: each for name, each in CENTRE["users"].items() if name != "dave"},
+        "agents": {name: each for name, each in CENTRE["agents"].items() if name != "a3"},
+    },
+    "no wrap-up, longer queue": {
+        **CENTRE,
+        "queues": {**CENTRE["queues"], "sales": {"wrap_up_s": 0, "max_wait_s": 6}},
+    },
+}
+PHONES = {
+    "alice": "192.0.2.10",
+    "alice's second": "192.0.2.20",
+    "bob": "192.0.2.11",
+    "carol": "192.0.2.12",
+    "dave": "192.0.2.13",
+    "erin": "192.0.2.14",
+    "carrier": "198.51.100.9",
+    "carrier's second": "198.51.100.10",
+}
+NUMBERS = (
+    "100 100 100 200 200 200 300 300 400 bob carol dave a1 *21 *21a3 *22 *1a1 *1a2 *1bob *24 "
+    "0049123456 0049123456 nowhere"
+).split()
+MOST_SESSIONS = 14
+
+phones = st.sampled_from(sorted(PHONES))
+callers = st.sampled_from(["carol", "dave", "erin", "carrier", "carrier", "bob"])
+
+
+class Floor(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(CENTRE)
+        self.books = Books()
+        self.lossy = False
+        self.away: dict[str, Phone] = {}
+        for name, host in PHONES.items():
+            user = name.partition("'")[0]
+            phone = self.world.phone(user, host, register=user != "carrier")
+            phone.name = user
+        self.phones = {name: self.world.phones[host, 5060] for name, host in PHONES.items()}
+        for agent in CENTRE["agents"]:
+            self.world.command("agent.sign_in", name=agent)
+
+    # Phones
+
+    @rule(name=callers, number=st.sampled_from(NUMBERS), offers=st.sampled_from([True, True, True, False]))
+    def calls(self, name: str, number: str, offers: bool) -> None:
+        if sum(len(live(phone)) for phone in self.phones.values()) < MOST_SESSIONS:
+            self.phones[name].call(number, sdp=None if offers else "")
+
+    @rule(data=st.data())
+    def answers(self, data: st.DataObject) -> None:
+        phone, session = self.choose(data, "incoming")
+        if phone is not None:
+            phone.answer(session)
+
+    @rule(name=callers, data=st.data())
+    def reaches_an_agent(self, name: str, data: st.DataObject) -> None:
+        self.calls(name, "200", True)
+        self.answers(data)
+
+    @rule(data=st.data(), status=st.sampled_from([404, 408, 480, 486, 500, 603]))
+    def refuses(self, data: st.DataObject, status: int) -> None:
+        phone, session = self.choose(data, "incoming")
+        if phone is not None:
+            self.world.do(phone, lambda now, out: session.reject(status, now, out))
+
+    @rule(data=st.data())
+    def hangs_up(self, data: st.DataObject) -> None:
+        phone, session = self.choose(data)
+        if phone is not None:
+            self.world.do(phone, lambda now, out: session.hang_up(now, out))
+
+    @rule(data=st.data(), direction=st.sampled_from(["sendrecv", "sendonly", "inactive"]), late=st.booleans())
+    def holds_or_moves(self, data: st.DataObject, direction: str, late: bool) -> None:
+        phone, session = self.choose(data, "up")
+        if phone is not None:
+            host = phone.flow.local[0]
+            sdp = make_offer(
+                host=host, port=4100, codecs=("PCMA", "PCMU"), session_id=1, version=2, direction=direction
+            )
+            self.world.do(phone, lambda now, out: session.reinvite("" if late else sdp, now, out))
+
+    @rule(data=st.data(), digit=st.sampled_from("12345#"))
+    def presses_a_key(self, data: st.DataObject, digit: str) -> None:
+        if legs := self.world.worker.legs():
+            self.world.digit(digit, data.draw(st.sampled_from(legs)))
+
+    @rule(data=st.data())
+    def prompt_ends(self, data: st.DataObject) -> None:
+        if playing := self.world.worker.playing():
+            self.world.worker.finish(data.draw(st.sampled_from(playing)))
+            self.world.pump()
+
+    @precondition(lambda self: self.world.slow)
+    @rule(count=st.integers(1, 6))
+    def some_messages_arrive(self, count: int) -> None:
+        self.world.deliver(count)
+
+    @rule(seconds=st.sampled_from([0.1, 0.6, 3.0, 6.0, 11.0, 31.0, 70.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.world.wait(seconds)
+
+    # Trouble, and its end
+
+    @rule(name=phones, what=st.sampled_from(["dies", "unregisters", "registers"]))
+    def phone_in_trouble(self, name: str, what: str) -> None:
+        """A phone that dies is unplugged: nothing reaches it, nothing comes from it."""
+        phone = self.phones[name]
+        if what == "dies":
+            self.lossy |= self.world.phones.pop(phone.flow.local, None) is not None
+        elif not name.startswith("carrier"):
+            phone.register(expires=0 if what == "unregisters" else 3600)
+
+    @rule(agent=st.sampled_from(["a1", "a2", "a3"]), what=st.sampled_from(["sign_in", "sign_out", "status"]))
+    def agent_acts(self, agent: str, what: str) -> None:
+        if agent in self.world.exchange.centre.agents:
+            status = {"status": "available"} if what == "status" else {}
+            self.world.command(f"agent.{what}", name=agent, **status)
+
+    @rule(name=st.sampled_from(sorted(CENTRES)))
+    def configuration_changes(self, name: str) -> None:
+        self.world.configure(CENTRES[name], prune=True)
+
+    @rule(data=st.data())
+    def operator_hangs_up(self, data: st.DataObject) -> None:
+        if calls := sorted(self.world.exchange.calls):
+            self.world.command("call.hang_up", call=data.draw(st.sampled_from(calls)))
+
+    @rule(crashes=st.booleans())
+    def media_worker_is_lost(self, crashes: bool) -> None:
+        self.world.disconnect_media()
+        if crashes:
+            self.world.worker.crash()
+
+    @rule(data=st.data())
+    def recording_fails(self, data: st.DataObject) -> None:
+        if recording := self.world.worker.recording():
+            self.world.worker.fail(data.draw(st.sampled_from(recording)))
+            self.world.pump()
+
+    @rule(lossy=st.booleans())
+    def switch_is_killed(self, lossy: bool) -> None:
+        self.lossy |= lossy
+        self.world.restart_switch(lossy=lossy)
+
+    @rule()
+    def network_becomes_slow(self) -> None:
+        self.world.slow = True
+
+    @rule()
+    def all_is_well_again(self) -> None:
+        world = self.world
+        world.slow = False
+        world.pump()
+        for name, phone in self.phones.items():
+            world.phones[phone.flow.local] = phone
+            if not name.startswith("carrier"):
+                phone.register()
+        if not world.worker.connected:
+            world.connect_media()
+        for agent in world.exchange.centre.agents:
+            world.command("agent.sign_in", name=agent)
+            world.command("agent.status", name=agent, status="available")
+
+    # What must hold
+
+    @invariant()
+    def all_is_in_order(self) -> None:
+        check(self.world, self.books)
+
+    def teardown(self) -> None:
+        """Everybody hangs up: nothing is left."""
+        world = self.world
+        world.slow = False
+        for phone in self.phones.values():
+            world.phones[phone.flow.local] = phone
+        world.connect_media()
+        for phone in self.phones.values():
+            for session in live(phone):
+                world.do(phone, lambda now, out, session=session: session.hang_up(now, out))
+        world.wait(120)
+        check(world, self.books)
+        exchange = world.exchange
+        if self.lossy:
+            # Whose phone died in a call does not hang up.
+            for id in [*exchange.calls]:
+                world.command("call.hang_up", call=id)
+            world.wait(120)
+            check(world, self.books)
+        assert exchange.calls == {} and exchange.recordings == {}
+        assert exchange.ua.endpoint.sessions == {}
+        assert not any(key.startswith(("call/", "recording/", "acd/call/")) for key in world.kept)
+        states = {name: row["state"] for name, row in exchange.acd.snapshot(world.now)["agents"].items()}
+        assert set(states.values()) <= {"idle", "signed_out"}, states
+
+    def choose(self, data: st.DataObject, *states: str) -> tuple[Any, Any]:
+        found = [
+            (phone, session)
+            for phone in self.phones.values()
+            for session in live(phone)
+            if not states or session.state in states
+        ]
+        return found[data.draw(st.integers(0, len(found) - 1))] if found else (None, None)
+
+
+def live(phone: Phone) -> list[Any]:
+    return [session for session in phone.sessions if session.state != "ended"]
+
+
+SETTINGS = settings(
+    deadline=None,
+    stateful_step_count=40,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+TestFloor = Floor.TestCase
+TestFloor.settings = settings(SETTINGS, max_examples=120)
+
+
+class LongFloor(Floor):
+    pass
+
+
+TestLongFloor = pytest.mark.deep(LongFloor.TestCase)
+TestLongFloor.settings = settings(SETTINGS, max_examples=1500, stateful_step_count=80)
