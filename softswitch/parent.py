@@ -108,6 +108,10 @@ class Parent:
                 watchers.append(loop.create_task(self._watch(child)))
                 await self._until_ready(child)
             if not self._stopping.is_set():
+                addresses = ", ".join(
+                    f"{each.transport} {each.address[0]}:{each.address[1]}" for each in self._listeners
+                )
+                print(f"softswitch: SIP on {addresses}; Ctrl-C or softswitch stop ends it", file=sys.stderr)
                 print("ready", flush=True)
             await self._stopping.wait()
         finally:
