@@ -26,6 +26,8 @@ PyObject *io_drain(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *io_send(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *io_parse(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *ring_place(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *ring_lay(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *ring_noise(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *ring_take(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *ring_clear(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *kernel_mix(PyObject *module, PyObject *const *args, Py_ssize_t nargs);

@@ -72,6 +72,12 @@ static PyMethodDef methods[] = {
            "place(ring i2[legs,L], have u1[legs,L], leg i4[n], position i8[n], rows u1[m,stride], index i4[n],"
            " offset i4[n], size i4[n], law u1[n], status u1[n], L, m, floor)\n\nDecode G.711 payloads into the"
            " ring; status 0 new, 1 duplicate, 2 late (wholly before floor)."),
+    KERNEL("lay", ring_lay,
+           "lay(ring i2[legs,L], have u1[legs,L], leg i4[n], position i8[n], samples i2[n,w], size i4[n],"
+           " status u1[n], L, floor)\n\nPut decoded samples into the ring; status as with place."),
+    KERNEL("noise", ring_noise,
+           "noise(ring i2[legs,L], have u1[legs,L], leg i4[n], from i8[n], to i8[n], amplitude i2[n], L)\n\n"
+           "White noise of that peak where nothing else is; a packet that comes for its place replaces it."),
     KERNEL("take", ring_take,
            "take(ring i2[legs,L], have u1[legs,L], leg i4[n], position i8[n], first i8[n], limit i8[n],"
            " out i2[n,w], missing i4[n], L)\n\nRead w samples a leg; what never came repeats the 160 samples before it at"

@@ -6,6 +6,9 @@
 /* What never came repeats the 20 ms before it, so that period lengths up to 50 Hz fit whole. */
 enum { REPEAT = 160 };
 
+/* What is known of a sample. Comfort noise is heard, but gives way to a packet that comes for its place. */
+enum { NOTHING = 0, SOUND = 1, NOISE = 2 };
+
 static int valid_ring(const Arrays *a, const char *name, Py_ssize_t length)
 {
     if (length < 2 * REPEAT || length & (length - 1) || array_items(a, 0) % length ||
@@ -16,26 +19,54 @@ static int valid_ring(const Arrays *a, const char *name, Py_ssize_t length)
     return 1;
 }
 
-static int all_there(const uint8_t *have, uint64_t at, Py_ssize_t count, uint64_t mask)
+static int none_is(const uint8_t *have, uint64_t at, Py_ssize_t count, uint64_t mask, int what)
 {
     Py_ssize_t first = (Py_ssize_t)(mask + 1 - at) < count ? (Py_ssize_t)(mask + 1 - at) : count;
-    return !memchr(have + at, 0, (size_t)first) && (first == count || !memchr(have, 0, (size_t)(count - first)));
+    return !memchr(have + at, what, (size_t)first) &&
+           (first == count || !memchr(have, what, (size_t)(count - first)));
+}
+
+/* How many samples of a packet come before `floor`; -1 if there is nothing left to be placed, with the reason. */
+static int64_t left_out(const uint8_t *have, uint64_t mask, int64_t position, int64_t floor, int64_t size,
+                        uint8_t *status)
+{
+    int64_t skip = floor > position ? floor - position : 0;
+    *status = skip >= size ? 2 : 0;
+    if (*status)
+        return -1;
+    uint64_t at = (uint64_t)(position + skip) & mask;
+    if (none_is(have, at, (Py_ssize_t)(size - skip), mask, NOTHING) &&
+        none_is(have, at, (Py_ssize_t)(size - skip), mask, NOISE)) {
+        *status = 1;
+        return -1;
+    }
+    return skip;
 }
 
 static uint8_t place_one(int16_t *ring, uint8_t *have, uint64_t mask, int64_t position, int64_t floor,
                          const uint8_t *payload, int64_t size, const int16_t *linear)
 {
-    int64_t skip = floor > position ? floor - position : 0;
-    if (skip >= size)
-        return 2;
+    uint8_t status;
+    int64_t skip = left_out(have, mask, position, floor, size, &status);
     uint64_t at = (uint64_t)(position + skip) & mask;
-    if (all_there(have, at, (Py_ssize_t)(size - skip), mask))
-        return 1;
-    for (int64_t k = skip; k < size; k++, at = (at + 1) & mask) {
+    for (int64_t k = skip; skip >= 0 && k < size; k++, at = (at + 1) & mask) {
         ring[at] = linear[payload[k]];
-        have[at] = 1;
+        have[at] = SOUND;
     }
-    return 0;
+    return status;
+}
+
+static uint8_t lay_one(int16_t *ring, uint8_t *have, uint64_t mask, int64_t position, int64_t floor,
+                       const int16_t *samples, int64_t size)
+{
+    uint8_t status;
+    int64_t skip = left_out(have, mask, position, floor, size, &status);
+    uint64_t at = (uint64_t)(position + skip) & mask;
+    for (int64_t k = skip; skip >= 0 && k < size; k++, at = (at + 1) & mask) {
+        ring[at] = samples[k];
+        have[at] = SOUND;
+    }
+    return status;
 }
 
 PyObject *ring_place(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
@@ -67,6 +98,80 @@ PyObject *ring_place(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
             continue;
         status[k] = place_one(ring + leg[k] * L, have + leg[k] * L, (uint64_t)L - 1, position[k], floor,
                               rows + index[k] * stride + offset[k], size[k], g711_linear[law[k] & 1]);
+    }
+    arrays_close(&a);
+    Py_RETURN_NONE;
+}
+
+PyObject *ring_lay(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    Arrays a;
+    (void)module;
+    if (arrays_open(&a, "lay", "HBiqhiB", args, nargs) < 0)
+        return NULL;
+    Py_ssize_t n = array_items(&a, 2), L = nargs > 8 ? PyLong_AsSsize_t(args[7]) : 0;
+    int64_t floor = nargs > 8 ? PyLong_AsLongLong(args[8]) : 0;
+    Py_ssize_t width = n ? array_items(&a, 4) / n : 0;
+    if (!valid_ring(&a, "lay", L) || arrays_at_least(&a, "lay", n, 3, 3) < 0 ||
+        arrays_at_least(&a, "lay", n, 5, 6) < 0 || width > L || PyErr_Occurred()) {
+        arrays_close(&a);
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "lay: wider than the ring");
+        return NULL;
+    }
+    int16_t *ring = a.view[0].buf;
+    uint8_t *have = a.view[1].buf, *status = a.view[6].buf;
+    const int16_t *samples = a.view[4].buf;
+    const int32_t *leg = a.view[2].buf, *size = a.view[5].buf;
+    const int64_t *position = a.view[3].buf;
+    Py_ssize_t legs = array_items(&a, 0) / L;
+    for (Py_ssize_t k = 0; k < n; k++) {
+        status[k] = 2;
+        if (leg[k] >= 0 && leg[k] < legs && size[k] >= 0 && size[k] <= width)
+            status[k] = lay_one(ring + leg[k] * L, have + leg[k] * L, (uint64_t)L - 1, position[k], floor,
+                                samples + k * width, size[k]);
+    }
+    arrays_close(&a);
+    Py_RETURN_NONE;
+}
+
+/* White noise that depends on the place alone, so that nothing has to be kept between two calls. */
+static int16_t noise_at(uint64_t place, int32_t amplitude)
+{
+    uint64_t x = (place + 1) * 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x ^= x >> 27;
+    int32_t uniform = (int32_t)(x & 0xffff) - 0x8000;
+    return (int16_t)(uniform * (int64_t)amplitude / 0x8000);
+}
+
+PyObject *ring_noise(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    Arrays a;
+    (void)module;
+    if (arrays_open(&a, "noise", "HBiqqh", args, nargs) < 0)
+        return NULL;
+    Py_ssize_t n = array_items(&a, 2), L = nargs > 6 ? PyLong_AsSsize_t(args[6]) : 0;
+    if (!valid_ring(&a, "noise", L) || arrays_at_least(&a, "noise", n, 3, 5) < 0) {
+        arrays_close(&a);
+        return NULL;
+    }
+    int16_t *ring = a.view[0].buf;
+    uint8_t *have = a.view[1].buf;
+    const int32_t *leg = a.view[2].buf;
+    const int64_t *from = a.view[3].buf, *to = a.view[4].buf;
+    const int16_t *amplitude = a.view[5].buf;
+    Py_ssize_t legs = array_items(&a, 0) / L;
+    for (Py_ssize_t k = 0; k < n; k++) {
+        if (leg[k] < 0 || leg[k] >= legs || to[k] - from[k] > L)
+            continue;
+        for (int64_t p = from[k]; p < to[k]; p++) {
+            Py_ssize_t at = leg[k] * L + (Py_ssize_t)((uint64_t)p & (uint64_t)(L - 1));
+            if (have[at] == NOTHING) {
+                ring[at] = noise_at((uint64_t)p * 4096 + (uint64_t)leg[k], amplitude[k]);
+                have[at] = NOISE;
+            }
+        }
     }
     arrays_close(&a);
     Py_RETURN_NONE;
@@ -116,7 +221,7 @@ PyObject *ring_take(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         int16_t *r = ring + leg[k] * L;
         const uint8_t *h = have + leg[k] * L;
         uint64_t at = (uint64_t)position[k] & mask;
-        if (!all_there(h, at, width, mask))
+        if (!none_is(h, at, width, mask, NOTHING))
             missing[k] = conceal(r, h, mask, position[k], first[k], limit[k], width);
         Py_ssize_t run = (Py_ssize_t)(mask + 1 - at) < width ? (Py_ssize_t)(mask + 1 - at) : width;
         memcpy(out, r + at, (size_t)run * 2);

@@ -40,6 +40,21 @@ def place(
     floor: int,
     /,
 ) -> None: ...
+def lay(
+    ring: Array,
+    have: Array,
+    leg: Array,
+    position: Array,
+    samples: Array,
+    size: Array,
+    status: Array,
+    length: int,
+    floor: int,
+    /,
+) -> None: ...
+def noise(
+    ring: Array, have: Array, leg: Array, first: Array, last: Array, amplitude: Array, length: int, /
+) -> None: ...
 def take(
     ring: Array,
     have: Array,

@@ -20,6 +20,7 @@ from softswitch.media.mixing import Mixer
 from softswitch.media.outbound import Sender, Transmit
 from softswitch.media.packets import PacketBatch
 from softswitch.media.players import Load, PlayerSettings, PlayerTable, load_items
+from softswitch.media.playout import REVIEW_EVERY
 from softswitch.media.recording import Emit, Recorders, RecorderSettings, no_recording
 from softswitch.media.ring import CLEAR_CHUNK, SampleRing
 from softswitch.media.routing import BridgeSettings, Routing
@@ -30,7 +31,6 @@ from softswitch.media.tap_layout import TapError
 SAMPLES_PER_MS = 8
 KINDS = ("leg", "bridge", "player", "recorder")
 _NO_MEDIA = 3 * 8000
-_TRIM_PERIOD = 2 * 8000
 _REPORT_PERIOD = 1600
 
 
@@ -44,7 +44,7 @@ class Ports(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """`wake_ms` divides 20; `jitter_ms` is how far behind its arrival mixed audio is played."""
+    """`wake_ms` divides 20; `jitter_ms`: how far behind its arrival mixed audio is played at first."""
 
     wake_ms: int = 5
     jitter_ms: int = 40
@@ -110,6 +110,7 @@ class MediaEngine:
         """One wake: the cohort whose turn it is, recorders, players; then the clock goes on by `step`."""
         self._routing.refresh()
         clock, number = self.clock, self.clock // self.step
+        self._receiver.noise.tick(clock)
         self._mixer.tick(number % self._cohorts, clock)
         self._recorders.tick(clock)
         self._clear_ring(clock, number)
@@ -119,8 +120,8 @@ class MediaEngine:
         if self.clock % _REPORT_PERIOD == 0:
             self._recorders.report()
             self._report_silence()
-        if self.clock % _TRIM_PERIOD == 0:
-            self._receiver.trim()
+        if self.clock % REVIEW_EVERY == 0:
+            self._receiver.playout.review(self.clock)
 
     def skip(self, samples: int) -> None:
         """Steps the clock over a time in which nothing ran; a whole number of frames, so that phases stay."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from softswitch.media.comfort import NoiseFloor
 from softswitch.media.dtmf import DigitDetector
 from softswitch.media.legs import (
     AUDIO_A,
@@ -21,6 +22,7 @@ from softswitch.media.legs import (
     LegTable,
 )
 from softswitch.media.packets import Indices, PacketBatch
+from softswitch.media.playout import LEAST_LEAD, Playout
 from softswitch.media.ring import LATE, MAX_LEAD, NEW, RECORDER_LAG, SampleRing
 
 LEARN_PACKETS = 5
@@ -59,6 +61,8 @@ class Receiver:
         self._ring = ring
         self._depth = depth
         self._digits = DigitDetector(legs, on_digit)
+        self.noise = NoiseFloor(legs, ring)
+        self.playout = Playout(legs)
 
     def receive(self, batch: PacketBatch, clock: int) -> Arrivals | None:
         """Takes in one batch; returns the packets of known streams, or None when there are none."""
@@ -186,7 +190,11 @@ class Receiver:
         legs.transit[leg] = transit
         missed = audio & (pos < clock)
         legs.late_run[leg] = np.where(missed, legs.late_run[leg] + 1, np.where(audio, 0, legs.late_run[leg]))
-        np.minimum.at(legs.lead_min, leg[audio], (pos - clock)[audio])
+        lead = pos - clock
+        np.minimum.at(legs.lead_min, leg[audio], lead[audio])
+        short = audio & (lead < LEAST_LEAD)
+        if short.any():
+            np.add.at(legs.short, leg[short], 1)
 
     def _place(self, batch: PacketBatch, arrivals: Arrivals, clock: int) -> None:
         legs, leg = self._legs, arrivals.leg
@@ -195,22 +203,23 @@ class Receiver:
             return
         audio = arrivals.kind <= AUDIO_A
         np.add.at(legs.placed, leg[chosen & ~audio], 1)  # nothing to hear, and nothing lost
-        chosen &= audio
-        leg, pos, index = leg[chosen], arrivals.pos[chosen], arrivals.index[chosen]
-        law = arrivals.kind[chosen] - np.uint8(1)
-        status = self._ring.place(batch, index, leg, pos, law, clock - RECORDER_LAG)
+        noise = chosen & (arrivals.kind == COMFORT_NOISE)
+        if noise.any():
+            self.noise.receive(batch, arrivals.index[noise], leg[noise], arrivals.pos[noise])
+        self._place_sound(batch, arrivals.select(chosen & audio), clock)
+
+    def _place_sound(self, batch: PacketBatch, arrivals: Arrivals, clock: int) -> None:
+        legs, ring, leg, pos, index = self._legs, self._ring, arrivals.leg, arrivals.pos, arrivals.index
+        law = arrivals.kind - np.uint8(1)
+        floor = clock - RECORDER_LAG
+        steps = self.playout.steps(batch, index, leg, law, pos, clock)
+        if steps is not None:  # where it goes on later, what is to come is said in the place that is left too
+            later = steps > 0
+            ring.place(batch, index[later], leg[later], (pos - steps)[later], law[later], floor)
+        self.noise.sound(leg, pos)
+        status = ring.place(batch, index, leg, pos, law, floor)
         np.minimum.at(legs.in_begin, leg, pos)
         np.maximum.at(legs.in_end, leg, pos + batch.size[index])
         np.add.at(legs.placed, leg[status == NEW], 1)
         np.add.at(legs.placed_late, leg[status == LATE], 1)
         np.add.at(legs.late, leg[pos + batch.size[index] <= clock], 1)
-
-    def trim(self) -> None:
-        """Legs whose packets wait longer than they must (drift, or a late first packet) skip ahead.
-
-        To be called every few seconds.
-        """
-        legs = self._legs
-        excess = np.where(legs.lead_min < MAX_LEAD, legs.lead_min - self._depth, 0)
-        legs.in_pos -= np.where(excess >= 160, excess, 0)
-        legs.lead_min[:] = -NEVER

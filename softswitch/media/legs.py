@@ -19,6 +19,8 @@ from softswitch.media.tablefile import KEY, key_of
 
 NEVER = -(1 << 60)
 NO_PAYLOAD_TYPE = 255
+PTIMES_MS = (10, 20, 30, 40, 50, 60)
+_CN = 13
 
 UNKNOWN, AUDIO_MU, AUDIO_A, TELEPHONE_EVENT, COMFORT_NOISE = range(5)
 """Kinds of payload; audio kinds are 1 + law."""
@@ -45,6 +47,7 @@ class LegSettings:
     dtmf_send: int | None
     dtmf_receive: int | None
     ptime_ms: int
+    comfort: bool
     send: bool
     listen: bool
 
@@ -58,6 +61,9 @@ class LegSettings:
             kinds = {_payload_type(key): _kind(value) for key, value in command.get("receive", {}).items()}
             dtmf_receive = _optional_payload_type(command.get("dtmf_receive"))
             kinds.setdefault(_payload_type(command["payload_type"]), 1 + LAWS[codec])
+            # Many peers send comfort noise that was not agreed on.
+            comfort = COMFORT_NOISE in kinds.values()
+            kinds.setdefault(_CN, COMFORT_NOISE)
             if dtmf_receive is not None:
                 kinds[dtmf_receive] = TELEPHONE_EVENT
             return cls(
@@ -70,7 +76,8 @@ class LegSettings:
                 kinds=kinds,
                 dtmf_send=_optional_payload_type(command.get("dtmf_send")),
                 dtmf_receive=dtmf_receive,
-                ptime_ms=int(command.get("ptime_ms", 20)),
+                ptime_ms=_ptime_ms(command.get("ptime_ms", 20)),
+                comfort=comfort,
                 send=bool(command.get("send", True)),
                 listen=bool(command.get("listen", True)),
             )
@@ -83,6 +90,12 @@ def _payload_type(value: Any) -> int:
     if not 0 <= number <= 127:
         raise BadCommand(f"payload type {number}: allowed are 0 to 127")
     return number
+
+
+def _ptime_ms(value: Any) -> int:
+    if value not in PTIMES_MS:
+        raise BadCommand(f"ptime_ms {value!r}: allowed are {', '.join(map(str, PTIMES_MS))}")
+    return int(value)
 
 
 def _optional_payload_type(value: Any) -> int | None:
@@ -110,7 +123,7 @@ COLUMNS: dict[str, tuple[Any, Any]] = {
     # identity and settings
     "key": (KEY, b""), "port": (np.int32, 0),
     "used": (bool, False), "send": (bool, False), "listen": (bool, False), "learn": (bool, False),
-    "law": (np.uint8, 0), "ptime": (np.int32, 160),
+    "law": (np.uint8, 0), "ptime": (np.int32, 160), "comfort": (bool, False),
     # where packets come from and go to
     "remote_ip": (np.uint32, 0), "remote_port": (np.uint16, 0), "sdp_ip": (np.uint32, 0),
     "sdp_port": (np.uint16, 0), "locked": (bool, False), "rank": (np.uint8, 0), "run": (np.uint8, 0),
@@ -121,7 +134,9 @@ COLUMNS: dict[str, tuple[Any, Any]] = {
     "in_begin": (np.int64, -NEVER), "in_end": (np.int64, NEVER),
     "last_rx": (np.int64, 0),
     "late_run": (np.int32, 0), "lead_min": (np.int64, 1 << 60), "transit": (np.float64, 0.0),
-    "jitter": (np.float64, 0.0), "event_ts": (np.uint32, 0), "event_seen": (bool, False),
+    "jitter": (np.float64, 0.0), "short": (np.int32, 0),
+    "calm": (np.int32, 0), "calm_lead": (np.int64, 0), "move": (np.int64, 0),
+    "move_since": (np.int64, 0), "event_ts": (np.uint32, 0), "event_seen": (bool, False),
     # counters
     "expected_before": (np.int64, 0), "received": (np.int64, 0), "late": (np.int64, 0),
     "dropped_source": (np.int64, 0), "placed": (np.int64, 0), "placed_late": (np.int64, 0),
@@ -129,12 +144,14 @@ COLUMNS: dict[str, tuple[Any, Any]] = {
     # the stream out
     "out_ssrc": (np.uint32, 0), "out_ext": (np.int64, 0), "out_ts": (np.uint32, 0),
     "out_at": (np.int64, NEVER), "relayed_at": (np.int64, NEVER),
-    "started": (bool, False), "sending_digits": (bool, False), "cohort": (np.int32, 0),
+    "quiet": (np.int32, 0), "started": (bool, False), "sending_digits": (bool, False),
+    "cohort": (np.int32, 0),
     # relay: whom this leg's packets go to, and the offsets of what this leg is sent
     "relay_ear": (np.int32, -1), "relay_source": (np.int32, -1), "relay_seq": (np.int64, 0),
     "relay_ts": (np.uint32, 0), "relay_fresh": (bool, False),
     # the sample ring
     "in_ring": (bool, False), "cleared": (np.int64, 0),
+    "noisy": (bool, False), "noise_to": (np.int64, 0), "noise_peak": (np.int16, 0),
 }  # fmt: skip
 
 
@@ -158,6 +175,7 @@ class LegTable:
     learn: NDArray[np.bool_]
     law: NDArray[np.uint8]
     ptime: NDArray[np.int32]
+    comfort: NDArray[np.bool_]
     remote_ip: NDArray[np.uint32]
     remote_port: NDArray[np.uint16]
     sdp_ip: NDArray[np.uint32]
@@ -178,6 +196,11 @@ class LegTable:
     lead_min: NDArray[np.int64]
     transit: NDArray[np.float64]
     jitter: NDArray[np.float64]
+    short: NDArray[np.int32]
+    calm: NDArray[np.int32]
+    calm_lead: NDArray[np.int64]
+    move: NDArray[np.int64]
+    move_since: NDArray[np.int64]
     event_ts: NDArray[np.uint32]
     event_seen: NDArray[np.bool_]
     expected_before: NDArray[np.int64]
@@ -194,6 +217,7 @@ class LegTable:
     out_ts: NDArray[np.uint32]
     out_at: NDArray[np.int64]
     relayed_at: NDArray[np.int64]
+    quiet: NDArray[np.int32]
     started: NDArray[np.bool_]
     sending_digits: NDArray[np.bool_]
     cohort: NDArray[np.int32]
@@ -204,6 +228,9 @@ class LegTable:
     relay_fresh: NDArray[np.bool_]
     in_ring: NDArray[np.bool_]
     cleared: NDArray[np.int64]
+    noisy: NDArray[np.bool_]
+    noise_to: NDArray[np.int64]
+    noise_peak: NDArray[np.int16]
 
     def __init__(self, capacity: int, entropy: Callable[[int], bytes], succession: Succession) -> None:
         self.capacity = capacity
@@ -266,8 +293,9 @@ class LegTable:
         row[AUDIO_MU] = row[AUDIO_A] = settings.payload_type
         if settings.dtmf_send is not None:
             row[TELEPHONE_EVENT] = settings.dtmf_send
-        if COMFORT_NOISE in settings.kinds.values():
-            row[COMFORT_NOISE] = 13
+        if settings.comfort:
+            row[COMFORT_NOISE] = _CN
+        self.comfort[leg] = settings.comfort
         if relock:
             ip, port = settings.remote or (0, 0)
             self.remote_ip[leg], self.remote_port[leg] = ip, port

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softswitch.media import _codecs
+from softswitch.media.arrays import Samples
+from softswitch.media.comfort import noise_level, quiet, suppress
 from softswitch.media.dtmf import FRAME, DigitSender
 from softswitch.media.g711 import SILENCE
 from softswitch.media.legs import LegTable
@@ -43,9 +45,25 @@ class Mixer:
             return
         ready = legs.send[ears] & (legs.remote_port[ears] > 0) & ~legs.sending_digits[ears]
         ready &= plan.heard | legs.started[ears]
-        if ready.any():
-            codes = self._encoded(plan, clock)
-            self._sender.send_frames(ears[ready], codes[plan.encoded[ready]], clock)
+        if not ready.any():
+            return
+        mixed = self._mixed(plan, clock)
+        if plan.comfort:
+            ready &= ~self._suppressed(plan, mixed, ready, clock)
+        codes = np.empty((len(plan.law), FRAME), np.uint8)
+        _codecs.encode(mixed[plan.mixed_row], plan.law, codes)
+        self._sender.send_frames(ears[ready], codes[plan.encoded[ready]], clock)
+
+    def _suppressed(
+        self, plan: MixPlan, mixed: Samples, ready: NDArray[np.bool_], clock: int
+    ) -> NDArray[np.bool_]:
+        """Which ears need no frame, because the peer makes its own noise; some are told how loud."""
+        row = plan.mixed_row[plan.encoded]
+        left_out, announced = suppress(self._legs, plan.ears, quiet(mixed)[row])
+        announced &= ready
+        if announced.any():
+            self._sender.send_noise(plan.ears[announced], noise_level(mixed[row[announced]]), clock)
+        return left_out
 
     def _plan(self, cohort: int) -> MixPlan:
         if cohort not in self._plans or cohort in self._routing.stale_cohorts:
@@ -53,16 +71,14 @@ class Mixer:
             self._routing.stale_cohorts.discard(cohort)
         return self._plans[cohort]
 
-    def _encoded(self, plan: MixPlan, clock: int) -> NDArray[np.uint8]:
-        """uint8[distinct rows, 160]."""
+    def _mixed(self, plan: MixPlan, clock: int) -> Samples:
+        """int16[distinct rows, 160]."""
         mixed = np.empty((len(plan.start) - 1, FRAME), np.int16)
         position = np.full(len(plan.legs), clock, np.int64)
         heard, _ = self._ring.take(plan.legs, position, FRAME)
         frames = np.concatenate((heard, self._players.take(plan.players, clock, FRAME)))
         _codecs.mix(frames, plan.start, plan.source, plan.gain, mixed, FRAME)
-        codes = np.empty((len(plan.law), FRAME), np.uint8)
-        _codecs.encode(mixed[plan.mixed_row], plan.law, codes)
-        return codes
+        return mixed
 
     def _fill_pauses(self, relayed: Indices, clock: int) -> None:
         legs = self._legs

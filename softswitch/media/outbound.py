@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from softswitch.media.dtmf import FRAME
 from softswitch.media.g711 import TRANSCODE
 from softswitch.media.inbound import Arrivals
-from softswitch.media.legs import AUDIO_A, NEVER, NO_PAYLOAD_TYPE, TELEPHONE_EVENT, LegTable
+from softswitch.media.legs import AUDIO_A, COMFORT_NOISE, NEVER, NO_PAYLOAD_TYPE, TELEPHONE_EVENT, LegTable
+from softswitch.media.packetizing import Packetizer
 from softswitch.media.packets import Indices, PacketBatch
 
 Transmit = Callable[[PacketBatch, Indices, Indices, Indices], None]
@@ -26,6 +27,7 @@ class Sender:
         self._transmit = transmit
         self._batch = PacketBatch(legs.capacity)
         self._batch.rows[:, 0] = 0x80
+        self._packetizer = Packetizer(legs)
 
     # Relay.
 
@@ -96,20 +98,46 @@ class Sender:
     # Frames of the mix.
 
     def send_frames(self, ears: Indices, payload: NDArray[np.uint8], clock: int) -> None:
-        """One packet of 20 ms for each ear; payload uint8[n, 160] in the ear's codec."""
-        legs, n = self._legs, len(ears)
-        if not n:
+        """20 ms for each ear in packets of its length; payload uint8[n, 160] in the ear's codec."""
+        if not len(ears):
             return
-        elapsed = clock - legs.out_at[ears]
-        frames = np.where(elapsed > -NEVER // 2, 1, np.maximum(1, (elapsed + FRAME // 2) // FRAME))
-        legs.out_ext[ears] += 1
-        legs.out_ts[ears] += (frames * FRAME).astype(np.uint32)
-        first = (frames > 1) | (elapsed > -NEVER // 2)
-        legs.out_at[ears] = clock
         # A relayed stream that pauses and resumes goes on after the frames sent in between.
-        legs.relay_fresh[ears] = True
+        self._legs.relay_fresh[ears] = True
+        standard = self._legs.ptime[ears] == FRAME
+        if standard.all():
+            self._send_audio(ears, payload, np.full(len(ears), clock, np.int64), FRAME)
+            return
+        chosen = ears[standard]
+        if len(chosen):
+            self._send_audio(chosen, payload[standard], np.full(len(chosen), clock, np.int64), FRAME)
+        for some, content, position in self._packetizer.packets(ears[~standard], payload[~standard], clock):
+            self._send_audio(some, content, position, content.shape[1])
+
+    def _send_audio(
+        self, ears: Indices, payload: NDArray[np.uint8], position: NDArray[np.int64], size: int
+    ) -> None:
+        """One packet for each ear, whose first sample belongs to `position` on the clock."""
+        legs = self._legs
+        first = self._go_on(ears, position, size)
         mark = legs.payload_types[ears, 1 + legs.law[ears]] | (first * np.uint8(128))
         self._write(ears, mark, legs.out_ts[ears], payload)
+
+    def _go_on(self, ears: Indices, position: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
+        """The next sequence number and the position's timestamp; returns where a pause came before."""
+        legs = self._legs
+        elapsed = position - legs.out_at[ears]
+        unsent = elapsed > -NEVER // 2
+        steps = np.where(unsent, 1, np.maximum(1, (elapsed + size // 2) // size))
+        legs.out_ext[ears] += 1
+        legs.out_ts[ears] += (steps * size).astype(np.uint32)
+        legs.out_at[ears] = position
+        return (steps > 1) | unsent
+
+    def send_noise(self, ears: Indices, levels: NDArray[np.uint8], clock: int) -> None:
+        """A comfort noise packet for each ear; its peer makes the noise until the next sound."""
+        self._go_on(ears, np.full(len(ears), clock, np.int64), FRAME)
+        mark = self._legs.payload_types[ears, COMFORT_NOISE]
+        self._write(ears, mark, self._legs.out_ts[ears], levels.reshape(-1, 1))
 
     def send_event(self, leg: int, payload: bytes, clock: int, *, marker: bool, new: bool) -> None:
         """One telephone-event packet; all packets of an event carry its first one's timestamp."""

@@ -65,6 +65,13 @@ class SampleRing:
         )  # fmt: skip
         return status
 
+    def noise(
+        self, leg: Indices, first: NDArray[np.int64], last: NDArray[np.int64], peak: NDArray[np.int16]
+    ) -> None:
+        """White noise from `first` up to `last` wherever nothing is; what comes later replaces it."""
+        if len(leg):
+            _codecs.noise(self._samples, self._have, leg, first, last, peak, self._length)
+
     def take(
         self, leg: Indices, position: NDArray[np.int64], width: int
     ) -> tuple[Samples, NDArray[np.int32]]:

@@ -203,6 +203,7 @@ def _mixed(row: Row, relay_source: int) -> set[int]:
 class MixPlan:
     """One cohort's tick as arrays: CSR rows over the sources, each distinct row mixed and encoded once."""
 
+    comfort: bool
     relayed: np.ndarray[Any, np.dtype[np.int32]]
     ears: np.ndarray[Any, np.dtype[np.int32]]
     heard: np.ndarray[Any, np.dtype[np.bool_]]
@@ -232,6 +233,7 @@ def plan_cohort(legs: LegTable, rows: Mapping[int, Row], cohort: int) -> MixPlan
     edges = [(column[kind, index], gain) for row in row_numbers for kind, index, gain in row]
     lengths = [len(row) for row in row_numbers]
     return MixPlan(
+        comfort=bool(legs.comfort[ears].any()),
         relayed=members[is_relayed],
         ears=ears,
         heard=np.array([bool(rows.get(ear)) for ear in ears.tolist()], np.bool_),

@@ -87,9 +87,9 @@ def test_a_packet_too_late_for_the_ear_is_still_on_the_record(
     rig, a, _, slot = recorded
     a.says = np.random.default_rng(1).integers(-9000, 9000, 16000).astype(np.int16)
     for number in range(100):
-        if number >= 5 and (number - 5) % 20 == 0:
+        if number >= 5 and (number - 5) % 50 == 0:
             rig.arrive(a, a.packet(number - 5))  # 100 ms late
-        if number % 20:
+        if number % 50:
             rig.arrive(a, a.packet(number))
         for _ in range(4):
             rig.step()

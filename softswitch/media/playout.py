@@ -1,0 +1,89 @@
+"""When packets are played: a depth for each leg that follows its jitter and the drift of its peer's clock.
+
+What counts is the lead: how long before its place is due a packet arrives. The least lead of a second tells
+whether packets come too late, or all of them earlier than they must. Places are then moved a few samples at
+a time, in frames so quiet that it is not heard: later by saying samples twice, earlier by leaving some out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softswitch.media.dtmf import FRAME
+from softswitch.media.g711 import LINEAR
+from softswitch.media.legs import NEVER, LegTable
+from softswitch.media.packets import Indices, PacketBatch
+from softswitch.media.ring import MAX_LEAD
+
+REVIEW_EVERY = 8000
+LEAST_LEAD = FRAME + 16
+"""A whole frame is read at once, so a packet must be there that long before its place."""
+_FEW = 2
+"""One straggler in a second is concealed; more of them are waited for."""
+_WANTED_LEAD = FRAME + 80
+_AMPLE_LEAD = _WANTED_LEAD + 80
+_CALM_REVIEWS = 4
+_FAR_TOO_EARLY = 400
+_MOST_LEAD = 1600
+_STEP = 40
+_QUIET_PEAK = 500
+_PATIENCE = 3200
+"""Packets that come too late are not waited with for a quiet frame for longer than this."""
+
+
+class Playout:
+    def __init__(self, legs: LegTable) -> None:
+        self._legs = legs
+        self._moving = False
+
+    def review(self, clock: int) -> None:
+        """To be called every `REVIEW_EVERY` samples: what each leg has to be moved by."""
+        legs = self._legs
+        lead = legs.lead_min
+        heard = (lead < MAX_LEAD) & legs.used
+        short = heard & (legs.short >= _FEW)
+        legs.calm[:] = np.where(heard & (lead > _AMPLE_LEAD), legs.calm + 1, 0)
+        legs.calm_lead[:] = np.where(legs.calm > 1, np.minimum(legs.calm_lead, lead), lead)
+        early = legs.calm >= _CALM_REVIEWS
+        legs.move[:] = np.where(short, np.minimum(_WANTED_LEAD - lead, _MOST_LEAD), legs.move * ~heard)
+        legs.move[early] = (_WANTED_LEAD - legs.calm_lead)[early]
+        legs.move_since[:] = clock
+        far = heard & (lead - _WANTED_LEAD >= _FAR_TOO_EARLY)
+        legs.in_pos[far] -= (lead - _WANTED_LEAD)[far]
+        legs.move[far] = 0
+        lead[:] = -NEVER
+        legs.short[:] = 0
+        self._moving = bool(legs.move.any())
+
+    def steps(
+        self, batch: PacketBatch, index: Indices, leg: Indices, law: NDArray[np.uint8],
+        pos: NDArray[np.int64], clock: int,
+    ) -> NDArray[np.int64] | None:
+        """By how much each of these packets is moved from here on; None if none is. Changes `pos`."""
+        if not self._moving:
+            return None
+        legs = self._legs
+        moves = np.zeros(len(leg), np.int64)
+        for k in np.flatnonzero(legs.move[leg]):
+            one = int(leg[k])
+            late = legs.move[one] > 0 and clock - legs.move_since[one] > _PATIENCE
+            if late or self._is_quiet(batch, int(index[k]), int(law[k])):
+                moves[k] = step = self._step(one, int(batch.size[index[k]]), int(pos[k]) - clock, late)
+                pos[k:][leg[k:] == one] += step
+        return moves
+
+    def _step(self, leg: int, size: int, lead: int, late: bool) -> int:
+        """Takes the next step of a leg's move, by up to `_STEP` samples, or all of it once it is late."""
+        legs = self._legs
+        most = size if late else min(_STEP, size // 2)
+        step = max(-most, min(most, int(legs.move[leg]), _MOST_LEAD - lead))
+        legs.move[leg] -= step
+        legs.in_pos[leg] += step
+        legs.transit[leg] -= step
+        return step
+
+    def _is_quiet(self, batch: PacketBatch, row: int, law: int) -> bool:
+        start = int(batch.offset[row])
+        payload = batch.rows[row, start : start + int(batch.size[row])]
+        return int(np.abs(LINEAR[law][payload].astype(np.int32)).max(initial=0)) <= _QUIET_PEAK
