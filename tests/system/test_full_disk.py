@@ -38,6 +38,7 @@ def test_the_call_goes_on_and_the_recording_is_whole(
     system: RunningSystem, phones: Phones, disk: Path
 ) -> None:
     agent, caller = phones.agent("anna"), phones("carl")
+    assert disk.is_mount(), "no file system can be mounted here: run as root, with CAP_SYS_ADMIN"
     ballast = disk / "ballast"
     known = len(alarms(system))
     asking = caller.call("201").reached("talking")

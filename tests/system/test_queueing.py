@@ -129,7 +129,9 @@ def test_a_dead_phone(system: RunningSystem, phones: Phones) -> None:
     call.hang_up()
     answering.reached("ended")
     record = system.cdr(call.sip_call_id)
-    assert [agent for agent, _ in offers_of(system, record["call"])] == ["emil", "dora"]
+    decided = [fact["data"] for fact in system.facts("routing_decided")]
+    why = [each for each in decided if each["call"] == record["call"]]
+    assert [agent for agent, _ in offers_of(system, record["call"])] == ["emil", "dora"], why
 
 
 def prompt(language: str, name: str) -> np.ndarray:
