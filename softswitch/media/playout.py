@@ -21,6 +21,8 @@ LEAST_LEAD = FRAME + 16
 """A whole frame is read at once, so a packet must be there that long before its place."""
 _FEW = 2
 """One straggler in a second is concealed; more of them are waited for."""
+_THIN_LEAD = FRAME + 48
+"""Packets are not too late yet: time enough to wait for a quiet frame."""
 _WANTED_LEAD = FRAME + 80
 _AMPLE_LEAD = _WANTED_LEAD + 80
 _CALM_REVIEWS = 4
@@ -46,9 +48,10 @@ class Playout:
         legs.calm[:] = np.where(heard & (lead > _AMPLE_LEAD), legs.calm + 1, 0)
         legs.calm_lead[:] = np.where(legs.calm > 1, np.minimum(legs.calm_lead, lead), lead)
         early = legs.calm >= _CALM_REVIEWS
-        legs.move[:] = np.where(short, np.minimum(_WANTED_LEAD - lead, _MOST_LEAD), legs.move * ~heard)
+        thin = heard & (legs.short == 0) & (lead < _THIN_LEAD)
+        legs.move[:] = np.where(short | thin, np.minimum(_WANTED_LEAD - lead, _MOST_LEAD), legs.move * ~heard)
         legs.move[early] = (_WANTED_LEAD - legs.calm_lead)[early]
-        legs.move_since[:] = clock
+        legs.move_since[:] = np.where(short, clock, -NEVER)
         far = heard & (lead - _WANTED_LEAD >= _FAR_TOO_EARLY)
         legs.in_pos[far] -= (lead - _WANTED_LEAD)[far]
         legs.move[far] = 0
