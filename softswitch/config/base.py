@@ -94,12 +94,14 @@ CODE = r"^[*#][0-9*#]+$"
 PIN = r"^[0-9]{3,12}$"
 HA1 = r"^([0-9a-f]{32}|[0-9a-f]{64})$"
 HOST = r"^[A-Za-z0-9.:_-]+$"
+ORIGIN = r"^[Hh][Tt][Tt][Pp][Ss]?://[A-Za-z0-9._:\[\]-]+$"
 PATTERNS = {
     NAME: "letters, digits and . _ - without spaces, beginning with a letter, a digit or _",
     NUMBER: "digits, letters and * # . _ - without spaces, beginning with + if need be",
     CODE: "* or # followed by digits",
     PIN: "3 to 12 digits",
     HA1: "32 or 64 digits of 0-9a-f",
+    ORIGIN: "https://HOST or https://HOST:PORT without anything behind it",
     HOST: "an IP address or a host name",
 }
 
@@ -108,6 +110,7 @@ DialledNumber = Annotated[str, Field(min_length=1, max_length=32, pattern=NUMBER
 Ha1 = Annotated[str, Field(pattern=HA1)]
 Code = Annotated[str, Field(min_length=2, max_length=8, pattern=CODE)]
 Host = Annotated[str, Field(min_length=1, max_length=255, pattern=HOST)]
+Origin = Annotated[str, Field(max_length=255, pattern=ORIGIN)]
 Line = Annotated[str, Field(max_length=128), AfterValidator(_one_line)]
 Secret = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_one_line)]
 TargetText = Annotated[str, AfterValidator(_target_text)]

@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 
 from pydantic import Field, model_validator
 
-from softswitch.config.base import AddressText, Algorithm, Host, Model, Port, split_host_port
+from softswitch.config.base import AddressText, Algorithm, Host, Model, Origin, Port, split_host_port
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 
@@ -21,9 +21,11 @@ def _resolved(model: AnyModel, base: Path, *names: str) -> AnyModel:
 class Listen(Model):
     """One SIP socket."""
 
-    transport: Literal["UDP", "TCP", "TLS"] = Field(default="UDP", description="Transport of this socket.")
+    transport: Literal["UDP", "TCP", "TLS", "WS", "WSS"] = Field(
+        default="UDP", description="Transport of this socket."
+    )
     host: Host = Field(default="127.0.0.1", description="Local address; 0.0.0.0 means all IPv4 addresses.")
-    port: Port = Field(default=5060, description="Local port; 5061 is usual for TLS.")
+    port: Port = Field(default=5060, description="Local port; 5061 is usual for TLS, 443 for WSS.")
     advertised: AddressText | None = Field(
         default=None,
         description="host or host:port that phones and trunks must use to reach this socket, when it differs"
@@ -35,7 +37,7 @@ class Listen(Model):
     )
     certificate: Path | None = Field(
         default=None,
-        description="PEM file with the certificate of this socket and those up to its authority (TLS).",
+        description="PEM file with the certificate of this socket and those up to its authority (TLS, WSS).",
     )
     key: Path | None = Field(
         default=None, description="PEM file with the private key; unset: it is in the file of certificate."
@@ -46,6 +48,18 @@ class Listen(Model):
         " (mutual TLS).",
     )
 
+    origins: tuple[Origin, ...] = Field(
+        default=(),
+        description="Web pages that may connect (WS, WSS), such as https://phone.example.com; unset: those of"
+        " the host of this socket only. Programs that are no browser name no origin and are let in.",
+    )
+
+    @model_validator(mode="after")
+    def _origins_of_web_pages(self) -> Listen:
+        if self.origins and self.transport not in ("WS", "WSS"):
+            raise ValueError("origins are for WS and WSS; change transport or remove them")
+        return self
+
     @model_validator(mode="after")
     def _has_what_tls_needs(self) -> Listen:
         if self.secure and self.certificate is None:
@@ -53,14 +67,14 @@ class Listen(Model):
         given = (self.certificate, self.key, self.client_authorities)
         if not self.secure and any(each is not None for each in given):
             raise ValueError(
-                "certificate, key and client_authorities are for TLS; change transport or remove them"
+                "certificate, key and client_authorities are for TLS and WSS; change transport or remove them"
             )
         return self
 
     @property
     def secure(self) -> bool:
         """Whether TLS protects what goes over this socket."""
-        return self.transport == "TLS"
+        return self.transport in ("TLS", "WSS")
 
     def resolved(self, base: Path) -> Listen:
         return _resolved(self, base, "certificate", "key", "client_authorities")

@@ -43,6 +43,10 @@ class Connection(asyncio.Protocol):
     def usable(self) -> bool:
         return not self.transport.is_closing()
 
+    def begun(self) -> None:
+        """The peer owes us the rest of something from now on."""
+        self._begun_at = self._clock()
+
     def took(self, messages: list[bytes], incomplete: bool) -> None:
         """Pass on what has come; `incomplete`: the beginning of a further message is there."""
         self._heard_at = now = self._clock()

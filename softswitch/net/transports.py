@@ -8,13 +8,15 @@ from collections.abc import Callable
 from functools import partial
 
 from softswitch.config import Listen, Node
-from softswitch.net.acceptor import Acceptor
+from softswitch.net.acceptor import Acceptor, Make
 from softswitch.net.connector import Connector
+from softswitch.net.origins import Origins
 from softswitch.net.sockets import Listener
 from softswitch.net.streams import Deliver, Lost, Streams
 from softswitch.net.tcp import SipStream
 from softswitch.net.tls import CannotSecure, server_context
 from softswitch.net.udp import UdpListener, is_address
+from softswitch.net.websocket import WebSocketStream
 from softswitch.sip.flow import SipFlow
 
 NAME_KEPT_S = 60.0
@@ -51,7 +53,10 @@ class Transports:
         except CannotSecure as error:
             log.error("nobody is served on %s %s:%s: %s", listener.transport, *listener.address, error)
             return None
-        return Acceptor(listener, self.streams, partial(SipStream, self.streams, accepted=True), context)
+        make: Make = partial(SipStream, self.streams, accepted=True)
+        if listener.transport in ("WS", "WSS"):
+            make = partial(WebSocketStream, self.streams, origins=Origins(listen))
+        return Acceptor(listener, self.streams, make, context)
 
     def start(self) -> None:
         """Take what comes in on the sockets from now on."""

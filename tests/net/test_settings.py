@@ -35,6 +35,9 @@ def test_paths_count_from_the_file(tmp_path: Path) -> None:
     [
         ("sip: {listen: [{transport: TLS}]}", "TLS needs certificate"),
         ("sip: {listen: [{transport: TCP, certificate: x.pem}]}", "certificate, key and client_authorities"),
+        ("sip: {listen: [{transport: WSS}]}", "WSS needs certificate"),
+        ("sip: {listen: [{transport: TCP, origins: ['https://a.example']}]}", "origins are for WS and WSS"),
+        ("sip: {listen: [{transport: WS, origins: ['https://a.example/']}]}", "without anything behind"),
         ("sip: {tls: {key: x.pem}}", "key is given without certificate"),
         (
             "sip: {listen: [{transport: TCP}, {transport: TLS, certificate: x.pem}]}",
