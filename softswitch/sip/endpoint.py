@@ -8,27 +8,32 @@ from typing import TYPE_CHECKING
 
 from softswitch.sip.flow import Outputs, SipFlow
 from softswitch.sip.message import Message, header_safe, respond
-from softswitch.sip.timers import Deadlines
+from softswitch.sip.timers import Deadlines, Wheel
 from softswitch.sip.transaction import COOKIE, ServerTransaction, Transactions
 
 if TYPE_CHECKING:
     from softswitch.sip.session import Session
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "INFO")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "PRACK", "UPDATE", "INFO")
+SUPPORTED = ("100rel", "timer")
 
 
 @dataclass(frozen=True, slots=True)
 class SipSettings:
     """`advertised` maps (transport, local address) to host and port for Via and Contact, where these differ.
 
-    `supported` are the option tags that a request may require; `methods` is the Allow header.
+    `supported` are the option tags that a request may require, and the Supported header; `methods` is the
+    Allow header. `session_expires_s` is how long a session may go without a refresh (RFC 4028), 0 asks for
+    no such limit; `min_se_s` is the shortest that a peer may ask for.
     """
 
     user_agent: str = "softswitch"
     advertised: Mapping[tuple[str, tuple[str, int]], tuple[str, int]] = field(default_factory=dict)
     contact_user: str = "softswitch"
-    supported: tuple[str, ...] = ()
+    supported: tuple[str, ...] = SUPPORTED
     methods: tuple[str, ...] = METHODS
+    session_expires_s: int = 1800
+    min_se_s: int = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +60,17 @@ class Endpoint:
         "allow",
         "deadlines",
         "entropy",
+        "invite_lines",
+        "min_se",
         "server",
         "sessions",
         "settings",
+        "supported",
+        "timer_lines",
+        "timers",
         "transactions",
         "user_agent",
+        "wheel",
     )
 
     def __init__(self, settings: SipSettings, entropy: Callable[[int], bytes]) -> None:
@@ -71,7 +82,16 @@ class Endpoint:
         name = header_safe(settings.user_agent)
         self.user_agent = f"User-Agent: {name}\r\n" if name else ""
         self.server = f"Server: {name}\r\n" if name else ""
+        self.supported = frozenset(tag.lower() for tag in settings.supported)
         self.allow = f"Allow: {', '.join(settings.methods)}\r\n"
+        if settings.supported:
+            self.allow += f"Supported: {', '.join(settings.supported)}\r\n"
+        self.timers = "timer" in self.supported
+        self.min_se = f"Min-SE: {settings.min_se_s}\r\n" if self.timers else ""
+        wanted = max(settings.session_expires_s, settings.min_se_s) if settings.session_expires_s else 0
+        self.timer_lines = f"Session-Expires: {wanted}\r\n{self.min_se}" if wanted and self.timers else ""
+        self.invite_lines = self.allow + self.timer_lines
+        self.wheel = Wheel(self.deadlines)
         self._names: dict[tuple[str, tuple[str, int]], tuple[str, str]] = {}
 
     def token(self) -> str:

@@ -118,10 +118,20 @@ class Message:
             return lines
         return [element for line in lines for element in split_list(line)]
 
+    def __contains__(self, name: str) -> bool:
+        """Whether there is such a header (canonical name)."""
+        return name in self._first
+
     def contains(self, name: str, token: str) -> bool:
         """Whether a token list (Supported, Require, Allow …) has this token, in any case."""
+        value = self._first.get(name)
+        if value is None:
+            return False
         wanted = token.lower()
-        return any(value.lower() == wanted for value in self.all(name))
+        return any(
+            wanted in line.lower() and wanted in [each.strip() for each in line.lower().split(",")]
+            for line in (value, *self._rest.get(name, ()))
+        )
 
     def items(self) -> Iterator[tuple[str, str]]:
         """Every header line as (canonical name, text), in order; repeated names stand together."""

@@ -9,10 +9,12 @@ from softswitch.sip.digest import authorize
 from softswitch.sip.endpoint import Credentials, Endpoint
 from softswitch.sip.flow import Outputs, Send
 from softswitch.sip.message import Message, parse, request
+from softswitch.sip.refresh import raised
 from softswitch.sip.sequence import Sequence
 from softswitch.sip.transaction import ClientTransaction, OnResponse
 
 MAX_AUTHORIZED_TRIES = 2
+MAX_RAISES = 3
 
 
 class Outgoing:
@@ -36,6 +38,7 @@ class Outgoing:
         "max_forwards",
         "method",
         "on_response",
+        "raises",
         "sequence",
         "tries",
         "withdrawn",
@@ -68,7 +71,7 @@ class Outgoing:
         self.authorization = ""
         self.branch = ""
         self.cseq = 0
-        self.tries = 0
+        self.tries = self.raises = 0
         self.sequence: Sequence | None = None
         self.withdrawn = False
 
@@ -92,6 +95,9 @@ class Outgoing:
 
     def received(self, status: int, message: Message | None, now: float, out: Outputs) -> None:
         if status in (401, 407) and message is not None and not self.withdrawn and self._authorize(message):
+            self.send(now, out)
+            return
+        if status == 422 and message is not None and not self.withdrawn and self._raise_interval(message):
             self.send(now, out)
             return
         self.on_response(status, message, now, out)
@@ -155,6 +161,15 @@ class Outgoing:
         )
         transactions = self.endpoint.transactions
         self.client = transactions.take_over(self.branch, data, dialog.sip_flow, self.received, now)
+
+    def _raise_interval(self, message: Message) -> bool:
+        """Ask for the session interval that somebody on the way wants at least (RFC 4028 §7.3)."""
+        headers = raised(self.headers, message) if self.raises < MAX_RAISES else None
+        if headers is None:
+            return False
+        self.headers = headers
+        self.raises += 1
+        return True
 
     def _authorize(self, message: Message) -> bool:
         """Take up the challenge. False: no credentials for it, or they were refused before."""

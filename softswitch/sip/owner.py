@@ -62,6 +62,13 @@ class SessionOwner(Protocol):
         """
 
 
+class Extensions:
+    """What an owner may hear beyond `SessionOwner`: these are the defaults for one that does not listen."""
+
+    def session_prack(self, session: Session, message: Message, now: float, out: Outputs) -> None:
+        """The PRACK to a reliable response with our offer; its body is the answer. It has had its 200."""
+
+
 class Nobody:
     """The owner of a session that nobody owns any more."""
 

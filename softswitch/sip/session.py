@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from softswitch.sip import states
+from softswitch.sip import callee, caller, restart, states
 from softswitch.sip.answer import Answer
-from softswitch.sip.dialog import RESTART_CSEQ_STEP, Dialog
+from softswitch.sip.dialog import Dialog
 from softswitch.sip.endpoint import Credentials, Endpoint
-from softswitch.sip.flow import GIVE_UP, NEVER, Outputs, Send, SipFlow
+from softswitch.sip.flow import NEVER, Outputs, SipFlow
 from softswitch.sip.message import Message, header_safe
 from softswitch.sip.outgoing import Outgoing, acknowledgement, ignore_response
-from softswitch.sip.owner import SessionOwner
+from softswitch.sip.owner import Extensions, SessionOwner
+from softswitch.sip.refresh import Refresh, too_small
+from softswitch.sip.reliable import Announcements, Pracks
 from softswitch.sip.reoffer import Reoffer
 from softswitch.sip.sequence import Sequence
 from softswitch.sip.timers import Timed
 from softswitch.sip.transaction import OnResponse, ServerTransaction
 
-UNANSWERED = (states.CALLING, states.EARLY, states.CANCEL_DUE, states.CANCELLING, states.ACK_DUE)
-PROGRESS_INTERVAL = 60.0
-"""How often a provisional response is said again, lest proxies give the INVITE up, in seconds (§13.3.1.1)."""
+_EXTENSIONS = Extensions()
 
 
 class Session(Timed):
@@ -35,6 +35,7 @@ class Session(Timed):
     __slots__ = (
         "_reason",
         "ack",
+        "announcements",
         "answer_sent",
         "credentials",
         "dialog",
@@ -42,10 +43,16 @@ class Session(Timed):
         "exchange",
         "id",
         "invite",
+        "invite_cseq",
+        "local_sdp",
         "outbound",
         "outgoing",
         "owner",
+        "peer_updates",
+        "pracks",
         "provisional",
+        "refresh",
+        "remote_sdp",
         "reoffer",
         "sequence",
         "state",
@@ -63,6 +70,7 @@ class Session(Timed):
         self.state = state
         self.id = dialog.local_tag
         self.invite: Message | None = None
+        self.invite_cseq = dialog.remote_cseq
         self.ack: Message | None = None
         self.transaction: ServerTransaction | None = None
         self.outgoing: Outgoing | None = None
@@ -70,6 +78,11 @@ class Session(Timed):
         self.answer_sent: Answer | None = None
         self.provisional = b""
         self.exchange = states.DONE
+        self.announcements: Announcements | None = None
+        self.pracks: Pracks | None = None
+        self.refresh: Refresh | None = None
+        self.local_sdp = self.remote_sdp = b""
+        self.peer_updates = False
         self.sequence = Sequence()
         self.reoffer = Reoffer(self)
         self._reason = ""
@@ -86,26 +99,36 @@ class Session(Timed):
     # What the owner asks for
 
     def progress(
-        self, status: int, now: float, out: Outputs, *, sdp: str | bytes = "", headers: str = ""
+        self,
+        status: int,
+        now: float,
+        out: Outputs,
+        *,
+        sdp: str | bytes = "",
+        headers: str = "",
+        reliable: bool = False,
     ) -> None:
-        """Send 101 to 199 to an INVITE that is not answered yet; otherwise nothing happens."""
-        if self._step(states.PROGRESS) == states.PROGRESS:
-            self.provisional = self._respond(status, now, out, headers, as_bytes(sdp))
-            self.endpoint.deadlines.at(self, now + PROGRESS_INTERVAL)
+        """Send 101 to 199 to an INVITE that is not answered yet; otherwise nothing happens.
+
+        `reliable` has it repeated until its PRACK comes, if the peer can do that; one that requires it gets
+        nothing else. An offer (to an INVITE without one) goes in reliable responses only: its answer comes
+        with `session_prack`. An answer given in one is not given again in the 200.
+        """
+        if self.step(states.PROGRESS) == states.PROGRESS:
+            callee.progress(self, status, now, out, as_bytes(sdp), headers, reliable)
+
+    @property
+    def can_prack(self) -> bool:
+        """Whether the caller takes reliable provisional responses."""
+        return callee.takes_reliable(self, True)
 
     def answer(self, sdp: str | bytes, now: float, out: Outputs, *, headers: str = "") -> None:
         """Send 200 until the ACK comes. Ignored if the caller has gone in the meantime."""
-        transaction, invite = self.transaction, self.invite
-        if transaction is None or invite is None or self._step(states.ANSWER) != states.ANSWER:
-            return
-        self.deadline = NEVER
-        self.exchange = states.DONE if self.exchange == states.THEIRS else states.OURS
-        data = self._respond(200, now, out, f"{self.endpoint.allow}{headers}", as_bytes(sdp))
-        self._expect_ack(data, transaction.flow, invite.cseq, now)
+        callee.answer(self, as_bytes(sdp), headers, now, out)
 
     def reject(self, status: int, now: float, out: Outputs, *, reason: str = "", headers: str = "") -> None:
         """Send a final response of 300 to 699 to an INVITE that is not answered yet."""
-        if self._step(states.REJECT) == states.SEND_FINAL:
+        if self.step(states.REJECT) == states.SEND_FINAL:
             self._final(status, now, out, reason=reason, headers=headers)
 
     def hang_up(self, now: float, out: Outputs, *, reason_header: str = "") -> None:
@@ -116,14 +139,27 @@ class Session(Timed):
         self._reason = f"Reason: {header_safe(reason_header)}\r\n" if reason_header else ""
         if self.outgoing is not None:
             self.outgoing.withdraw(now)
-        action = self._step(states.HANG_UP)
+        action = self.step(states.HANG_UP)
         if action == states.SEND_BYE:
-            self._bye(now, out)
-            self._leave(now, out)
+            self.bye(now, out)
+            self.leave(now, out)
         elif action == states.SEND_CANCEL:
-            self._cancel(now, out)
+            self.cancel(now, out)
         elif action == states.SEND_FINAL:
             self._final(603, now, out, headers=self._reason)
+
+    def update(self, sdp: str | bytes, now: float, out: Outputs) -> bool:
+        """As `reinvite`, by UPDATE (RFC 3311) if the peer takes that: also before the INVITE is answered.
+
+        False, and nothing is done, if it is too early: the first offer has not been answered (reliably), or
+        the peer does not take UPDATE. Once it is up, a peer without UPDATE has a re-INVITE.
+        """
+        if self.state != states.UP and not (self.peer_updates and self.exchange == states.DONE):
+            return False
+        if self.state not in (states.UP, states.EARLY, states.INCOMING, states.ANSWERED):
+            return False
+        self.reoffer.send(as_bytes(sdp), now, out, method="UPDATE" if self.peer_updates else "INVITE")
+        return True
 
     def reinvite(self, sdp: str | bytes, now: float, out: Outputs) -> None:
         """Offer a change; `session_reanswered` tells the outcome.
@@ -135,18 +171,9 @@ class Session(Timed):
     def acknowledge(self, sdp: str | bytes, now: float, out: Outputs) -> None:
         """Answer the offer that came in a response to our INVITE or re-INVITE without one.
 
-        The ACK waits for it; it is too late 64·T1 after the response, when the session is given up.
+        The ACK (or PRACK) waits for it; it is too late 64·T1 after the 2xx, when the session is given up.
         """
-        outgoing = self.outgoing
-        if self.state != states.ACK_DUE or outgoing is None:
-            self.reoffer.acknowledge(as_bytes(sdp), now, out)
-            return
-        self._step(states.ACKNOWLEDGED)
-        self.deadline = NEVER
-        self.exchange = states.DONE
-        outgoing.acknowledge(now, out, as_bytes(sdp))
-        self.outgoing = None
-        self.reoffer.proceed(now, out)
+        caller.acknowledge(self, as_bytes(sdp), now, out)
 
     def accept(self, sdp: str | bytes, now: float, out: Outputs) -> None:
         """Answer the offer reported by `session_offered`, or make one where it had none."""
@@ -192,16 +219,7 @@ class Session(Timed):
 
     def invite_response(self, status: int, message: Message | None, now: float, out: Outputs) -> None:
         """A response to our INVITE, past digest challenges; None: there will be none."""
-        if message is None:
-            self._unanswered(states.BROKEN if status == 503 else states.TIMEOUT, status, now, out)
-        elif status < 200:
-            self._provisional(status, message, now, out)
-        elif status < 300:
-            self._success(message, now, out)
-        elif self._step(states.FAILURE) == states.END:
-            self._end("rejected", status, message, now, out)
-        else:
-            self._leave(now, out)
+        caller.responded(self, status, message, now, out)
 
     def receive_request(
         self, transaction: ServerTransaction, message: Message, flow: SipFlow, now: float, out: Outputs
@@ -215,8 +233,14 @@ class Session(Timed):
         dialog.seen_on(flow)
         if method == "BYE":
             self._bye_received(transaction, message, now, out)
+        elif method in ("INVITE", "UPDATE") and too_small(self.endpoint, message):
+            self.endpoint.respond(transaction, message, 422, now, out, headers=self.endpoint.min_se)
         elif method in ("INVITE", "UPDATE"):
             self.reoffer.receive(transaction, message, now, out)
+        elif method == "PRACK" and self.announcements is not None:
+            self.announcements.received(transaction, message, now, out)
+        elif method == "PRACK":
+            self.endpoint.respond(transaction, message, 481, now, out)
         elif method == "INFO":
             self.endpoint.respond(transaction, message, 200, now, out)
             self.owner.session_info(self, message, now, out)
@@ -227,24 +251,7 @@ class Session(Timed):
 
     def receive_ack(self, message: Message, flow: SipFlow, now: float, out: Outputs) -> None:
         """An ACK to a 2xx of ours."""
-        answer = self.answer_sent
-        if answer is None or answer.cseq != message.cseq:
-            self.reoffer.receive_ack(message, now, out)
-            return
-        answer.stop()
-        self.answer_sent = None
-        self.ack = message
-        self.exchange = states.DONE
-        self.dialog.seen_on(flow)
-        action = self._step(states.ACK)
-        if action == states.ESTABLISH:
-            self.provisional, self.transaction = b"", None
-            self.owner.session_established(self, now, out)
-            self.ack = None
-            self.reoffer.proceed(now, out)
-        elif action == states.SEND_BYE:
-            self._bye(now, out)
-            self._leave(now, out)
+        callee.receive_ack(self, message, flow, now, out)
 
     def receive_success(self, message: Message, now: float, out: Outputs) -> bool:
         """A 2xx to an INVITE whose ACK this process has not sent. False: it is not this dialog's."""
@@ -258,16 +265,16 @@ class Session(Timed):
         """CANCEL of the first INVITE, or of a re-INVITE."""
         if transaction is not self.transaction:
             self.reoffer.cancelled(transaction, now, out)
-        elif self._step(states.CANCEL) == states.END_AND_TERMINATE:
-            self._respond(487, now, out)
-            self._end("remote_cancel", 487, None, now, out)
+        elif self.step(states.CANCEL) == states.END_AND_TERMINATE:
+            self.respond(487, now, out)
+            self.end("remote_cancel", 487, None, now, out)
 
     def invite_broken(self, transaction: ServerTransaction, now: float, out: Outputs) -> None:
         """The transport of an INVITE that was not answered yet is gone."""
         if transaction is not self.transaction:
             self.reoffer.broken(transaction)
-        elif self._step(states.BROKEN) == states.END:
-            self._end("transport_failed", 503, None, now, out)
+        elif self.step(states.BROKEN) == states.END:
+            self.end("transport_failed", 503, None, now, out)
 
     # Inside the SIP engine
 
@@ -278,6 +285,7 @@ class Session(Timed):
         if outgoing is not None:
             self.outgoing = outgoing
             self.credentials = outgoing.credentials
+            self.local_sdp = outgoing.body
             self.exchange = states.OURS if outgoing.body else states.NONE
             outgoing.send(now, out)
         elif transaction is not None:
@@ -313,27 +321,26 @@ class Session(Timed):
 
     def lost(self, cause: str, status: int, now: float, out: Outputs) -> None:
         """The peer does not answer to the dialog any more: BYE and report."""
-        action = self._step(states.TIMEOUT)
+        action = self.step(states.TIMEOUT)
         if action in (states.END_AND_BYE, states.SEND_BYE):
-            self._bye(now, out)
+            self.bye(now, out)
         if action == states.END_AND_BYE:
-            self._end(cause, status, None, now, out)
+            self.end(cause, status, None, now, out)
         elif action != states.IGNORE:
-            self._leave(now, out)
+            self.leave(now, out)
 
     def expire(self, now: float, out: Outputs) -> None:
         """Say the provisional response again; or our answer has not come, which the ACK waits for."""
-        if self.state == states.INCOMING and self.transaction is not None:
-            out.append(Send(self.transaction.flow, self.provisional))
-            self.endpoint.deadlines.at(self, now + PROGRESS_INTERVAL)
+        if self.state == states.INCOMING:
+            callee.announce_again(self, now, out)
         elif self.state == states.ACK_DUE:
             self.lost("timeout", 408, now, out)
 
-    def _step(self, given: str) -> str:
+    def step(self, given: str) -> str:
         action, self.state = states.SESSION.rules[self.state, given]
         return action
 
-    def _respond(
+    def respond(
         self, status: int, now: float, out: Outputs, headers: str = "", body: bytes = b"", reason: str = ""
     ) -> bytes:
         if self.transaction is None or self.invite is None:
@@ -353,124 +360,70 @@ class Session(Timed):
         )
 
     def _final(self, status: int, now: float, out: Outputs, *, reason: str = "", headers: str = "") -> None:
-        self._respond(status, now, out, headers, reason=reason)
-        self._leave(now, out)
+        self.respond(status, now, out, headers, reason=reason)
+        self.leave(now, out)
 
-    def _expect_ack(self, data: bytes, flow: SipFlow, cseq: int, now: float | None) -> None:
-        def no_ack(now: float, out: Outputs) -> None:
-            self.lost("no_ack", 408, now, out)
+    def expired(self, now: float, out: Outputs) -> None:
+        """Nobody has refreshed it (RFC 4028 §10)."""
+        self._reason = 'Reason: SIP;cause=408;text="Session Expired"\r\n'
+        self.lost("session_expired", 408, now, out)
 
-        self.answer_sent = Answer(self.endpoint, data, flow, cseq, no_ack, now)
-
-    def _provisional(self, status: int, message: Message, now: float, out: Outputs) -> None:
-        action = self._step(states.PROVISIONAL)
-        if action == states.SEND_CANCEL:
-            self._cancel(now, out)
-        elif action == states.REPORT and status > 100:
-            if message.to_tag and self.outgoing is not None:
-                self.dialog.learn(message, self.outgoing.client.flow)
-            self.owner.session_progress(self, status, message, now, out)
-
-    def _success(self, message: Message, now: float, out: Outputs) -> None:
-        offered = bool(message.body) and self.exchange in (states.NONE, states.THEIRS)
-        action, outgoing = self._step(states.OFFERED if offered else states.SUCCESS), self.outgoing
-        if outgoing is None or action == states.IGNORE:
-            return
-        self.dialog.learn(message, outgoing.client.flow)
-        if action == states.REPORT:
-            self.exchange = states.THEIRS
-            self.endpoint.deadlines.at(self, now + GIVE_UP)
-            self.owner.session_answered(self, message, now, out)
-            return
-        self.exchange = states.DONE
-        outgoing.acknowledge(now, out)
-        self.outgoing = None
-        if action == states.CONFIRM:
-            self.owner.session_answered(self, message, now, out)
-            self.reoffer.proceed(now, out)
-        elif action == states.CONFIRM_AND_BYE:
-            self._bye(now, out)
-            self._leave(now, out)
-
-    def _unanswered(self, given: str, status: int, now: float, out: Outputs) -> None:
-        if self._step(given) == states.END:
-            self._end("transport_failed" if given == states.BROKEN else "timeout", status, None, now, out)
-        else:
-            self._leave(now, out)
+    def tell(self, what: str, *told: Any) -> Any:
+        """Report to the owner what not every owner listens to (`owner.Extensions`)."""
+        listener = getattr(self.owner, what, None)
+        return getattr(_EXTENSIONS, what)(self, *told) if listener is None else listener(self, *told)
 
     def _bye_received(
         self, transaction: ServerTransaction, message: Message, now: float, out: Outputs
     ) -> None:
-        action = self._step(states.BYE)
+        action = self.step(states.BYE)
         self.endpoint.respond(transaction, message, 481 if action == states.IGNORE else 200, now, out)
         if action == states.END_AND_TERMINATE:
-            self._respond(487, now, out)
+            self.respond(487, now, out)
         if action in (states.END, states.END_AND_TERMINATE):
-            self._end("remote_bye", 0, message, now, out)
+            self.end("remote_bye", 0, message, now, out)
         elif action != states.IGNORE:
-            self._leave(now, out)
+            self.leave(now, out)
 
-    def _bye(self, now: float, out: Outputs) -> None:
+    def bye(self, now: float, out: Outputs) -> None:
         if self.outgoing is not None:
             self.outgoing.acknowledge(now, out)
             self.outgoing = None
         self.reoffer.acknowledge(b"", now, out)
         self.send_request("BYE", ignore_response, now, out, headers=self._reason)
 
-    def _cancel(self, now: float, out: Outputs) -> None:
+    def cancel(self, now: float, out: Outputs) -> None:
         if self.outgoing is not None:
             self.outgoing.cancel(now, out, self._reason)
 
-    def _leave(self, now: float, out: Outputs) -> None:
+    def leave(self, now: float, out: Outputs) -> None:
         """Nothing of this session is to be heard of again."""
         self.deadline = NEVER
         if self.answer_sent is not None:
             self.answer_sent.stop()
             self.answer_sent = None
+        if self.announcements is not None:
+            self.announcements.stop()
+        if self.refresh is not None:
+            self.endpoint.wheel.cancel(self.refresh)
         self.reoffer.stop(now, out)
         self.sequence.clear()
         self.endpoint.sessions.pop((self.dialog.sip_call_id, self.dialog.local_tag), None)
 
-    def _end(self, cause: str, status: int, message: Message | None, now: float, out: Outputs) -> None:
-        self._leave(now, out)
+    def end(self, cause: str, status: int, message: Message | None, now: float, out: Outputs) -> None:
+        self.leave(now, out)
         self.owner.session_ended(self, cause, status, message, now, out)
 
     # Over a restart
 
     def to_state(self) -> dict[str, Any]:
         """JSON-able; see `UserAgent.restore_session` and `abandon_session` for what can be made of it."""
-        state: dict[str, Any] = {
-            "state": self.state,
-            "outbound": self.outbound,
-            "dialog": self.dialog.to_state(),
-        }
-        if self.outgoing is not None and self.state in UNANSWERED:
-            state["invite"] = self.outgoing.to_state()
-        if self.answer_sent is not None:
-            state["answer"] = {
-                "data": self.answer_sent.data.decode("utf-8", "replace"),
-                "cseq": self.answer_sent.cseq,
-                "sip_flow": self.answer_sent.flow.to_state(),
-            }
-        return state
+        return restart.state_of(self)
 
     @classmethod
     def from_state(cls, endpoint: Endpoint, owner: SessionOwner, state: dict[str, Any]) -> Session:
         """Take up a session of a former process; an answer without ACK goes on being repeated."""
-        dialog = Dialog.from_state(state["dialog"])
-        dialog.local_cseq += RESTART_CSEQ_STEP
-        session = cls(endpoint, owner, dialog, outbound=state["outbound"], state=state["state"])
-        answer = state.get("answer")
-        if answer is not None:
-            flow = SipFlow.from_state(answer["sip_flow"])
-            session._expect_ack(answer["data"].encode(), flow, answer["cseq"], None)
-        return session
-
-    def take_over(self, invite: dict[str, Any], now: float) -> None:
-        """Take up the INVITE of a former process, to cancel it: it may have had any response meanwhile."""
-        self.outgoing = Outgoing(self.endpoint, self.dialog, "INVITE", self.invite_response)
-        self.outgoing.take_over(invite, now)
-        self.state = states.EARLY
+        return restart.restored(cls, endpoint, owner, state)
 
 
 def as_bytes(sdp: str | bytes) -> bytes:

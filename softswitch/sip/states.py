@@ -195,6 +195,7 @@ SESSION: Final = Machine(
         (INCOMING, CANCEL): (END_AND_TERMINATE, ENDED),
         (INCOMING, BYE): (END_AND_TERMINATE, ENDED),
         (INCOMING, BROKEN): (END, ENDED),
+        (INCOMING, TIMEOUT): (END_AND_TERMINATE, ENDED),  # no PRACK to a reliable response
         (ANSWERED, ACK): (ESTABLISH, UP),
         (ANSWERED, HANG_UP): (IGNORE, CLOSING),
         (ANSWERED, BYE): (END, ENDED),
@@ -236,6 +237,29 @@ SESSION: Final = Machine(
         (UP, TIMEOUT): (END_AND_BYE, ENDED),  # 481, 408 or nothing to a request (§12.2.1.2)
     },
 )
+
+# What an offer of the peer meets: (situation, method) -> status; 0 is taken (RFC 3261 §14, RFC 3311 §5.2).
+# 500 has a Retry-After; an UPDATE without an offer meets nothing.
+FREE: Final = "free"
+UNACKNOWLEDGED: Final = "unacknowledged"  # our 2xx has no ACK yet
+UNANSWERED: Final = "unanswered"  # the INVITE has no final response yet
+OFFER_MEETS: Final = {
+    (FREE, "INVITE"): 0,
+    (FREE, "UPDATE"): 0,
+    (FREE, "PRACK"): 0,
+    ("theirs", "INVITE"): 500,
+    ("theirs", "UPDATE"): 500,
+    ("theirs", "PRACK"): 500,
+    ("ours", "INVITE"): 491,
+    ("ours", "UPDATE"): 491,
+    ("ours", "PRACK"): 491,
+    (UNACKNOWLEDGED, "INVITE"): 491,
+    (UNACKNOWLEDGED, "UPDATE"): 0,
+    (UNACKNOWLEDGED, "PRACK"): 0,
+    (UNANSWERED, "INVITE"): 500,
+    (UNANSWERED, "UPDATE"): 0,
+    (UNANSWERED, "PRACK"): 0,
+}
 
 # How far the first offer and answer of a session are (RFC 3264, RFC 6337 §2)
 NONE: Final = "none"  # nobody has offered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from heapq import heappop, heappush
+from typing import Protocol
 
 from softswitch.sip.flow import NEVER, Outputs
 
@@ -68,3 +69,56 @@ class Deadlines:
         timed.queued = when
         self._count += 1
         heappush(self._heap, (when, self._count, timed))
+
+
+class Slotted(Protocol):
+    """What a wheel wakes; `slot` is its own, -1 outside of it."""
+
+    slot: int
+
+    def expire(self, now: float, out: Outputs) -> None: ...
+
+
+class Wheel(Timed):
+    """Many long timers of which nearly all are cancelled: one leaves nothing behind, unlike in a heap.
+
+    They are woken up to `STEP` seconds late.
+    """
+
+    __slots__ = ("_deadlines", "_slots")
+
+    STEP = 4.0
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        super().__init__()
+        self._deadlines = deadlines
+        self._slots: dict[int, dict[Slotted, None]] = {}
+
+    def at(self, timed: Slotted, when: float) -> None:
+        """Wake `timed` at `when` or soon after; an earlier wish of it is forgotten."""
+        slot = -int(-when // self.STEP)
+        if slot == timed.slot:
+            return
+        self.cancel(timed)
+        timed.slot = slot
+        self._slots.setdefault(slot, {})[timed] = None
+        if slot * self.STEP < self.deadline:
+            self._deadlines.at(self, slot * self.STEP)
+
+    def cancel(self, timed: Slotted) -> None:
+        slot = self._slots.get(timed.slot)
+        if slot is not None:
+            slot.pop(timed, None)
+            if not slot:
+                del self._slots[timed.slot]
+                self.deadline = self.deadline if self._slots else NEVER
+        timed.slot = -1
+
+    def expire(self, now: float, out: Outputs) -> None:
+        for slot in sorted(slot for slot in self._slots if slot * self.STEP <= now):
+            for timed in self._slots.pop(slot, {}):
+                if timed.slot == slot:
+                    timed.slot = -1
+                    timed.expire(now, out)
+        if self._slots:
+            self._deadlines.at(self, min(self._slots) * self.STEP)

@@ -11,6 +11,8 @@ from softswitch.sip.flow import Outputs, Send, SipFlow
 from softswitch.sip.message import BadMessage, Message, header_safe, parse, respond
 from softswitch.sip.outgoing import Outgoing, acknowledgement, ignore_response, success_key
 from softswitch.sip.owner import Nobody, SessionOwner
+from softswitch.sip.refresh import too_small
+from softswitch.sip.restart import take_over
 from softswitch.sip.session import Session, as_bytes
 from softswitch.sip.states import CALLING, ENDED, INCOMING, NONE, THEIRS
 from softswitch.sip.transaction import OnResponse, ServerTransaction
@@ -33,7 +35,6 @@ class UserAgent:
     def __init__(self, settings: SipSettings, entropy: Callable[[int], bytes], core: Core) -> None:
         self.endpoint = Endpoint(settings, entropy)
         self.core = core
-        self._supported = frozenset(tag.lower() for tag in settings.supported)
 
     # Engine
 
@@ -164,7 +165,7 @@ class UserAgent:
             dialog,
             "INVITE",
             session.invite_response,
-            headers=f"Contact: {endpoint.contact(sip_flow)}\r\n{endpoint.allow}{headers}",
+            headers=f"Contact: {endpoint.contact(sip_flow)}\r\n{endpoint.invite_lines}{headers}",
             body=as_bytes(sdp),
             credentials=credentials,
             max_forwards=max_forwards,
@@ -238,7 +239,7 @@ class UserAgent:
             return
         session = Session.from_state(self.endpoint, Nobody(), state)
         if "invite" in state:
-            session.take_over(state["invite"], now)
+            take_over(session, state["invite"], now)
         session.hang_up(now, out)
 
     # Requests
@@ -253,7 +254,7 @@ class UserAgent:
                 session = self._session_of(message)
                 if session is None:
                     self.endpoint.respond(transaction, message, 481, now, out)
-                else:
+                elif self._understood(transaction, message, now, out):
                     session.receive_request(transaction, message, flow, now, out)
             elif self._acceptable(transaction, message, now, out):
                 self.core.request(transaction, message, now, out)
@@ -283,20 +284,30 @@ class UserAgent:
 
     def _acceptable(self, transaction: ServerTransaction, message: Message, now: float, out: Outputs) -> bool:
         """The checks of a request outside of dialogs (§8.2.2); what fails is answered here."""
-        status, headers = 0, ""
+        status = 0
         if message.uri.partition(":")[0].lower() not in SCHEMES:
             status = 416
         elif message.max_forwards <= 0 and message.method not in ("REGISTER", "OPTIONS"):
             status = 483
         elif message.method == "INVITE" and self.endpoint.transactions.kept(_merge_key(message)) is not None:
             status = 482
-        elif message.get("Require") is not None:
-            unknown = [tag for tag in message.all("Require") if tag.lower() not in self._supported]
-            if unknown:
-                status, headers = 420, f"Unsupported: {', '.join(unknown)}\r\n"
         if status:
-            self.endpoint.respond(transaction, message, status, now, out, headers=headers)
-        return status == 0
+            self.endpoint.respond(transaction, message, status, now, out)
+            return False
+        if message.method == "INVITE" and too_small(self.endpoint, message):
+            self.endpoint.respond(transaction, message, 422, now, out, headers=self.endpoint.min_se)
+            return False
+        return self._understood(transaction, message, now, out)
+
+    def _understood(self, transaction: ServerTransaction, message: Message, now: float, out: Outputs) -> bool:
+        """Whether all extensions are known that the request requires (§8.2.2.3)."""
+        if message.get("Require") is None:
+            return True
+        unknown = [tag for tag in message.all("Require") if tag.lower() not in self.endpoint.supported]
+        if unknown:
+            headers = f"Unsupported: {', '.join(unknown)}\r\n"
+            self.endpoint.respond(transaction, message, 420, now, out, headers=headers)
+        return not unknown
 
     # Responses
 

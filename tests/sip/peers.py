@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from softswitch.sip.message import Message
+from softswitch.sip.owner import Extensions
 from softswitch.sip.session import Session
 from softswitch.sip.transaction import ServerTransaction
 from softswitch.sip.useragent import SipSettings, UserAgent
@@ -14,7 +15,7 @@ from tests.sip.lossy_link import Host, LossyLink
 SDP = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"
 
 
-class Owner:
+class Owner(Extensions):
     """`told` is the list of (what, details…); `on` maps what was told to something to do then."""
 
     def __init__(self) -> None:
@@ -62,6 +63,9 @@ class Owner:
     ) -> bool:
         self._tell(session, message, now, out, "request", message.method)
         return False
+
+    def session_prack(self, session: Session, message: Message, now: float, out: list[Any]) -> None:
+        self._tell(session, message, now, out, "prack")
 
     def session_ended(
         self, session: Session, cause: str, status: int, message: Message | None, now: float, out: list[Any]
