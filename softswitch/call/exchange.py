@@ -198,7 +198,7 @@ class Exchange:
         for call in [*self.calls.values()]:
             if former is not None and call.engages(former):
                 self.acd_event(acd.AgentFree(agent, call.id), now, out)
-            if call.engages(user) and not (call.conversation and call.conversation.agent == agent):
+            if call.engages(user):
                 self.acd_event(acd.AgentBusy(agent, call.id), now, out)
 
     def _user_configured(self, name: str, user: User | None, now: float, out: list[Any]) -> None:
@@ -267,13 +267,12 @@ class Exchange:
     def engage(self, party: Party, call: str, busy: bool, now: float, out: list[Any]) -> None:
         """A user is on a call, or off it: the agents who are this user are offered no other.
 
-        The one whom a queue gave the call is left out: the queues see to that themselves.
+        This holds beside the call that a queue gave, so that an agent who is configured anew is busy.
         """
         if party.kind == "user":
             event = acd.AgentBusy if busy else acd.AgentFree
             for agent in self.agents_of(party.name):
-                if agent != party.agent:
-                    self.acd_event(event(agent, call), now, out)
+                self.acd_event(event(agent, call), now, out)
 
     # Services for calls
 

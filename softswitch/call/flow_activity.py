@@ -9,11 +9,13 @@ from softswitch.call.activity import Activity
 from softswitch.call.waiting import Waiting
 from softswitch.config import Target
 from softswitch.ivr import events as ivr
-from softswitch.ivr.run import FlowRun
+from softswitch.ivr.run import FlowRun, Phase
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
     from softswitch.call.leg import Leg
+
+MEDIA_RETRY_S = 0.1
 
 
 class FlowActivity(Activity):
@@ -54,7 +56,10 @@ class FlowActivity(Activity):
             self._feed(ivr.PromptsFinished(), now, out)
 
     def timeout(self, now: float, out: list[Any]) -> None:
-        self._carry_out(self.run.handle_timeout(now), now, out)
+        if self.run.phase is Phase.NEW:
+            self.resume(None, now, out)
+        else:
+            self._carry_out(self.run.handle_timeout(now), now, out)
 
     def left(self, reason: str, now: float, out: list[Any]) -> None:
         waiting, self.waiting = self.waiting, None
@@ -139,10 +144,13 @@ class FlowActivity(Activity):
         }
 
     def resume(self, waiting: dict[str, Any] | None, now: float, out: list[Any]) -> None:
-        """Go on in a new process: a caller in a queue keeps the place, a step is started again."""
+        """Go on in a new process: a caller in a queue keeps the place, a step is started again as soon as the
+        media worker is there."""
         if waiting is not None:
             self.enter_queue(
                 waiting["queue"], waiting["priority"], waiting["music"], now, out, waiting["queued_at"]
             )
-        else:
+        elif self.call.exchange.media.has_port(self.call.inbound.worker):
             self._feed(ivr.FlowStarted(), now, out)
+        else:
+            self.call.wake_at(now + MEDIA_RETRY_S)

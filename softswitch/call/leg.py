@@ -320,6 +320,9 @@ class Leg:
         """
         if self.party.kind == "trunk" or self.session is None:
             return self.learn
+        # The old sign for hold, or no answer yet: nobody sends here, and a stranger is not to be learned.
+        if audio.remote_host in ("", "0.0.0.0", "::"):
+            return False
         return audio.remote_host != self.session.dialog.sip_flow.remote[0]
 
     def _end(self, reason: str, ended_by: str, out: list[Any]) -> None:

@@ -65,7 +65,7 @@ class Recording:
         }
         out.append(Fact("recording_finished", {"call": self.call, "recording": self.id, **figures}))
         out.append(Keep(f"recording/{self.id}", None))
-        self.exchange.media.forget(self.worker, "recorder", self.id)
+        self.stop(out)  # it may have failed while it was wanted
         self.exchange.recordings.pop(self.id, None)
 
     def to_state(self) -> dict[str, Any]:

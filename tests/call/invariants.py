@@ -119,7 +119,12 @@ def _check_media(world: World) -> None:
     assert len(set(plane.free_ports)) == len(plane.free_ports)
     assert taken.isdisjoint(plane.free_ports)
     if world.worker.connected:
-        assert world.worker.held == plane.wanted
+        differing = {
+            key
+            for key in world.worker.held.keys() | plane.wanted.keys()
+            if world.worker.held.get(key) != plane.wanted.get(key)
+        }
+        assert not differing, [(world.worker.held.get(key), plane.wanted.get(key)) for key in differing]
 
 
 def _check_timers(world: World) -> None:
@@ -150,18 +155,14 @@ def _check_sessions(world: World) -> None:
 def _check_agents(world: World) -> None:
     exchange = world.exchange
     for name, agent in exchange.acd._roster.agents.items():
-        talking = [
-            call.id
-            for call in exchange.calls.values()
-            if call.conversation is not None and call.conversation.agent == name
-        ]
         if agent.state is AgentState.TALKING:
-            assert [agent.call] == talking
+            conversation = exchange.calls[agent.call or ""].conversation
+            assert conversation is not None and conversation.agent == name
         elif agent.state in (AgentState.RESERVED, AgentState.RINGING):
             assert agent.offer in exchange._offered_calls
         user = exchange.centre.agents[name].user
-        others = {call.id for call in exchange.calls.values() if call.engages(user)} - set(talking)
-        assert set(agent.other_calls) == others, f"{name} is busy with {agent.other_calls}, really {others}"
+        engaged = {call.id for call in exchange.calls.values() if call.engages(user)}
+        assert set(agent.other_calls) == engaged, f"{name} is busy with {agent.other_calls}, really {engaged}"
 
 
 def _check_kept(world: World) -> None:

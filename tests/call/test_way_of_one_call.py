@@ -379,6 +379,7 @@ class TestRestart:
         caller.call("100")
         world.media.clear()
         world.restart_switch()
+        world.wait(0.2)
         players = [each for each in world.media if each["do"] == "put_player"]
         assert players and players[-1]["items"] == ["/prompts/en/main_menu.flac"]
         caller.hang_up()

@@ -58,6 +58,7 @@ class Phone:
         self.sessions: list[Session] = []
         self.auto_answer = False
         self.auto_reject = 0
+        self.answers_offers = True
 
     @property
     def session(self) -> Session:
@@ -150,6 +151,7 @@ class Phone:
 
     def session_answered(self, session: Session, message: Any, now: float, out: list[Any]) -> None:
         self.events.append(("answered", message.body))
+        self._acknowledge(session, message, now, out)
 
     def session_established(self, session: Session, now: float, out: list[Any]) -> None:
         self.events.append(("established",))
@@ -161,6 +163,12 @@ class Phone:
         self, session: Session, status: int, message: Any, now: float, out: list[Any]
     ) -> None:
         self.events.append(("reanswered", status))
+        if 200 <= status < 300:
+            self._acknowledge(session, message, now, out)
+
+    def _acknowledge(self, session: Session, message: Any, now: float, out: list[Any]) -> None:
+        """Where we made no offer the ACK answers theirs; otherwise it is out already."""
+        session.acknowledge(self._answer_to(message) if self.answers_offers else "", now, out)
 
     def session_info(self, session: Session, message: Any, now: float, out: list[Any]) -> None:
         self.events.append(("info", message.body))
