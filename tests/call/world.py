@@ -58,6 +58,7 @@ class Phone:
         self.sessions: list[Session] = []
         self.auto_answer = False
         self.auto_reject = 0
+        self.silent = False
         self.answers_offers = True
 
     @property
@@ -140,7 +141,8 @@ class Phone:
         if self.auto_reject:
             session.reject(self.auto_reject, now, out)
             return
-        session.progress(180, now, out)
+        if not self.silent:
+            session.progress(180, now, out)
         if self.auto_answer:
             session.answer(self._answer_to(message), now, out)
 
