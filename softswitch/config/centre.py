@@ -118,7 +118,9 @@ class Trunk(Model):
 
     name: Name = Field(description="Name of the trunk.")
     addresses: tuple[AddressText, ...] = Field(
-        default=(), description="Where calls are sent, host or host:port, tried in this order."
+        default=(),
+        description="Where calls are sent, host or host:port, tried in this order; a name without port is"
+        " looked up by its NAPTR and SRV records first.",
     )
     allow_from: tuple[NetworkText, ...] = Field(
         default=(),

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, Field, model_validator
 
 from softswitch.config.base import (
+    AddressText,
     Algorithm,
     Codec,
     Host,
@@ -66,6 +67,10 @@ class Sip(Model):
         description="Sockets that take SIP.",
     )
     tls: TlsPeers = Field(default=TlsPeers(), description="TLS connections that we open, to trunks.")
+    nameservers: tuple[AddressText, ...] = Field(
+        default=(),
+        description="DNS servers for the names of trunks, host or host:port; unset: those of the system.",
+    )
     realm: Line = Field(
         default="softswitch",
         min_length=1,

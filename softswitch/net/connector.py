@@ -10,21 +10,23 @@ from functools import cached_property
 from softswitch.config import TlsPeers
 from softswitch.net.acceptor import keep_alive
 from softswitch.net.connection import Connection
+from softswitch.net.resolver import Address, Resolver
 from softswitch.net.streams import Streams
+from softswitch.net.targets import Silences
 from softswitch.net.tcp import SipStream
 from softswitch.net.tls import CannotSecure, client_context, covers
 from softswitch.sip.flow import SipFlow
 
-CONNECT_TIMEOUT_S = 5.0
-
-Address = tuple[str, int]
+CONNECT_TIMEOUT_S = 3.0
 
 
 class Connector:
     """`peers` says how we appear over TLS and whom we trust there."""
 
-    def __init__(self, peers: TlsPeers) -> None:
+    def __init__(self, peers: TlsPeers, resolver: Resolver, silences: Silences) -> None:
         self._peers = peers
+        self._resolver = resolver
+        self._silences = silences
 
     async def open(self, streams: Streams, flow: SipFlow) -> Connection:
         """A connection to the flow's peer: one that is there and may be used for it, or a new one.
@@ -34,7 +36,10 @@ class Connector:
         if flow.transport not in ("TCP", "TLS"):
             raise OSError("such a connection can only be opened by the other side")
         refusal: OSError = OSError("it has no address")
-        for address in await self._addresses(flow):
+        clock = asyncio.get_running_loop().time
+        family = socket.AF_INET6 if ":" in flow.local[0] else socket.AF_INET
+        places = await self._resolver.places(flow.transport, flow.remote, family)
+        for address in self._silences.in_order(places, clock()):
             existing = self._existing(streams, flow, address)
             if existing is not None:
                 return existing
@@ -42,13 +47,9 @@ class Connector:
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
                     return await self._connect(streams, flow, address)
             except OSError as error:
+                self._silences.failed(address, clock())
                 refusal = error
         raise refusal
-
-    async def _addresses(self, flow: SipFlow) -> list[Address]:
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(*flow.remote, type=socket.SOCK_STREAM)
-        return [(str(each[4][0]), int(each[4][1])) for each in found]
 
     def _existing(self, streams: Streams, flow: SipFlow, address: Address) -> Connection | None:
         """A connection that we have opened to this address for another name, if its peer has this one too."""

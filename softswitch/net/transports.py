@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable
 from functools import partial
 
 from softswitch.config import Listen, Node
 from softswitch.net.acceptor import Acceptor, Make
 from softswitch.net.connector import Connector
 from softswitch.net.origins import Origins
+from softswitch.net.resolver import Resolver
 from softswitch.net.sockets import Listener
 from softswitch.net.streams import Deliver, Lost, Streams
+from softswitch.net.targets import Silences, Targets
 from softswitch.net.tcp import SipStream
 from softswitch.net.tls import CannotSecure, server_context
-from softswitch.net.udp import UdpListener, is_address
+from softswitch.net.udp import Batch, UdpListener, is_address
 from softswitch.net.websocket import WebSocketStream
 from softswitch.sip.flow import SipFlow
 
-NAME_KEPT_S = 60.0
-
 log = logging.getLogger(__name__)
-
-Send = Callable[[SipFlow, bytes], None]
 
 
 class Transports:
     """Every listener of one node, and the connections that it opens."""
 
     def __init__(self, node: Node, listeners: list[Listener], deliver: Deliver, lost: Lost) -> None:
-        self._lost = lost
+        self._deliver = deliver
+        self._silences = Silences()
+        resolver = Resolver(node.sip.nameservers)
         self._udp = {
-            each.address: UdpListener(each, deliver) for each in listeners if each.transport == "UDP"
+            each.address: UdpListener(each, self._datagrams) for each in listeners if each.transport == "UDP"
         }
-        self._connector = Connector(node.sip.tls)
+        self._targets = Targets(self._udp, resolver, self._silences, lost)
+        self._connector = Connector(node.sip.tls, resolver, self._silences)
         self.streams = Streams(deliver, lost, node.limits, self._connector.open)
         listens = {(str(listen.transport), listen.address): listen for listen in node.sip.listen}
         self._acceptors = [
@@ -43,8 +42,6 @@ class Transports:
             if each.transport != "UDP"
             and (acceptor := self._acceptor(each, listens[each.transport, each.address])) is not None
         ]
-        self._names: dict[str, str] = {}
-        self._resolving: set[asyncio.Task[None]] = set()
 
     def _acceptor(self, listener: Listener, listen: Listen) -> Acceptor | None:
         """None where the certificate has become unusable since the parent looked at it: the rest works on."""
@@ -72,37 +69,22 @@ class Transports:
             udp.stop()
         for acceptor in self._acceptors:
             acceptor.stop()
+        self._targets.stop()
         self.streams.stop()
 
     def send(self, flow: SipFlow, data: bytes) -> None:
         if flow.transport != "UDP":
             self.streams.send(flow, data)
             return
-        host, port = flow.remote
-        if not is_address(host):
-            known = self._names.get(host)
-            if known is None:
-                self._resolve(flow, data)
-                return
-            host = known
         udp = self._udp.get(flow.local)
-        if udp is not None:
-            udp.send(data, (host, port))
-
-    def _resolve(self, flow: SipFlow, data: bytes) -> None:
-        task = asyncio.get_running_loop().create_task(self._look_up(flow, data))
-        self._resolving.add(task)
-        task.add_done_callback(self._resolving.discard)
-
-    async def _look_up(self, flow: SipFlow, data: bytes) -> None:
-        host, port = flow.remote
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.getaddrinfo(host, port)
-        except OSError as error:
-            log.warning("no address for %s: %s", host, error.strerror)
-            self._lost(flow)
+        if udp is None:
             return
-        self._names[host] = str(found[0][4][0])
-        loop.call_later(NAME_KEPT_S, self._names.pop, host, None)
-        self.send(flow, data)
+        if is_address(flow.remote[0]):
+            udp.send(data, flow.remote)
+        else:
+            self._targets.send(flow, data)
+
+    def _datagrams(self, batch: Batch) -> None:
+        if self._silences:
+            self._targets.heard(batch)
+        self._deliver(batch)

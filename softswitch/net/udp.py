@@ -29,6 +29,7 @@ class UdpListener:
 
     def __init__(self, listener: Listener, deliver: Callable[[Batch], None]) -> None:
         self.dropped = 0
+        self.family = listener.sock.family
         self._sock = listener.sock
         self._local = listener.address
         self._flows: dict[tuple[str, int], SipFlow] = {}
