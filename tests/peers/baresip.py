@@ -52,6 +52,7 @@ module_app ctrl_tcp.so
 """
 
 LONGEST_CALL_S = 60
+BYTES_PER_S = 16000
 
 
 class Baresip(Phone):
@@ -157,7 +158,8 @@ class Baresip(Phone):
         self.command("uafind", f"sip:{user}@{registrar}")
 
     def call(self, uri: str) -> None:
-        self.command("dial", uri)
+        # It adds its account's transport by itself, to one that is there as well.
+        self.command("dial", uri.partition(";transport=")[0])
 
     def answer(self) -> None:
         self.command("accept")
@@ -168,6 +170,9 @@ class Baresip(Phone):
     def press(self, digits: str, *, info: bool = False) -> None:
         assert not info, "this baresip sends telephone-events only"
         self.command("sndcode", digits)
+
+    def received_s(self) -> float:
+        return sum(file.stat().st_size for file in self.directory.glob("dump-*-dec.wav")) / BYTES_PER_S
 
     def heard(self) -> tuple[np.ndarray, int]:
         """What came in over all its calls; complete once a call has ended."""

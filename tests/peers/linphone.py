@@ -62,6 +62,7 @@ REGISTRATIONS = (
 )
 DIGIT = re.compile(r"Receiving tone (\S) from")
 LONGEST_CALL_S = 60
+BYTES_PER_S = 16000
 
 
 def codec_section(number: int, codec: str) -> str:
@@ -72,6 +73,8 @@ def codec_section(number: int, codec: str) -> str:
 
 class Linphone(Phone):
     """`info` sends its digits in SIP INFO instead of telephone-events: linphone knows one way at a time."""
+
+    tells_every_s = 1.0  # it writes its file in pieces
 
     def __init__(
         self,
@@ -163,10 +166,19 @@ class Linphone(Phone):
     def hang_up(self) -> None:
         self.command("terminate")
 
+    def hold(self) -> None:
+        self.command("pause")
+
+    def resume(self) -> None:
+        self.command("resume")
+
     def press(self, digits: str, *, info: bool = False) -> None:
         assert info == self._info, "linphone sends digits the one way it was built with"
         for digit in digits:
             self.command(digit)
+
+    def received_s(self) -> float:
+        return self._recording.stat().st_size / BYTES_PER_S if self._recording.exists() else 0.0
 
     def heard(self) -> tuple[np.ndarray, int]:
         """What came in over its last call; complete once the call has ended."""

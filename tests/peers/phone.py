@@ -44,6 +44,10 @@ class Phone:
     waits for two calls in a row needs no resetting. Used as a context manager; leaving it ends the process.
     """
 
+    tone_hz: float
+    transport: str
+    tells_every_s = 0.1  # how often `received_s` grows while audio comes in
+
     def __init__(self, name: str, directory: Path, host: str = "127.0.0.1") -> None:
         self.name = name
         self.host = host
@@ -187,8 +191,18 @@ class Phone:
     def hang_up(self) -> None:
         raise NotImplementedError
 
+    def hold(self) -> None:
+        raise NotImplementedError
+
+    def resume(self) -> None:
+        raise NotImplementedError
+
     def press(self, digits: str, *, info: bool = False) -> None:
         """Sends digits as telephone-events, or in SIP INFO."""
+        raise NotImplementedError
+
+    def received_s(self) -> float:
+        """How much audio has come in until now, seconds; for waiting, not for judging."""
         raise NotImplementedError
 
     def heard(self) -> tuple[np.ndarray, int]:

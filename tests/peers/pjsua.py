@@ -123,6 +123,9 @@ class Pjsua(Phone):
         while (received := self.statistics()["received"]) < count:
             assert time.monotonic() < deadline, f"{self.name} received {received} packets, not {count}"
 
+    def received_s(self) -> float:
+        return float(self.statistics()["received"]) * 0.02
+
     def heard(self) -> tuple[np.ndarray, int]:
         """What came in since the call began, or since this was last asked."""
         self.tell("heard")

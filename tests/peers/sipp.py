@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.peers.phone import Phone, free_port, program
-from tests.peers.rtp import RtpEnd
+from tests.peers.rtp import FRAME_S, RtpEnd
 
 SCENARIOS = Path(__file__).with_name("sipp")
 TRANSPORTS = {"udp": "u1", "tcp": "t1"}
@@ -59,10 +59,11 @@ class Sipp(Phone):
         user: str = "",
         password: str = "",
         identity: str = "",
+        port: int = 0,
     ) -> None:
         super().__init__(name, directory, host)
         self.transport = transport
-        self.port = free_port(host, socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM)
+        self.port = port or free_port(host, socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM)
         self.tone_hz = tone_hz
         self.user, self.password = user or name, password
         self.identity = identity or f"sip:{name}@{host}"
@@ -174,6 +175,9 @@ class Sipp(Phone):
                     f"Content-Length: {len(body)}\r\n\r\n{body}"
                 ).encode()
             )
+
+    def received_s(self) -> float:
+        return len(self.rtp.arrivals) * FRAME_S
 
     def heard(self) -> tuple[np.ndarray, int]:
         return self.rtp.heard(), 8000
