@@ -1,0 +1,80 @@
+"""The call centre in which the real phones meet: each has a caller, an agent, a queue and a number."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+from softswitch.sip.digest import ha1
+
+PEERS = ("sipp", "baresip", "linphone", "pjsua")
+TRANSPORTS = ("udp", "tcp")
+REALM = "softswitch"
+CARRIER_HOST, TRUNK_HOST = "127.0.0.78", "127.0.0.77"
+OUTSIDE_NUMBER, OUR_NUMBER, GATEWAY_NUMBER = "0301234567", "+4930100", "+4930200"
+RING_TIMEOUT_S = 1.5
+
+# Who is an agent in a queue of the same name, which the number `number_of` leads to.
+AGENTS = (
+    *(f"{peer}-{transport}" for peer, transport in product(PEERS, TRANSPORTS)),
+    "trunk",
+    "holding",
+    "codec",
+)
+
+
+def password(user: str) -> str:
+    return f"{user}-secret"
+
+
+def number_of(agent: str) -> str:
+    """A number that asks two questions, answered by 1 and 2, and leads to the agent's queue."""
+    return str(100 + AGENTS.index(agent))
+
+
+def flow(agent: str) -> dict[str, Any]:
+    """The second question can only be reached by the first key, the queue only by the second."""
+    ask = {"timeout_s": 20, "retries": 0, "on_no_input": "wrong", "on_wrong_input": "wrong"}
+    return {
+        "steps": [
+            {"name": "first", "menu": {"prompts": "welcome", "choices": {"1": "second"}, **ask}},
+            {"name": "second", "menu": {"prompts": "main_menu", "choices": {"2": "third"}, **ask}},
+            {"name": "third", "queue": agent},
+            {"name": "wrong", "hang_up": {}},
+        ]
+    }
+
+
+def strong_user(name: str) -> dict[str, Any]:
+    """One whose password is known by its SHA-256 hash only, so that no MD5 answer can be right."""
+    return {"ha1": {"SHA-256": ha1(name, REALM, password(name), "SHA-256")}}
+
+
+def centre(carrier_port: int) -> dict[str, Any]:
+    callers = [f"caller-{peer}-{transport}" for peer, transport in product(PEERS, TRANSPORTS)]
+    users = [*AGENTS, *callers, "gateway", "slow", "quick", "hunter"]
+    users += [f"{role}-{peer}" for role, peer in product(("calls", "called", "codec"), PEERS)]
+    users += [f"holds-{peer}-{role}" for peer, role in product(PEERS, ("caller", "agent"))]
+    quiet = {"wrap_up_s": 0, "announce_position_every_s": None}
+    return {
+        "users": {name: {"password": password(name)} for name in users}
+        | {"outgoing": {"password": password("outgoing"), "permissions": ["dial_out"]}}
+        | {f"strong-{peer}": strong_user(f"strong-{peer}") for peer in PEERS},
+        "agents": {name: {"user": name, "queues": [name]} for name in AGENTS}
+        | {name: {"user": name, "queues": ["hunting"]} for name in ("slow", "quick")},
+        "queues": dict.fromkeys(AGENTS, quiet) | {"hunting": {**quiet, "ring_timeout_s": RING_TIMEOUT_S}},
+        "trunks": {
+            "carrier": {"addresses": [f"{CARRIER_HOST}:{carrier_port}"]},
+            "line": {"allow_from": [TRUNK_HOST]},
+            "gateway": {"user": "gateway"},
+        },
+        "flows": {name: flow(name) for name in AGENTS},
+        "numbers": {number_of(name): f"flow:{name}" for name in AGENTS}
+        | {
+            "200": "queue:holding",
+            "201": "queue:codec",
+            "204": "queue:hunting",
+            OUR_NUMBER: {"target": "queue:trunk", "trunk": "line"},
+            GATEWAY_NUMBER: {"target": "queue:trunk", "trunk": "gateway"},
+        },
+    }

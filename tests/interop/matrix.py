@@ -1,0 +1,108 @@
+"""Which phone was seen to do what through the switch, over which transport."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+from tests.peers.phone import Phone
+
+PHONES = {"Sipp": "SIPp", "Baresip": "baresip", "Linphone": "linphone", "Pjsua": "pjsua2"}
+COLUMNS = [*product(PHONES.values(), ("UDP", "TCP"))]
+FEATURES = {
+    "register_md5": "registers, MD5 digest",
+    "call_md5": "calls, MD5 digest",
+    "sha256": "registers and calls, SHA-256 digest",
+    "caller_hears": "caller: hears prompt, music, then the agent",
+    "rfc4733": "caller: keys by RFC 4733",
+    "info": "caller: keys by SIP INFO",
+    "caller_ends": "caller: hangs up",
+    "agent_hears": "agent: rings, answers, hears the caller",
+    "agent_ends": "agent: hangs up",
+    "no_answer": "agent: is passed over when it does not answer",
+    "recorded": "recorded on the right channel",
+    "hold": "holds and resumes by re-INVITE",
+    "held": "is held and resumed",
+    "transcoded": "PCMA on one side, PCMU on the other",
+    "user_calls": "user calls user",
+    "user_called": "user called by user",
+    "trunk_address": "trunk known by its address calls",
+    "trunk_registered": "trunk that registers here calls",
+    "trunk_called": "called through a trunk",
+}
+# What a phone cannot do, with the reason; everything else that is not proven is merely not tried.
+UNABLE = {
+    ("SIPp", "sha256"): "ends the call when the first challenge is of another algorithm than MD5",
+    ("baresip", "sha256"): "knows MD5 only and gives up when another algorithm is asked for as well",
+    ("baresip", "info"): "is not told to send its keys in INFO by any command",
+}
+Cell = tuple[str, str, str]
+DOCUMENT = Path(__file__).parents[2] / "docs/interop.md"
+BEGIN, END = "<!-- matrix -->\n", "<!-- end of matrix -->\n"
+
+
+class Matrix:
+    """Cells (phone, transport, feature) that a test has proven."""
+
+    def __init__(self) -> None:
+        self.cells: set[Cell] = set()
+
+    def proven(self, phone: Phone, *features: str) -> None:
+        for feature in features:
+            assert feature in FEATURES, feature
+            self.cells.add((PHONES[type(phone).__name__], phone.transport.upper(), feature))
+
+
+def as_table(cells: set[Cell]) -> str:
+    """The matrix as a table of Markdown: yes, – where the phone cannot, nothing where it was not tried."""
+    width = max(map(len, FEATURES.values()))
+    heads = [f"{phone} {transport}" for phone, transport in COLUMNS]
+    lines = [
+        f"| {'':{width}} | {' | '.join(heads)} |",
+        f"| {'-' * width} | {' | '.join('-' * len(head) for head in heads)} |",
+    ]
+    for feature, text in FEATURES.items():
+        marks = [mark(cells, phone, transport, feature) for phone, transport in COLUMNS]
+        row = " | ".join(f"{each:{len(head)}}" for each, head in zip(marks, heads, strict=True))
+        lines.append(f"| {text:{width}} | {row} |")
+    return "\n".join(lines) + "\n"
+
+
+def mark(cells: set[Cell], phone: str, transport: str, feature: str) -> str:
+    if (phone, transport, feature) in cells:
+        return "yes"
+    return "–" if (phone, feature) in UNABLE else ""
+
+
+def documented() -> str:
+    """The table of docs/interop.md."""
+    return DOCUMENT.read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
+
+
+def document(cells: set[Cell]) -> None:
+    """Put the table of these cells into docs/interop.md."""
+    before, _, rest = DOCUMENT.read_text("utf-8").partition(BEGIN)
+    DOCUMENT.write_text(before + BEGIN + as_table(cells) + END + rest.partition(END)[2], "utf-8")
+
+
+def documented_cells() -> set[Cell]:
+    """The cells that docs/interop.md says yes in."""
+    texts = {text: feature for feature, text in FEATURES.items()}
+    found = set()
+    for line in documented().splitlines():
+        text, *marks = [part.strip() for part in line.strip("|").split("|")]
+        if text in texts:
+            pairs = zip(COLUMNS, marks, strict=True)
+            found |= {(*column, texts[text]) for column, mark in pairs if mark == "yes"}
+    return found
+
+
+def differences(cells: set[Cell], *, all_ran: bool) -> list[str]:
+    """What docs/interop.md says otherwise than these cells; what it has more only counts if all tests ran."""
+    written = documented_cells()
+    lines = [f"not in {DOCUMENT.name}: {' '.join(cell)}" for cell in sorted(cells - written)]
+    if all_ran:
+        lines += [f"in {DOCUMENT.name}, not proven: {' '.join(cell)}" for cell in sorted(written - cells)]
+        if not lines and documented() != as_table(cells):
+            lines.append(f"{DOCUMENT.name} looks otherwise")
+    return lines
