@@ -9,6 +9,7 @@ from softswitch.sip.flow import GIVE_UP, NEVER, Outputs
 from softswitch.sip.message import Message
 from softswitch.sip.outgoing import Outgoing
 from softswitch.sip.reliable import Pracks, is_reliable
+from softswitch.sip.values import reasons_of
 
 if TYPE_CHECKING:
     from softswitch.sip.session import Session
@@ -22,6 +23,7 @@ def responded(session: Session, status: int, message: Message | None, now: float
     elif status < 300:
         _success(session, message, now, out)
     elif session.step(states.FAILURE) == states.END:
+        session.reasons = reasons_of(message)
         session.end("rejected", status, message, now, out)
     else:
         session.leave(now, out)

@@ -58,7 +58,8 @@ class SessionOwner(Protocol):
         """Once, for an end the owner did not ask for.
 
         `cause`: remote_bye, remote_cancel, rejected (`status` says how), timeout, no_ack, transport_failed,
-        or stale (the peer does not know the dialog any more). `status` is 0 where there is none.
+        stale (the peer does not know the dialog any more), or session_expired. `status` is 0 where there is
+        none; `message` is the BYE, CANCEL or final response, whose Reason headers are `session.reasons`.
         """
 
 

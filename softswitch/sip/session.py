@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from softswitch.sip import callee, caller, restart, states
@@ -9,15 +10,16 @@ from softswitch.sip.answer import Answer
 from softswitch.sip.dialog import Dialog
 from softswitch.sip.endpoint import Credentials, Endpoint
 from softswitch.sip.flow import NEVER, Outputs, SipFlow
-from softswitch.sip.message import Message, header_safe
+from softswitch.sip.message import Message
 from softswitch.sip.outgoing import Outgoing, acknowledgement, ignore_response
 from softswitch.sip.owner import Extensions, SessionOwner
 from softswitch.sip.refresh import Refresh, too_small
 from softswitch.sip.reliable import Announcements, Pracks
 from softswitch.sip.reoffer import Reoffer
-from softswitch.sip.sequence import Sequence
+from softswitch.sip.sequence import Sequence as Order
 from softswitch.sip.timers import Timed
 from softswitch.sip.transaction import OnResponse, ServerTransaction
+from softswitch.sip.values import Reason, reason_line, reasons_of
 
 _EXTENSIONS = Extensions()
 
@@ -26,7 +28,8 @@ class Session(Timed):
     """`state` is one of incoming, answered, closing (callee), calling, early, cancel_due, cancelling, ack_due
     (caller), up, ended.
 
-    `exchange` tells how far the first offer and answer are: none, ours, theirs, done.
+    `exchange` tells how far the first offer and answer are: none, ours, theirs, done. `reasons` are those
+    (RFC 3326) of the BYE, CANCEL or failure that ended it.
 
     `invite` is the received INVITE (callee only, None after a restart), `ack` the ACK to our 2xx while
     `session_established` is told.
@@ -51,6 +54,7 @@ class Session(Timed):
         "peer_updates",
         "pracks",
         "provisional",
+        "reasons",
         "refresh",
         "remote_sdp",
         "reoffer",
@@ -83,9 +87,10 @@ class Session(Timed):
         self.refresh: Refresh | None = None
         self.local_sdp = self.remote_sdp = b""
         self.peer_updates = False
-        self.sequence = Sequence()
+        self.sequence = Order()
         self.reoffer = Reoffer(self)
         self._reason = ""
+        self.reasons: tuple[Reason, ...] = ()
         endpoint.sessions[(dialog.sip_call_id, dialog.local_tag)] = self
 
     def __repr__(self) -> str:
@@ -131,12 +136,15 @@ class Session(Timed):
         if self.step(states.REJECT) == states.SEND_FINAL:
             self._final(status, now, out, reason=reason, headers=headers)
 
-    def hang_up(self, now: float, out: Outputs, *, reason_header: str = "") -> None:
+    def hang_up(
+        self, now: float, out: Outputs, *, reason_header: str | Reason | Sequence[Reason] = ""
+    ) -> None:
         """End it: BYE, CANCEL or 603, as soon as the state allows it; else nothing happens.
 
-        `reason_header` is the value of a Reason header (RFC 3326), e.g. `Q.850;cause=16`.
+        `reason_header` is the value of a Reason header (RFC 3326), e.g. `Q.850;cause=16`, or one or more
+        values such as `reasons` of another session, to be passed on.
         """
-        self._reason = f"Reason: {header_safe(reason_header)}\r\n" if reason_header else ""
+        self._reason = reason_line(reason_header)
         if self.outgoing is not None:
             self.outgoing.withdraw(now)
         action = self.step(states.HANG_UP)
@@ -267,7 +275,8 @@ class Session(Timed):
             self.reoffer.cancelled(transaction, now, out)
         elif self.step(states.CANCEL) == states.END_AND_TERMINATE:
             self.respond(487, now, out)
-            self.end("remote_cancel", 487, None, now, out)
+            self.reasons = reasons_of(transaction.cancel)
+            self.end("remote_cancel", 487, transaction.cancel, now, out)
 
     def invite_broken(self, transaction: ServerTransaction, now: float, out: Outputs) -> None:
         """The transport of an INVITE that was not answered yet is gone."""
@@ -381,6 +390,7 @@ class Session(Timed):
         if action == states.END_AND_TERMINATE:
             self.respond(487, now, out)
         if action in (states.END, states.END_AND_TERMINATE):
+            self.reasons = reasons_of(message)
             self.end("remote_bye", 0, message, now, out)
         elif action != states.IGNORE:
             self.leave(now, out)
