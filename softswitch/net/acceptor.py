@@ -71,7 +71,12 @@ class Acceptor:
             return
         task = asyncio.get_running_loop().create_task(self._hand_over(sock, remote))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._streams.stranger(task, task.cancel)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._streams.acquainted(task)
 
     async def _hand_over(self, sock: socket.socket, remote: tuple[str, int]) -> None:
         """Let a protocol have the connection, after the TLS handshake where there is one."""

@@ -35,6 +35,8 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         remote = transport.get_extra_info("peername", self.flow.remote)[:2]
         self.flow = self.flow._replace(remote=remote, connection=self._streams.made(self))
+        if not self.known:
+            self._streams.stranger(self, lambda: self.drop("sent no message, and others wait"))
 
     def connection_lost(self, error: Exception | None) -> None:
         self._streams.gone(self)

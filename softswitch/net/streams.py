@@ -7,7 +7,7 @@ import ipaddress
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from softswitch.config import Limits
 from softswitch.net.udp import Batch
@@ -40,7 +40,7 @@ class Streams:
         self._open_connection = open
         self._by_number: dict[int, Connection] = {}
         self._opened: dict[Peer, Connection] = {}
-        self._strangers: dict[int, Connection] = {}
+        self._strangers: dict[object, Callable[[], Any]] = {}
         self._certified: dict[Peer, tuple[str, int]] = {}
         self._opening: dict[Peer, list[tuple[SipFlow, bytes]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -75,12 +75,11 @@ class Streams:
             self._refused[source] += 1
             return False
         if self._accepted.total() + len(self._opened) >= self._limits.max_tcp_connections:
-            stranger = next(iter(self._strangers.values()), None)
-            if stranger is None:
+            longest = next(iter(self._strangers), None)
+            if longest is None:
                 self._refused[source] += 1
                 return False
-            del self._strangers[stranger.flow.connection]
-            stranger.drop("sent no message, and others wait")
+            self._strangers.pop(longest)()
         self._accepted[source] += 1
         return True
 
@@ -96,18 +95,20 @@ class Streams:
         """Take in a connection and number it."""
         self._count += 1
         self._by_number[self._count] = connection
-        if not connection.known:
-            self._strangers[self._count] = connection
         return self._count
 
-    def acquainted(self, connection: Connection) -> None:
-        """A connection has brought its first whole message."""
-        self._strangers.pop(connection.flow.connection, None)
+    def stranger(self, who: object, drop: Callable[[], Any]) -> None:
+        """Somebody who has not shown yet that it speaks SIP; `drop` sends it away."""
+        self._strangers[who] = drop
+
+    def acquainted(self, who: object) -> None:
+        """It has brought its first whole message, or is gone."""
+        self._strangers.pop(who, None)
 
     def gone(self, connection: Connection) -> None:
         flow = connection.flow
         self._by_number.pop(flow.connection, None)
-        self._strangers.pop(flow.connection, None)
+        self.acquainted(connection)
         asked = [peer for peer, each in self._opened.items() if each is connection]
         for peer in asked:
             del self._opened[peer]
@@ -177,10 +178,16 @@ class Streams:
             why = connection.overdue(now, self._limits)
             if why:
                 connection.drop(why)
-        for source, count in self._refused.items():
-            log.warning("%d connections of %s refused: more than limits allow", count, source)
-        self._refused.clear()
+        self._tell_refused()
         self.start()
+
+    def _tell_refused(self) -> None:
+        """One line, however many there were."""
+        if self._refused:
+            source, count = self._refused.most_common(1)[0]
+            total = self._refused.total()
+            log.warning("%d connections refused: more than limits allow; %d were of %s", total, count, source)
+            self._refused.clear()
 
 
 def source_of(host: str) -> str:

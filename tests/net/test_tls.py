@@ -80,6 +80,22 @@ def test_no_handshake_leaves_nothing_behind(authority: Authority) -> None:
     run(scene())
 
 
+def test_handshakes_that_are_not_finished_make_room(authority: Authority) -> None:
+    async def scene() -> None:
+        async with house(listener(authority), limits={"max_tcp_connections": 3}) as there:
+            silent = [await Stream.open(there.address) for _ in range(3)]
+            while there.transports.streams._accepted.total() < 3:
+                await asyncio.sleep(0.01)
+            phone = await Stream.open(there.address, ssl=authority.client())
+            phone.send(request(transport="TLS"))
+            assert (await phone.message()).status == 200
+            assert await silent[0].closed() == b""
+            for each in (phone, *silent):
+                await each.close()
+
+    run(scene())
+
+
 def test_mutual_tls(authority: Authority, tmp_path: Path) -> None:
     async def scene() -> None:
         mine = listener(authority, client_authorities=str(authority.file))
