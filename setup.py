@@ -6,7 +6,7 @@ setup(
     ext_modules=[
         Extension(
             "softswitch.media._codecs",
-            sources=[f"codecs/{name}.c" for name in ("module", "g711", "io", "ring", "kernels")],
+            sources=[f"codecs/{name}.c" for name in ("module", "g711", "g722", "io", "ring", "kernels")],
             depends=["codecs/buffers.h", "codecs/g711.h"],
             include_dirs=["codecs"],
             define_macros=[("Py_LIMITED_API", "0x030b0000")],

@@ -33,5 +33,8 @@ PyObject *ring_clear(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *kernel_mix(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *kernel_encode(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *kernel_play(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *g722_decode(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *g722_encode(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *g722_words(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 #endif

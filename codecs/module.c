@@ -92,6 +92,13 @@ static PyMethodDef methods[] = {
     KERNEL("play", kernel_play,
            "play(address i8[n], length i8[n], offset i8[n], loop u1[n], out i2[n,w])\n\nCopy w samples from"
            " each int16 array in memory, from offset on, round the end where loop, else silence beyond it."),
+    KERNEL("g722_decode", g722_decode,
+           "g722_decode(state i4[legs,words], leg i4[n], rows u1[m,stride], index i4[n], offset i4[n], size i4[n],"
+           " wide i2[n,2w], narrow i2[n,w], m)\n\nG.722 at 64 kbit/s into 16 kHz, and its lower band at 8 kHz."
+           " A row of zeros is a fresh state."),
+    KERNEL("g722_encode", g722_encode,
+           "g722_encode(state i4[legs,words], leg i4[n], samples i2[n,2w], out u1[n,w])\n\nG.722 of 16 kHz."),
+    KERNEL("g722_words", g722_words, "g722_words() -> words of one leg's G.722 state"),
     {NULL, NULL, 0, NULL}};
 
 static int module_exec(PyObject *module)

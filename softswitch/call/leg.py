@@ -370,7 +370,7 @@ class Leg:
 
 def to_be_answered(codec: str) -> NegotiatedAudio:
     """What holds of an offer of ours until it is answered: we listen, but do not know whom to send to."""
-    payload_type = {"PCMU": 0, "PCMA": 8}[codec]
+    payload_type = {"PCMU": 0, "PCMA": 8, "G722": 9}[codec]
     audio = AudioFormat(payload_type, codec, 8000)
     return NegotiatedAudio("", 0, audio, (audio,), None, None, 20, "recvonly")
 

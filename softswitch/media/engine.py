@@ -27,6 +27,7 @@ from softswitch.media.routing import BridgeSettings, Routing
 from softswitch.media.succession import Succession
 from softswitch.media.tap import TapFile
 from softswitch.media.tap_layout import TapError
+from softswitch.media.wideband import Wideband
 
 SAMPLES_PER_MS = 8
 KINDS = ("leg", "bridge", "player", "recorder")
@@ -81,9 +82,11 @@ class MediaEngine:
         self._ring = SampleRing(self.legs)
         self._players = PlayerTable(settings.legs, self._succession)
         self._routing = Routing(self.legs, self._players, self._ring)
-        self._receiver = Receiver(self.legs, self._ring, settings.jitter_ms * SAMPLES_PER_MS, self._digit)
+        wideband = Wideband(self.legs, self._ring, self._players)
+        depth = settings.jitter_ms * SAMPLES_PER_MS
+        self._receiver = Receiver(self.legs, self._ring, wideband, depth, self._digit, self._codec_changed)
         self._sender = Sender(self.legs, transmit)
-        self._mixer = Mixer(self.legs, self._ring, self._players, self._routing, self._sender)
+        self._mixer = Mixer(self.legs, self._ring, wideband, self._players, self._routing, self._sender)
         self._recorders = Recorders(self.legs, self._ring, taps, emit, self.step)
         self._wanted: dict[tuple[str, str], dict[str, Any]] = {}
         self._generations: dict[tuple[str, str], int] = {}
@@ -308,13 +311,21 @@ class MediaEngine:
             found[f"{kind}s"].append({key: value for key, value in command.items() if key != "do"})
         return found
 
+    def _codec_changed(self, leg: int) -> None:
+        settings = self.legs.settings[leg]
+        if settings is not None:
+            self._routing.touch(settings.id)
+
     def _digit(self, leg: int, digit: str) -> None:
         settings = self.legs.settings[leg]
         if settings is not None:
             self._emit({"event": "digit", "leg": settings.id, "digit": digit})
 
     def _report_silence(self) -> None:
+        """Tell of each leg that is silent, and again every 10 s: each leg has its turn."""
         legs = self.legs
+        turns = _NO_MEDIA_AGAIN // self.step
+        legs.silent[self.clock // self.step % turns :: turns] = False
         silent = legs.used & legs.listen & ~legs.silent & (legs.sdp_port > 0)
         silent &= self.clock - legs.last_rx >= _NO_MEDIA
         for leg in np.flatnonzero(silent):

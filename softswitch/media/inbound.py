@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from softswitch.media.comfort import NoiseFloor
 from softswitch.media.dtmf import DigitDetector
+from softswitch.media.g711 import LINEAR
 from softswitch.media.legs import (
     AUDIO_A,
+    AUDIO_L16,
     COMFORT_NOISE,
     EXACT,
     FOREIGN,
@@ -24,6 +26,7 @@ from softswitch.media.legs import (
 from softswitch.media.packets import Indices, PacketBatch
 from softswitch.media.playout import LEAST_LEAD, Playout
 from softswitch.media.ring import LATE, MAX_LEAD, NEW, RECORDER_LAG, SampleRing
+from softswitch.media.wideband import Wideband
 
 LEARN_PACKETS = 5
 """Packets in a row from one source that end learning."""
@@ -55,11 +58,14 @@ class Receiver:
     """`depth` is the jitter depth in samples: how far behind their arrival packets are played."""
 
     def __init__(
-        self, legs: LegTable, ring: SampleRing, depth: int, on_digit: Callable[[int, str], None]
+        self, legs: LegTable, ring: SampleRing, wideband: Wideband, depth: int,
+        on_digit: Callable[[int, str], None], on_codec: Callable[[int], None],
     ) -> None:
         self._legs = legs
         self._ring = ring
+        self._wideband = wideband
         self._depth = depth
+        self._on_codec = on_codec
         self._digits = DigitDetector(legs, on_digit)
         self.noise = NoiseFloor(legs, ring)
         self.playout = Playout(legs)
@@ -75,8 +81,19 @@ class Receiver:
         if events.any():
             chosen = events & self._legs.listen[arrivals.leg]
             self._digits.receive(batch, arrivals.index[chosen], arrivals.leg[chosen])
+        self._follow_codec(arrivals)
         self._place(batch, arrivals, clock)
         return arrivals
+
+    def _follow_codec(self, arrivals: Arrivals) -> None:
+        """A peer may change between the codecs it was offered, and with them who can be relayed to whom."""
+        legs, codec = self._legs, arrivals.kind - np.uint8(1)
+        changed = (codec != legs.in_law[arrivals.leg]) & (codec < AUDIO_L16)
+        for k in np.flatnonzero(changed) if changed.any() else ():
+            leg, now = int(arrivals.leg[k]), int(codec[k])
+            before, legs.in_law[leg] = int(legs.in_law[leg]), now
+            if max(before, now) >= AUDIO_A:
+                self._on_codec(leg)
 
     # Sources.
 
@@ -156,8 +173,8 @@ class Receiver:
         legs = self._legs
         last = legs.in_ext[leg]
         ext = last + (seq - last.astype(np.uint16)).view(np.int16)
-        pos = legs.in_pos[leg] + (ts - legs.in_ts[leg]).view(np.int32)
-        return ext, pos
+        passed = (ts - legs.in_ts[leg]).view(np.int32)
+        return ext, legs.in_pos[leg] + (passed // legs.scale[leg] if legs.scaled else passed)
 
     def _anchor(self, leg: int, ssrc: int, seq: int, ts: int, clock: int) -> None:
         """A new stream, or a jump in one: it is played from `depth` after now on."""
@@ -201,25 +218,59 @@ class Receiver:
         chosen = legs.in_ring[leg] & legs.listen[leg]
         if not chosen.any():
             return
-        audio = arrivals.kind <= AUDIO_A
+        audio = arrivals.kind <= AUDIO_L16
         np.add.at(legs.placed, leg[chosen & ~audio], 1)  # nothing to hear, and nothing lost
         noise = chosen & (arrivals.kind == COMFORT_NOISE)
         if noise.any():
             self.noise.receive(batch, arrivals.index[noise], leg[noise], arrivals.pos[noise])
-        self._place_sound(batch, arrivals.select(chosen & audio), clock)
+        g711 = arrivals.kind <= AUDIO_A
+        self._place_g711(batch, arrivals.select(chosen & g711), clock)
+        wide = chosen & audio & ~g711
+        if wide.any():
+            self._place_wide(batch, arrivals.select(wide), clock)
 
-    def _place_sound(self, batch: PacketBatch, arrivals: Arrivals, clock: int) -> None:
-        legs, ring, leg, pos, index = self._legs, self._ring, arrivals.leg, arrivals.pos, arrivals.index
+    def _place_g711(self, batch: PacketBatch, arrivals: Arrivals, clock: int) -> None:
+        ring, leg, pos, index = self._ring, arrivals.leg, arrivals.pos, arrivals.index
         law = arrivals.kind - np.uint8(1)
         floor = clock - RECORDER_LAG
-        steps = self.playout.steps(batch, index, leg, law, pos, clock)
+        size = batch.size[index]
+
+        def peak(k: int) -> int:
+            start = int(batch.offset[index[k]])
+            codes = batch.rows[index[k], start : start + int(size[k])]
+            return int(np.abs(LINEAR[law[k]][codes].astype(np.int32)).max(initial=0))
+
+        steps = self.playout.steps(leg, pos, size, peak, clock)
         if steps is not None:  # where it goes on later, what is to come is said in the place that is left too
             later = steps > 0
             ring.place(batch, index[later], leg[later], (pos - steps)[later], law[later], floor)
         self.noise.sound(leg, pos)
-        status = ring.place(batch, index, leg, pos, law, floor)
+        self._account(leg, pos, size, ring.place(batch, index, leg, pos, law, floor), clock)
+
+    def _place_wide(self, batch: PacketBatch, arrivals: Arrivals, clock: int) -> None:
+        leg, pos, floor = arrivals.leg, arrivals.pos, clock - RECORDER_LAG
+        codec = arrivals.kind - np.uint8(1)
+        wide, narrow, size = self._wideband.decode(batch, arrivals.index, leg, codec, clock)
+
+        def peak(k: int) -> int:
+            return int(np.abs(narrow[k].astype(np.int32)).max(initial=0))
+
+        steps = self.playout.steps(leg, pos, size, peak, clock)
+        if steps is not None:
+            later = steps > 0
+            before = (pos - steps)[later]
+            self._ring.lay(leg[later], before, narrow[later], size[later], floor)
+            self._wideband.place(leg[later], before, wide[later], size[later], floor)
+        self.noise.sound(leg, pos)
+        self._wideband.place(leg, pos, wide, size, floor)
+        self._account(leg, pos, size, self._ring.lay(leg, pos, narrow, size, floor), clock)
+
+    def _account(
+        self, leg: Indices, pos: NDArray[np.int64], size: Indices, status: NDArray[np.uint8], clock: int
+    ) -> None:
+        legs = self._legs
         np.minimum.at(legs.in_begin, leg, pos)
-        np.maximum.at(legs.in_end, leg, pos + batch.size[index])
+        np.maximum.at(legs.in_end, leg, pos + size)
         np.add.at(legs.placed, leg[status == NEW], 1)
         np.add.at(legs.placed_late, leg[status == LATE], 1)
-        np.add.at(legs.late, leg[pos + batch.size[index] <= clock], 1)
+        np.add.at(legs.late, leg[pos + size <= clock], 1)

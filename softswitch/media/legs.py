@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softswitch.media.g711 import LAWS
+from softswitch.media.formats import CLOCK_SCALE, CODECS
 from softswitch.media.succession import Succession
 from softswitch.media.tablefile import KEY, key_of
 
@@ -22,8 +22,8 @@ NO_PAYLOAD_TYPE = 255
 PTIMES_MS = (10, 20, 30, 40, 50, 60)
 _CN = 13
 
-UNKNOWN, AUDIO_MU, AUDIO_A, TELEPHONE_EVENT, COMFORT_NOISE = range(5)
-"""Kinds of payload; audio kinds are 1 + law."""
+UNKNOWN, AUDIO_MU, AUDIO_A, AUDIO_G722, AUDIO_L16, TELEPHONE_EVENT, COMFORT_NOISE = range(7)
+"""Kinds of payload; audio kinds are 1 + codec, and the first two are G.711."""
 
 EXACT, SAME_HOST, FOREIGN = 3, 2, 1
 """How far a learned source agrees with the remote address of the SDP."""
@@ -56,11 +56,11 @@ class LegSettings:
         """Raises BadCommand."""
         try:
             codec = str(command["codec"]).upper()
-            if codec not in LAWS:
-                raise BadCommand(f"codec {codec}: allowed are {', '.join(LAWS)}")
+            if codec not in CODECS:
+                raise BadCommand(f"codec {codec}: allowed are {', '.join(CODECS)}")
             kinds = {_payload_type(key): _kind(value) for key, value in command.get("receive", {}).items()}
             dtmf_receive = _optional_payload_type(command.get("dtmf_receive"))
-            kinds.setdefault(_payload_type(command["payload_type"]), 1 + LAWS[codec])
+            kinds.setdefault(_payload_type(command["payload_type"]), 1 + CODECS[codec])
             # Many peers send comfort noise that was not agreed on.
             comfort = COMFORT_NOISE in kinds.values()
             kinds.setdefault(_CN, COMFORT_NOISE)
@@ -71,7 +71,7 @@ class LegSettings:
                 port=int(command["port"]),
                 remote=_address(command.get("remote")),
                 learn=bool(command.get("learn", False)),
-                law=LAWS[codec],
+                law=CODECS[codec],
                 payload_type=_payload_type(command["payload_type"]),
                 kinds=kinds,
                 dtmf_send=_optional_payload_type(command.get("dtmf_send")),
@@ -104,8 +104,8 @@ def _optional_payload_type(value: Any) -> int | None:
 
 def _kind(encoding: Any) -> int:
     name = str(encoding).upper()
-    if name in LAWS:
-        return 1 + LAWS[name]
+    if name in CODECS:
+        return 1 + CODECS[name]
     return {"TELEPHONE-EVENT": TELEPHONE_EVENT, "CN": COMFORT_NOISE}.get(name, UNKNOWN)
 
 
@@ -123,7 +123,8 @@ COLUMNS: dict[str, tuple[Any, Any]] = {
     # identity and settings
     "key": (KEY, b""), "port": (np.int32, 0),
     "used": (bool, False), "send": (bool, False), "listen": (bool, False), "learn": (bool, False),
-    "law": (np.uint8, 0), "ptime": (np.int32, 160), "comfort": (bool, False),
+    "law": (np.uint8, 0), "in_law": (np.uint8, 0), "scale": (np.int32, 1),
+    "ptime": (np.int32, 160), "comfort": (bool, False),
     # where packets come from and go to
     "remote_ip": (np.uint32, 0), "remote_port": (np.uint16, 0), "sdp_ip": (np.uint32, 0),
     "sdp_port": (np.uint16, 0), "locked": (bool, False), "rank": (np.uint8, 0), "run": (np.uint8, 0),
@@ -150,7 +151,7 @@ COLUMNS: dict[str, tuple[Any, Any]] = {
     "relay_ear": (np.int32, -1), "relay_source": (np.int32, -1), "relay_seq": (np.int64, 0),
     "relay_ts": (np.uint32, 0), "relay_fresh": (bool, False),
     # the sample ring
-    "in_ring": (bool, False), "cleared": (np.int64, 0),
+    "in_ring": (bool, False), "cleared": (np.int64, 0), "wide_at": (np.int64, NEVER),
     "noisy": (bool, False), "noise_to": (np.int64, 0), "noise_peak": (np.int16, 0),
 }  # fmt: skip
 
@@ -174,6 +175,8 @@ class LegTable:
     listen: NDArray[np.bool_]
     learn: NDArray[np.bool_]
     law: NDArray[np.uint8]
+    in_law: NDArray[np.uint8]
+    scale: NDArray[np.int32]
     ptime: NDArray[np.int32]
     comfort: NDArray[np.bool_]
     remote_ip: NDArray[np.uint32]
@@ -228,6 +231,7 @@ class LegTable:
     relay_fresh: NDArray[np.bool_]
     in_ring: NDArray[np.bool_]
     cleared: NDArray[np.int64]
+    wide_at: NDArray[np.int64]
     noisy: NDArray[np.bool_]
     noise_to: NDArray[np.int64]
     noise_peak: NDArray[np.int16]
@@ -241,8 +245,9 @@ class LegTable:
             column[:] = initial
             setattr(self, name, column)
         self.kinds = np.zeros((capacity, 128), np.uint8)
-        self.payload_types = np.full((capacity, 5), NO_PAYLOAD_TYPE, np.uint8)
+        self.payload_types = np.full((capacity, 1 + COMFORT_NOISE), NO_PAYLOAD_TYPE, np.uint8)
         self.index: dict[str, int] = {}
+        self.scaled = False
         self.settings: list[LegSettings | None] = [None] * capacity
         self._free = list(range(capacity - 1, -1, -1))
 
@@ -283,14 +288,18 @@ class LegTable:
     def _apply(self, leg: int, settings: LegSettings, *, relock: bool) -> None:
         self.settings[leg] = settings
         self.send[leg], self.listen[leg] = settings.send, settings.listen
-        self.law[leg] = settings.law
+        self.law[leg] = self.in_law[leg] = settings.law
+        self.scale[leg] = CLOCK_SCALE[settings.law]
+        self.scaled = self.scaled or bool(self.scale[leg] != 1)
         self.ptime[leg] = settings.ptime_ms * 8
         self.kinds[leg] = UNKNOWN
         for payload_type, kind in settings.kinds.items():
             self.kinds[leg, payload_type] = kind
         row = self.payload_types[leg]
         row[:] = NO_PAYLOAD_TYPE
-        row[AUDIO_MU] = row[AUDIO_A] = settings.payload_type
+        row[1 + settings.law] = settings.payload_type
+        if settings.law <= 1:  # one law is as good as the other
+            row[AUDIO_MU] = row[AUDIO_A] = settings.payload_type
         if settings.dtmf_send is not None:
             row[TELEPHONE_EVENT] = settings.dtmf_send
         if settings.comfort:

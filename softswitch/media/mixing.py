@@ -9,6 +9,7 @@ from softswitch.media import _codecs
 from softswitch.media.arrays import Samples
 from softswitch.media.comfort import noise_level, quiet, suppress
 from softswitch.media.dtmf import FRAME, DigitSender
+from softswitch.media.formats import WIDE
 from softswitch.media.g711 import SILENCE
 from softswitch.media.legs import LegTable
 from softswitch.media.outbound import Sender
@@ -16,6 +17,7 @@ from softswitch.media.packets import Indices
 from softswitch.media.players import PlayerTable
 from softswitch.media.ring import SampleRing
 from softswitch.media.routing import MixPlan, Routing, plan_cohort
+from softswitch.media.wideband import Wideband
 
 PAUSE = 1600
 """A relayed leg whose source has sent nothing for this long gets silence until it goes on."""
@@ -23,10 +25,12 @@ PAUSE = 1600
 
 class Mixer:
     def __init__(
-        self, legs: LegTable, ring: SampleRing, players: PlayerTable, routing: Routing, sender: Sender
+        self, legs: LegTable, ring: SampleRing, wideband: Wideband, players: PlayerTable, routing: Routing,
+        sender: Sender,
     ) -> None:
         self._legs = legs
         self._ring = ring
+        self._wideband = wideband
         self._players = players
         self._routing = routing
         self._sender = sender
@@ -37,6 +41,7 @@ class Mixer:
         """Sends 20 ms to each leg of the cohort that is not relayed, from the position `clock` on."""
         plan = self._plan(cohort)
         legs, ears = self._legs, plan.ears
+        self._wideband.clear(plan.members, clock)
         if len(plan.relayed):
             self._fill_pauses(plan.relayed, clock)
         if self._digits:
@@ -50,9 +55,18 @@ class Mixer:
         mixed = self._mixed(plan, clock)
         if plan.comfort:
             ready &= ~self._suppressed(plan, mixed, ready, clock)
+        if plan.wide.any():
+            self._send_wide(plan, ready & plan.wide, clock)
+            ready &= ~plan.wide
         codes = np.empty((len(plan.law), FRAME), np.uint8)
         _codecs.encode(mixed[plan.mixed_row], plan.law, codes)
         self._sender.send_frames(ears[ready], codes[plan.encoded[ready]], clock)
+
+    def _send_wide(self, plan: MixPlan, ready: NDArray[np.bool_], clock: int) -> None:
+        if ready.any():
+            mixed = self._wideband.mix(plan, clock)[plan.mixed_row[plan.encoded[ready]]]
+            for ears, payload in self._wideband.encode(plan.ears[ready], mixed):
+                self._sender.send_wide(ears, payload, clock)
 
     def _suppressed(
         self, plan: MixPlan, mixed: Samples, ready: NDArray[np.bool_], clock: int
@@ -83,7 +97,7 @@ class Mixer:
     def _fill_pauses(self, relayed: Indices, clock: int) -> None:
         legs = self._legs
         paused = legs.started[relayed] & (clock - legs.relayed_at[relayed] > PAUSE) & legs.send[relayed]
-        paused &= (legs.remote_port[relayed] > 0) & ~legs.sending_digits[relayed]
+        paused &= (legs.law[relayed] < WIDE) & (legs.remote_port[relayed] > 0) & ~legs.sending_digits[relayed]
         if paused.any():
             ears = relayed[paused]
             codes = np.repeat(SILENCE[legs.law[ears]][:, None], FRAME, axis=1)

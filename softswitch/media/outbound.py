@@ -72,8 +72,8 @@ class Sender:
         """Timestamp units since the last packet sent: whole frames, at least one."""
         elapsed = clock - int(self._legs.out_at[leg])
         if elapsed > -NEVER // 2:  # nothing was sent yet
-            return FRAME
-        return max(1, (elapsed + FRAME // 2) // FRAME) * FRAME
+            return FRAME * int(self._legs.scale[leg])
+        return max(1, (elapsed + FRAME // 2) // FRAME) * FRAME * int(self._legs.scale[leg])
 
     def _transcode(self, batch: PacketBatch, arrivals: Arrivals, ear: Indices) -> None:
         """A peer may send either law in the middle of a stream: the codes are exchanged one for one."""
@@ -113,6 +113,11 @@ class Sender:
         for some, content, position in self._packetizer.packets(ears[~standard], payload[~standard], clock):
             self._send_audio(some, content, position, content.shape[1])
 
+    def send_wide(self, ears: Indices, payload: NDArray[np.uint8], clock: int) -> None:
+        """20 ms for each ear; payload uint8[n, octets] in the ear's codec."""
+        self._legs.relay_fresh[ears] = True
+        self._send_audio(ears, payload, np.full(len(ears), clock, np.int64), FRAME)
+
     def _send_audio(
         self, ears: Indices, payload: NDArray[np.uint8], position: NDArray[np.int64], size: int
     ) -> None:
@@ -129,7 +134,7 @@ class Sender:
         unsent = elapsed > -NEVER // 2
         steps = np.where(unsent, 1, np.maximum(1, (elapsed + size // 2) // size))
         legs.out_ext[ears] += 1
-        legs.out_ts[ears] += (steps * size).astype(np.uint32)
+        legs.out_ts[ears] += (steps * size * legs.scale[ears]).astype(np.uint32)
         legs.out_at[ears] = position
         return (steps > 1) | unsent
 

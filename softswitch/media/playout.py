@@ -7,13 +7,14 @@ a time, in frames so quiet that it is not heard: later by saying samples twice, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from softswitch.media.dtmf import FRAME
-from softswitch.media.g711 import LINEAR
 from softswitch.media.legs import NEVER, LegTable
-from softswitch.media.packets import Indices, PacketBatch
+from softswitch.media.packets import Indices
 from softswitch.media.ring import MAX_LEAD
 
 REVIEW_EVERY = 8000
@@ -60,10 +61,12 @@ class Playout:
         self._moving = bool(legs.move.any())
 
     def steps(
-        self, batch: PacketBatch, index: Indices, leg: Indices, law: NDArray[np.uint8],
-        pos: NDArray[np.int64], clock: int,
+        self, leg: Indices, pos: NDArray[np.int64], size: Indices, peak: Callable[[int], int], clock: int
     ) -> NDArray[np.int64] | None:
-        """By how much each of these packets is moved from here on; None if none is. Changes `pos`."""
+        """By how much each of these packets is moved from here on; None if none is. Changes `pos`.
+
+        `size` is in samples at 8 kHz, `peak` tells the loudest sample of the packet of this number.
+        """
         if not self._moving:
             return None
         legs = self._legs
@@ -71,8 +74,8 @@ class Playout:
         for k in np.flatnonzero(legs.move[leg]):
             one = int(leg[k])
             late = legs.move[one] > 0 and clock - legs.move_since[one] > _PATIENCE
-            if late or self._is_quiet(batch, int(index[k]), int(law[k])):
-                moves[k] = step = self._step(one, int(batch.size[index[k]]), int(pos[k]) - clock, late)
+            if late or peak(int(k)) <= _QUIET_PEAK:
+                moves[k] = step = self._step(one, int(size[k]), int(pos[k]) - clock, late)
                 pos[k:][leg[k:] == one] += step
         return moves
 
@@ -85,8 +88,3 @@ class Playout:
         legs.in_pos[leg] += step
         legs.transit[leg] -= step
         return step
-
-    def _is_quiet(self, batch: PacketBatch, row: int, law: int) -> bool:
-        start = int(batch.offset[row])
-        payload = batch.rows[row, start : start + int(batch.size[row])]
-        return int(np.abs(LINEAR[law][payload].astype(np.int32)).max(initial=0)) <= _QUIET_PEAK

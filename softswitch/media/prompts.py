@@ -110,7 +110,7 @@ def resample(samples: FloatSamples, from_hz: int, to_hz: int) -> FloatSamples:
         return np.asarray(samples, dtype=np.float32)
     divisor = gcd(from_hz, to_hz)
     up, down = to_hz // divisor, from_hz // divisor
-    taps = _polyphase_taps(up, down)
+    taps = polyphase_taps(up, down)
     half = taps.shape[1] // 2
     count = ceil(len(samples) * up / down)
     padded = np.pad(np.asarray(samples, dtype=np.float32), (half - 1, half + down))
@@ -124,7 +124,7 @@ def resample(samples: FloatSamples, from_hz: int, to_hz: int) -> FloatSamples:
 
 
 @lru_cache(maxsize=16)
-def _polyphase_taps(up: int, down: int) -> FloatSamples:
+def polyphase_taps(up: int, down: int) -> FloatSamples:
     """float32[up, width]: row p interpolates at p/up of a sample past the middle of its window."""
     cutoff = _PASSBAND * min(1.0, up / down)
     half = ceil(_ZERO_CROSSINGS / cutoff)

@@ -51,7 +51,7 @@ class Reports:
         interval = self._intervals.setdefault(settings.id, _Interval())
         sent = None
         if legs.sent[leg]:
-            ts = (int(legs.out_ts[leg]) + clock - int(legs.out_at[leg])) & 0xFFFFFFFF
+            ts = (int(legs.out_ts[leg]) + (clock - int(legs.out_at[leg])) * int(legs.scale[leg])) & 0xFFFFFFFF
             sent = Sent(ts, int(legs.sent[leg]), int(legs.sent_octets[leg]))
         heard = self._heard(leg, interval, now) if legs.in_started[leg] else None
         self._send(leg, pack_report(int(legs.out_ssrc[leg]), self._utc(), self._cname, sent, heard))

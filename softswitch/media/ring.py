@@ -65,6 +65,17 @@ class SampleRing:
         )  # fmt: skip
         return status
 
+    def lay(
+        self, leg: Indices, position: NDArray[np.int64], samples: Samples, size: Indices, floor: int
+    ) -> NDArray[np.uint8]:
+        """Decoded samples int16[n, width], `size` of them each, into their places: NEW, DUPLICATE or LATE."""
+        status = np.empty(len(leg), np.uint8)
+        _codecs.lay(
+            self._samples, self._have, leg, position, np.ascontiguousarray(samples), size, status,
+            self._length, floor,
+        )  # fmt: skip
+        return status
+
     def noise(
         self, leg: Indices, first: NDArray[np.int64], last: NDArray[np.int64], peak: NDArray[np.int16]
     ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from softswitch.media.formats import WIDE
 from softswitch.media.legs import BadCommand, LegTable
 from softswitch.media.players import PlayerTable
 from softswitch.media.ring import SampleRing
@@ -177,6 +178,9 @@ class Routing:
             return -1
         source = row[0][1]
         legs = self._legs
+        # Codes of one law become those of the other one for one; anything else has to be decoded.
+        if legs.law[leg] != legs.in_law[source] and max(legs.law[leg], legs.in_law[source]) >= WIDE:
+            return -1
         taken = legs.relay_ear[source] not in (-1, leg)
         return -1 if taken or legs.ptime[source] != legs.ptime[leg] or not legs.send[leg] else source
 
@@ -207,6 +211,8 @@ class MixPlan:
     relayed: np.ndarray[Any, np.dtype[np.int32]]
     ears: np.ndarray[Any, np.dtype[np.int32]]
     heard: np.ndarray[Any, np.dtype[np.bool_]]
+    members: np.ndarray[Any, np.dtype[np.int32]]
+    wide: np.ndarray[Any, np.dtype[np.bool_]]
     encoded: np.ndarray[Any, np.dtype[np.int32]]
     mixed_row: np.ndarray[Any, np.dtype[np.int32]]
     law: np.ndarray[Any, np.dtype[np.uint8]]
@@ -236,6 +242,8 @@ def plan_cohort(legs: LegTable, rows: Mapping[int, Row], cohort: int) -> MixPlan
         comfort=bool(legs.comfort[ears].any()),
         relayed=members[is_relayed],
         ears=ears,
+        members=members,
+        wide=legs.law[ears] >= WIDE,
         heard=np.array([bool(rows.get(ear)) for ear in ears.tolist()], np.bool_),
         encoded=encoded,
         mixed_row=np.array([number for number, _ in encodings], np.int32),

@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 
 from softswitch.media import g711
 from softswitch.media.engine import EngineSettings, MediaEngine
+from softswitch.media.g722 import G722
 from softswitch.media.packets import Indices, PacketBatch
 from softswitch.media.prompts import PromptError
 from softswitch.media.tap import TapFile
 
 HOST = 0x7F000001
 FRAME = 160
-CODECS = {"PCMU": 0, "PCMA": 8}
+LEG_0 = np.zeros(1, np.int32)
+CODECS = {"PCMU": 0, "PCMA": 8, "G722": 9, "L16": 96}
+WIDE = ("G722", "L16")
+"""What these say and hear is at 16 kHz."""
 
 
 class Packet(NamedTuple):
@@ -53,6 +57,7 @@ class Phone:
     says: NDArray[np.int16] | None = None
     at: int = 0
     got: list[Packet] = field(default_factory=list)
+    coder: G722 = field(default_factory=lambda: G722(1))
 
     @property
     def law(self) -> int:
@@ -61,14 +66,38 @@ class Phone:
     def packet(self, number: int) -> bytes:
         """The phone's packet `number`: 20 ms of what it says."""
         assert self.says is not None
+        if self.codec in WIDE:
+            return self._wide_packet(number)
         index = np.arange(number * FRAME, (number + 1) * FRAME) % len(self.says)
         codes = g711.encode(self.says[index], self.law).tobytes()
         return rtp(self.seq + number, self.ts + number * FRAME, self.ssrc, codes, CODECS[self.codec])
 
+    def _wide_packet(self, number: int) -> bytes:
+        assert self.says is not None
+        index = np.arange(number * 2 * FRAME, (number + 1) * 2 * FRAME) % len(self.says)
+        samples, scale = self.says[index].reshape(1, -1), 1 if self.codec == "G722" else 2
+        payload = self.coder.encode(LEG_0, samples) if self.codec == "G722" else samples.astype(">i2")
+        ts = self.ts + number * FRAME * scale
+        return rtp(self.seq + number, ts, self.ssrc, payload.tobytes(), CODECS[self.codec])
+
     def heard(self, since: int = 0) -> NDArray[np.int16]:
         """Decoded audio of all packets from the clock `since` on, in order of arrival."""
         codes = [p.payload for p in self.got if p.clock >= since and p.payload_type == CODECS[self.codec]]
+        if self.codec == "G722":
+            return decode_g722(b"".join(codes))
+        if self.codec == "L16":
+            return np.frombuffer(b"".join(codes), ">i2").astype(np.int16)
         return g711.decode(np.frombuffer(b"".join(codes), np.uint8), self.law)
+
+
+def decode_g722(codes: bytes) -> NDArray[np.int16]:
+    coder, batch = G722(1), PacketBatch(1)
+    frames = []
+    for at in range(0, len(codes), FRAME):
+        batch.rows[0, :FRAME] = np.frombuffer(codes[at : at + FRAME], np.uint8)
+        batch.size[0] = FRAME
+        frames.append(coder.decode(batch, LEG_0, LEG_0)[0][0])
+    return np.concatenate(frames) if frames else np.zeros(0, np.int16)
 
 
 class NoPorts:
@@ -138,7 +167,7 @@ class Rig:
         standard = {
             "id": phone.id, "port": phone.port + 10_000, "remote": ["127.0.0.1", phone.port],
             "codec": phone.codec, "payload_type": CODECS[phone.codec],
-            "receive": {"0": "PCMU", "8": "PCMA"}, "dtmf_send": 101,
+            "receive": {"0": "PCMU", "8": "PCMA", str(CODECS[phone.codec]): phone.codec}, "dtmf_send": 101,
             "dtmf_receive": 101, "ptime_ms": 20, "send": True, "listen": True,
         }  # fmt: skip
         self.do("put_leg", **standard | fields)
