@@ -32,6 +32,7 @@ from softswitch.media.wideband import Wideband
 SAMPLES_PER_MS = 8
 KINDS = ("leg", "bridge", "player", "recorder")
 _NO_MEDIA = 3 * 8000
+_NO_MEDIA_AGAIN = 10 * 8000
 _REPORT_PERIOD = 1600
 
 
@@ -324,8 +325,8 @@ class MediaEngine:
     def _report_silence(self) -> None:
         """Tell of each leg that is silent, and again every 10 s: each leg has its turn."""
         legs = self.legs
-        turns = _NO_MEDIA_AGAIN // self.step
-        legs.silent[self.clock // self.step % turns :: turns] = False
+        turns = _NO_MEDIA_AGAIN // _REPORT_PERIOD
+        legs.silent[self.clock // _REPORT_PERIOD % turns :: turns] = False
         silent = legs.used & legs.listen & ~legs.silent & (legs.sdp_port > 0)
         silent &= self.clock - legs.last_rx >= _NO_MEDIA
         for leg in np.flatnonzero(silent):

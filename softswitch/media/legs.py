@@ -152,6 +152,7 @@ COLUMNS: dict[str, tuple[Any, Any]] = {
     "relay_ts": (np.uint32, 0), "relay_fresh": (bool, False),
     # the sample ring
     "in_ring": (bool, False), "cleared": (np.int64, 0), "wide_at": (np.int64, NEVER),
+    "coded": (bool, False),
     "noisy": (bool, False), "noise_to": (np.int64, 0), "noise_peak": (np.int16, 0),
 }  # fmt: skip
 
@@ -232,6 +233,7 @@ class LegTable:
     in_ring: NDArray[np.bool_]
     cleared: NDArray[np.int64]
     wide_at: NDArray[np.int64]
+    coded: NDArray[np.bool_]
     noisy: NDArray[np.bool_]
     noise_to: NDArray[np.int64]
     noise_peak: NDArray[np.int16]

@@ -66,9 +66,14 @@ class Wideband:
         return wide, narrow, size
 
     def _begin(self, leg: int, clock: int) -> None:
-        self._g722.reset(leg)
+        self._new_coder(leg)
         self._samples[leg], self._have[leg], self._past[leg] = 0, 0, 0
         self._legs.wide_at[leg] = clock - _KEEP
+
+    def _new_coder(self, leg: int) -> None:
+        if not self._legs.coded[leg]:
+            self._legs.coded[leg] = True
+            self._g722.reset(leg)
 
     def _narrowed(self, leg: int, samples: NDArray[np.int16]) -> NDArray[np.int16]:
         stretch = np.concatenate((self._past[leg], samples.astype(np.float32)))
@@ -112,6 +117,8 @@ class Wideband:
 
     def encode(self, ears: Indices, samples: Wide) -> list[tuple[Indices, NDArray[np.uint8]]]:
         """(legs, a payload each) by codec; samples int16[n, 320] are what each ear hears."""
+        for ear in ears[~self._legs.coded[ears]].tolist():
+            self._new_coder(ear)
         g722 = self._legs.law[ears] == CODECS["G722"]
         linear = samples[~g722].astype(">i2").view(np.uint8)
         found = [(ears[g722], self._g722.encode(ears[g722], samples[g722])), (ears[~g722], linear)]

@@ -151,3 +151,13 @@ def test_no_media_is_told_once_and_again_after_it_came_back(rig: Rig) -> None:
     a.says = None
     rig.run(4.0)
     assert len(rig.events_of("no_media")) == 2 and not held.got
+
+
+def test_silence_that_goes_on_is_told_again(rig: Rig) -> None:
+    a = rig.phone("a", tone(400, 1, 8000))
+    rig.run(0.5)
+    a.says = None
+    rig.run(33.0)
+    told = [e["seconds"] for e in rig.events_of("no_media")]
+    assert 3 <= len(told) <= 5
+    assert all(9.5 <= later - earlier <= 10.5 for earlier, later in zip(told[1:], told[2:], strict=False))
