@@ -39,7 +39,14 @@ class Arrivals:
         if handler is None:
             self._exchange.ua.respond(transaction, message, 405, now, out, headers=ALLOW)
             return
-        handler(self, transaction, message, now, out)
+        try:
+            handler(self, transaction, message, now, out)
+        except BadMessage:
+            raise
+        except Exception:
+            # Nothing is sent if there was a final response already.
+            self._exchange.ua.respond(transaction, message, 500, now, out)
+            raise
 
     def _options(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
         self._exchange.ua.respond(

@@ -242,6 +242,14 @@ class Call:
             reason = self.activity.abandoned
         self.end(reason, ended_by, now, out)
 
+    def no_media(self, leg: Leg, seconds: float, now: float, out: list[Any]) -> None:
+        """The media worker hears nothing of a leg; it tells so again as long as that lasts."""
+        if leg.no_media(seconds, now):
+            message = f"nothing heard from leg {leg.id} for {seconds:.0f} s"
+            out.append(Fact("alarm_raised", {"code": "no_media", "message": message}))
+        if self.conversation is not None and self.conversation.dead(now):
+            self.end("rtp_timeout", "switch", now, out)
+
     def recording_finished(self, recording: str, out: list[Any]) -> None:
         """A recording that could not go on is over before its conversation is."""
         conversation = self.conversation

@@ -65,6 +65,14 @@ class Conversation:
     def other(self, leg: Leg) -> Leg:
         return self.callee if leg is self.caller else self.caller
 
+    def dead(self, now: float) -> bool:
+        """Whether nobody is heard any more, and nobody has put the other on hold."""
+        timeout = self.call.exchange.node.limits.rtp_timeout_s
+        legs = (self.caller, self.callee)
+        if timeout is None or any(leg.on_hold for leg in legs):
+            return False
+        return all(leg.silent_for(now) >= timeout for leg in legs)
+
     def add_listener(self, leg: Leg, out: list[Any]) -> None:
         """Let this leg hear both sides; neither side hears it."""
         self.listeners.append(leg)

@@ -346,6 +346,12 @@ class Exchange:
         if call is not None and leg is not None and call.conversation is None:
             leg.owner.leg_digit(leg, event["digit"], now, out)
 
+    def _no_media(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
+        call = self._call_of(event["leg"])
+        leg = call.legs.get(event["leg"]) if call is not None else None
+        if call is not None and leg is not None and leg.state == "answered":
+            call.no_media(leg, event["seconds"], now, out)
+
     def _player_finished(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
         call = self._call_of(event["id"])
         if event["reason"] == "failed":
@@ -388,6 +394,7 @@ _MEDIA_EVENTS = {
     "snapshot": Exchange._connected,
     "ports": Exchange._ports,
     "digit": Exchange._digit,
+    "no_media": Exchange._no_media,
     "player_finished": Exchange._player_finished,
     "recorder_finished": Exchange._recorder_finished,
     "recorder_alarm": Exchange._recorder_alarm,

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from softswitch.sip.message import Message
     from softswitch.sip.session import Session
 
+NO_MEDIA_S = 3.0
+"""For how long a leg is silent when the worker tells of it."""
+NO_MEDIA_AGAIN_S = 10.0
+"""How often the worker tells of a silence that goes on; it says nothing when audio comes back."""
 DTMF_TYPES = ("application/dtmf-relay", "application/dtmf")
 DIGITS = frozenset("0123456789*#ABCD")
 
@@ -75,6 +79,8 @@ class Leg:
         "sdp_id",
         "sdp_version",
         "session",
+        "silence_told_at",
+        "silent_since",
         "state",
         "worker",
     )
@@ -95,6 +101,8 @@ class Leg:
         self.sdp_version = 1
         self.codecs: Sequence[str] = call.exchange.codecs
         self.learn = False
+        self.silent_since: float | None = None
+        self.silence_told_at = 0.0
         if party.kind == "trunk":
             self._take_trunk()
 
@@ -176,6 +184,25 @@ class Leg:
             self.worker, {"do": "send_digits", "leg": self.id, "digits": digits}, out
         )
 
+    # What the media worker reports
+
+    def no_media(self, seconds: float, now: float) -> bool:
+        """Nothing has come for `seconds`. True if that is news."""
+        since = self.silent_since if self.silent_for(now) else None
+        self.silence_told_at = now
+        self.silent_since = max(now - NO_MEDIA_S if since is None else since, now - seconds)
+        return self.silent_since != since
+
+    def silent_for(self, now: float) -> float:
+        """For how long nothing has come from a party who should be heard, as far as we know, in seconds."""
+        if self.silent_since is None or now > self.silence_told_at + 1.5 * NO_MEDIA_AGAIN_S:
+            return 0.0
+        return now - self.silent_since
+
+    @property
+    def on_hold(self) -> bool:
+        return self.audio is not None and self.audio.direction != "sendrecv"
+
     # What the session reports
 
     def session_progress(
@@ -249,11 +276,7 @@ class Leg:
             return "caller_cancelled", side
         if cause == "rejected":
             return from_status(status).code, side
-        if cause == "timeout":
-            return "no_response", "switch"
-        return {"no_ack": "no_ack", "transport_failed": "transport_failed", "stale": "stale_dialog"}.get(
-            cause, "internal_error"
-        ), "switch"
+        return _CAUSES.get(cause, "internal_error"), "switch"
 
     def _offer(self, codec: str | None) -> bytes:
         """Our offer, led by `codec`: the one that the other leg uses, so that nothing is transcoded."""
@@ -300,6 +323,7 @@ class Leg:
 
     def _put_media(self, audio: NegotiatedAudio, out: list[Any]) -> None:
         self.audio = audio
+        self.silent_since = None
         self.call.exchange.media.put(
             self.worker, "leg", self.id, leg_fields(self.port, audio, learn=self._learns(audio)), out
         )
@@ -366,6 +390,16 @@ class Leg:
         leg.session = call.exchange.ua.restore_session(state["session"], leg)
         leg._put_media(NegotiatedAudio.from_state(state["audio"]), out)
         return leg
+
+
+_CAUSES = {
+    "timeout": "no_response",
+    "no_ack": "no_ack",
+    "transport_failed": "transport_failed",
+    "stale": "stale_dialog",
+    "session_expired": "session_expired",
+}
+"""Reason codes of the ends of a SIP session that nobody asked for."""
 
 
 def to_be_answered(codec: str) -> NegotiatedAudio:

@@ -28,7 +28,10 @@ class Worker:
 
 
 class MediaPlane:
-    """Places legs on workers and remembers what was put, so that it can be put again."""
+    """Places legs on workers and remembers what was put, so that it can be put again.
+
+    A worker that a former process had and this one has not is never connected, and told nothing.
+    """
 
     def __init__(self, host: str, workers: int) -> None:
         self.host = host
@@ -54,8 +57,11 @@ class MediaPlane:
         return bool(self._usable(near))
 
     def _usable(self, near: int | None) -> list[Worker]:
-        candidates = self.workers if near is None else [self.workers[near]]
+        candidates = self.workers if near is None else [self.workers[near]] if self.has(near) else []
         return [worker for worker in candidates if worker.connected and worker.free_ports]
+
+    def has(self, worker: int) -> bool:
+        return worker < len(self.workers)
 
     def release_unused(self, worker: int, port: int) -> None:
         """Give back a port on which no leg was ever put."""
@@ -63,6 +69,8 @@ class MediaPlane:
         self.workers[worker].free_ports.append(port)
 
     def put(self, worker: int, kind: str, id: str, fields: dict[str, Any], out: list[Any]) -> None:
+        if not self.has(worker):
+            return
         command = {"do": f"put_{kind}", "id": id, **fields}
         self.workers[worker].wanted[kind, id] = command
         if kind == "leg":
@@ -71,7 +79,7 @@ class MediaPlane:
 
     def delete(self, worker: int, kind: str, id: str, out: list[Any]) -> None:
         """The port of a deleted leg comes back when the worker grants it again."""
-        command = self.workers[worker].wanted.pop((kind, id), None)
+        command = self.workers[worker].wanted.pop((kind, id), None) if self.has(worker) else None
         if command is None:
             return
         if kind == "leg":

@@ -49,6 +49,9 @@ def restore(
         _restore_call(exchange, kept, now, out)
     for call in [*exchange.calls.values()]:
         _resume(call, state[f"call/{call.id}"]["activity"] or {}, now, out)
+    for recording in [*exchange.recordings.values()]:
+        if not exchange.media.has(recording.worker):
+            recording.finished({"error": f"media worker {recording.worker} is no longer configured"}, out)
     _forget_lost_calls(exchange, state, now, out)
     talking = sum(call.conversation is not None for call in exchange.calls.values())
     out.append(
@@ -121,8 +124,14 @@ def _end_unanswered(kept: dict[str, Any], now: float, out: list[Any]) -> None:
 
 
 def _resume(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
-    """Go on with what the caller was doing, now that all calls are known again."""
-    if call.conversation is None:
+    """Go on with what the caller was doing, now that all calls are known again.
+
+    Where there are fewer media workers than before, those that carried the call may be gone.
+    """
+    exchange = call.exchange
+    if not all(exchange.media.has(leg.worker) for leg in call.legs.values()):
+        call.end("media_unavailable", "switch", now, out)
+    elif not call.ended and call.conversation is None:
         resume = _RESUME.get(activity.get("kind", ""), _give_up)
         resume(call, activity, now, out)
     call.keep(out)

@@ -192,6 +192,11 @@ class Limits(Model):
         description="Silence after which a connection is closed. Phones that send no keep-alives are only"
         " heard when they register again: more than sip.max_expires_s.",
     )
+    rtp_timeout_s: PositiveSeconds | None = Field(
+        default=60,
+        description="A conversation that nobody holds ends when no audio has come from either side for this"
+        " time; null: never.",
+    )
     max_contacts_per_user: int = Field(
         default=5, ge=1, le=100, description="Phones that one user may register."
     )

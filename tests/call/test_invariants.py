@@ -212,6 +212,12 @@ class Floor(RuleBasedStateMachine):
         if crashes:
             self.world.worker.crash()
 
+    @rule(data=st.data(), seconds=st.sampled_from([3.0, 13.0, 63.0]))
+    def nothing_is_heard(self, data: st.DataObject, seconds: float) -> None:
+        if legs := self.world.worker.legs():
+            leg = data.draw(st.sampled_from(legs))
+            self.world.media_event({"event": "no_media", "leg": leg, "seconds": seconds})
+
     @rule(data=st.data())
     def recording_fails(self, data: st.DataObject) -> None:
         if recording := self.world.worker.recording():
