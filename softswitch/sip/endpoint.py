@@ -12,6 +12,7 @@ from softswitch.sip.timers import Deadlines, Wheel
 from softswitch.sip.transaction import COOKIE, ServerTransaction, Transactions
 
 if TYPE_CHECKING:
+    from softswitch.sip.refer import Referrals
     from softswitch.sip.session import Session
 
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "PRACK", "UPDATE", "INFO")
@@ -62,6 +63,7 @@ class Endpoint:
         "entropy",
         "invite_lines",
         "min_se",
+        "referrals",
         "server",
         "sessions",
         "settings",
@@ -79,6 +81,7 @@ class Endpoint:
         self.deadlines = Deadlines()
         self.transactions = Transactions(self.deadlines)
         self.sessions: dict[tuple[str, str], Session] = {}
+        self.referrals: dict[tuple[str, str], Referrals] = {}
         name = header_safe(settings.user_agent)
         self.user_agent = f"User-Agent: {name}\r\n" if name else ""
         self.server = f"Server: {name}\r\n" if name else ""

@@ -163,6 +163,8 @@ def split_list(text: str) -> list[str]:
     """The values of a comma-separated list; commas in quotes or <> do not count, empty values are dropped."""
     if "," not in text:
         return [text] if text else []
+    if '"' not in text and "<" not in text:
+        return [part for part in map(str.strip, text.split(",")) if part]
     return _split(text, _COMMA, ",")
 
 

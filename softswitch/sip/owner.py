@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from softswitch.sip.flow import Outputs
     from softswitch.sip.message import Message
+    from softswitch.sip.refer import SentReferral
     from softswitch.sip.session import Session
     from softswitch.sip.transaction import ServerTransaction
 
@@ -68,6 +69,29 @@ class Extensions:
 
     def session_prack(self, session: Session, message: Message, now: float, out: Outputs) -> None:
         """The PRACK to a reliable response with our offer; its body is the answer. It has had its 200."""
+
+    def session_refer_answered(
+        self,
+        session: Session,
+        referral: SentReferral,
+        status: int,
+        message: Message | None,
+        now: float,
+        out: Outputs,
+    ) -> None:
+        """The final response to our REFER."""
+
+    def session_refer_notified(
+        self, session: Session, referral: SentReferral, status: int, now: float, out: Outputs
+    ) -> None:
+        """How the call that our REFER asks for stands; `referral.state` is over after the last one.
+
+        This may come after the end of the session.
+        """
+
+    # Not here, because without it a REFER goes the way of all requests that nobody knows:
+    #     session_referred(session, referral, now, out) -> bool
+    # A REFER: True if the owner calls `accept` or `refuse` of the `refer.Referral`, now or later.
 
 
 class Nobody:

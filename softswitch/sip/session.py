@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from softswitch.sip import callee, caller, restart, states
+from softswitch.sip import callee, caller, refer, restart, states
 from softswitch.sip.answer import Answer
 from softswitch.sip.dialog import Dialog
 from softswitch.sip.endpoint import Credentials, Endpoint
@@ -55,6 +55,7 @@ class Session(Timed):
         "pracks",
         "provisional",
         "reasons",
+        "referred",
         "refresh",
         "remote_sdp",
         "reoffer",
@@ -86,7 +87,7 @@ class Session(Timed):
         self.pracks: Pracks | None = None
         self.refresh: Refresh | None = None
         self.local_sdp = self.remote_sdp = b""
-        self.peer_updates = False
+        self.peer_updates = self.referred = False
         self.sequence = Order()
         self.reoffer = Reoffer(self)
         self._reason = ""
@@ -191,6 +192,22 @@ class Session(Timed):
         """Refuse the offer reported by `session_offered`; the session goes on as it was."""
         self.reoffer.refuse(status, now, out)
 
+    def refer(
+        self,
+        target: str,
+        now: float,
+        out: Outputs,
+        *,
+        referred_by: str = "",
+        subscribe: bool = True,
+        headers: str = "",
+    ) -> refer.SentReferral | None:
+        """Ask the peer to call `target`, a Refer-To value; None if the session is not up.
+
+        `session_refer_answered` and `session_refer_notified` tell how it goes.
+        """
+        return refer.send(self, target, now, out, referred_by, subscribe, headers)
+
     def send_info(self, content_type: str, body: bytes, now: float, out: Outputs) -> None:
         """Send an INFO. A failure changes nothing unless the peer has lost the dialog."""
         self.request("INFO", now, out, body=body, content_type=content_type)
@@ -254,6 +271,8 @@ class Session(Timed):
             self.owner.session_info(self, message, now, out)
         elif method == "OPTIONS":
             self.endpoint.respond(transaction, message, 200, now, out, headers=self.endpoint.allow)
+        elif refer.receive(self, transaction, message, now, out):
+            return
         elif not self.owner.session_request(self, transaction, message, now, out):
             self.endpoint.respond(transaction, message, 501, now, out, headers=self.endpoint.allow)
 
@@ -417,6 +436,9 @@ class Session(Timed):
         if self.refresh is not None:
             self.endpoint.wheel.cancel(self.refresh)
         self.reoffer.stop(now, out)
+        referrals = self.endpoint.referrals.get((self.dialog.sip_call_id, self.dialog.local_tag))
+        if referrals is not None:
+            referrals.session_ended(now, out)
         self.sequence.clear()
         self.endpoint.sessions.pop((self.dialog.sip_call_id, self.dialog.local_tag), None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from softswitch.sip import replacing
 from softswitch.sip.dialog import Dialog
 from softswitch.sip.endpoint import METHODS, Credentials, Endpoint, SipSettings
 from softswitch.sip.flow import Outputs, Send, SipFlow
@@ -16,6 +17,7 @@ from softswitch.sip.restart import take_over
 from softswitch.sip.session import Session, as_bytes
 from softswitch.sip.states import CALLING, ENDED, INCOMING, NONE, THEIRS
 from softswitch.sip.transaction import OnResponse, ServerTransaction
+from softswitch.sip.values import Replaces
 
 __all__ = ["METHODS", "Core", "Credentials", "Session", "SessionOwner", "SipSettings", "UserAgent"]
 
@@ -226,6 +228,18 @@ class UserAgent:
         dialog.pin_to_route()
         return dialog
 
+    def find_session(self, replaces: Replaces) -> Session | None:
+        """The session whose dialog a Replaces (of a REFER, say) names; its tags as seen from here."""
+        return replacing.find(self.endpoint, replaces)
+
+    def session_to_replace(self, message: Message) -> tuple[Session | None, int]:
+        """What the Replaces header of an INVITE means (RFC 3891 §3): the session to be replaced, and 0.
+
+        Without such a header None and 0; None and 481, 486 or 603 if it is to be refused. Raises BadMessage.
+        Whether the caller may replace it is for the core to decide.
+        """
+        return replacing.session_to_replace(self.endpoint, message)
+
     def restore_session(self, state: dict[str, Any], owner: SessionOwner) -> Session:
         """Take up a session of a former process that was answered or up (`Session.to_state`)."""
         return Session.from_state(self.endpoint, owner, state)
@@ -253,13 +267,23 @@ class UserAgent:
             elif message.to_tag:
                 session = self._session_of(message)
                 if session is None:
-                    self.endpoint.respond(transaction, message, 481, now, out)
+                    self._without_session(transaction, message, flow, now, out)
                 elif self._understood(transaction, message, now, out):
                     session.receive_request(transaction, message, flow, now, out)
             elif self._acceptable(transaction, message, now, out):
                 self.core.request(transaction, message, now, out)
         except BadMessage as bad:
             self.endpoint.respond(transaction, message, bad.status, now, out, reason=bad.reason)
+
+    def _without_session(
+        self, transaction: ServerTransaction, message: Message, flow: SipFlow, now: float, out: Outputs
+    ) -> None:
+        """A request in a dialog whose session has ended: it may be about a transfer that goes on."""
+        referrals = self.endpoint.referrals.get((message.sip_call_id, message.to_tag))
+        if referrals is not None and referrals.dialog_tag == message.from_tag:
+            referrals.receive_request(transaction, message, flow, now, out)
+        else:
+            self.endpoint.respond(transaction, message, 481, now, out)
 
     def _session_of(self, message: Message) -> Session | None:
         session = self.endpoint.sessions.get((message.sip_call_id, message.to_tag))
