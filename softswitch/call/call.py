@@ -242,6 +242,10 @@ class Call:
             reason = self.activity.abandoned
         self.end(reason, ended_by, now, out)
 
+    def hold_changed(self, leg: Leg, out: list[Any]) -> None:
+        if self.conversation is not None:
+            self.conversation.hold_changed(leg, out)
+
     def no_media(self, leg: Leg, seconds: float, now: float, out: list[Any]) -> None:
         """The media worker hears nothing of a leg; it tells so again as long as that lasts."""
         if leg.no_media(seconds, now):

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.recording import Recording
+from softswitch.call.waiting import MUSIC_GAIN
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
     from softswitch.call.leg import Leg
+
+HOLD_MUSIC = "hold"
+"""Heard on hold in a conversation that no queue gave."""
 
 
 class Conversation:
@@ -83,15 +87,29 @@ class Conversation:
             self.listeners.remove(leg)
             self._put_bridge(out)
 
+    def hold_changed(self, leg: Leg, out: list[Any]) -> None:
+        """A party has put the other on hold, or is back; the other's own SDP stays as it is."""
+        self.call.fact("leg_held" if leg.holds else "leg_resumed", {"leg": leg.id}, out)
+        self._put_bridge(out)
+
     def _put_bridge(self, out: list[Any]) -> None:
-        edges = [[ear.id, mouth.id, 1.0] for ear in self.listeners for mouth in (self.caller, self.callee)]
-        self.call.exchange.media.put(
-            self.caller.worker,
-            "bridge",
-            self.bridge_id,
-            {"members": [self.caller.id, self.callee.id], "edges": edges},
-            out,
-        )
+        """Both hear each other, unless one holds: then the other one hears music, whatever the one sends."""
+        media, legs = self.call.exchange.media, (self.caller, self.callee)
+        edges: list[list[Any]] = [[ear.id, mouth.id, 1.0] for ear in self.listeners for mouth in legs]
+        held = any(leg.holds for leg in legs)
+        if held:
+            edges += [
+                [leg.id, player, MUSIC_GAIN] for leg in legs if not leg.holds for player in self._music(out)
+            ]
+        fields = {"members": [] if held else [leg.id for leg in legs], "edges": edges}
+        media.put(self.caller.worker, "bridge", self.bridge_id, fields, out)
+
+    def _music(self, out: list[Any]) -> list[str]:
+        """The player of the queue's music, or of the music of the house; none where there is no file."""
+        exchange = self.call.exchange
+        queue = exchange.centre.queues.get(self.queue) if self.queue else None
+        path = exchange.music_path(queue.music if queue is not None else HOLD_MUSIC, out)
+        return [] if path is None else [exchange.media.music(self.caller.worker, path, out)]
 
     def to_state(self) -> dict[str, Any]:
         return {

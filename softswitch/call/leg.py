@@ -203,6 +203,11 @@ class Leg:
     def on_hold(self) -> bool:
         return self.audio is not None and self.audio.direction != "sendrecv"
 
+    @property
+    def holds(self) -> bool:
+        """Whether the party wants to hear nothing (sendonly, inactive, or the address 0.0.0.0)."""
+        return self.audio is not None and self.audio.direction not in ("sendrecv", "sendonly")
+
     # What the session reports
 
     def session_progress(
@@ -322,11 +327,13 @@ class Leg:
         self.owner.leg_ended(self, reason, "switch", now, out)
 
     def _put_media(self, audio: NegotiatedAudio, out: list[Any]) -> None:
-        self.audio = audio
+        held, self.audio = self.holds, audio
         self.silent_since = None
         self.call.exchange.media.put(
             self.worker, "leg", self.id, leg_fields(self.port, audio, learn=self._learns(audio)), out
         )
+        if self.holds != held:
+            self.call.hold_changed(self, out)
 
     def _take_trunk(self) -> None:
         """What the trunk's settings say about this leg."""

@@ -107,8 +107,24 @@ def _expected_media(call: Call) -> set[tuple[str, str]]:
     return expected
 
 
+def _check_bridge(call: Call, bridge: dict[str, Any]) -> None:
+    """Both hear each other, or who is held hears music; listeners hear both in any case."""
+    conversation = call.conversation
+    assert conversation is not None
+    legs = [conversation.caller, conversation.callee]
+    held = any(leg.holds for leg in legs)
+    assert bridge["members"] == ([] if held else [leg.id for leg in legs])
+    music = [ear for ear, mouth, _ in bridge["edges"] if mouth.startswith("music:")]
+    assert music == [leg.id for leg in legs if held and not leg.holds]
+    heard = [(ear, mouth) for ear, mouth, _ in bridge["edges"] if not mouth.startswith("music:")]
+    assert heard == [(ear.id, leg.id) for ear in conversation.listeners for leg in legs]
+
+
 def _check_media(world: World) -> None:
     plane = world.exchange.media.workers[0]
+    for call in world.exchange.calls.values():
+        if call.conversation is not None:
+            _check_bridge(call, plane.wanted["bridge", call.conversation.bridge_id])
     wanted = {key for key in plane.wanted if not key[1].startswith("music:")}
     expected = set()
     for call in world.exchange.calls.values():
