@@ -34,6 +34,7 @@ KINDS = ("leg", "bridge", "player", "recorder")
 _NO_MEDIA = 3 * 8000
 _NO_MEDIA_AGAIN = 10 * 8000
 _REPORT_PERIOD = 1600
+_NOBODY = np.zeros(0, np.int32)
 
 
 class Ports(Protocol):
@@ -128,10 +129,21 @@ class MediaEngine:
             self._receiver.playout.review(self.clock)
 
     def skip(self, samples: int) -> None:
-        """Steps the clock over a time in which nothing ran; a whole number of frames, so that phases stay."""
-        self.clock += samples // FRAME * FRAME
+        """Steps the clock over a time in which nothing ran, by whole wakes.
+
+        Where there are legs it should be whole frames, so that each keeps its turn.
+        """
+        self.clock += samples // self.step * self.step
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether time makes no difference: no legs, nothing recorded, and no player that comes to an end."""
+        return not self.legs.index and not self._players.finite and not self._recorders.busy
 
     def _clear_ring(self, clock: int, number: int) -> None:
+        if not self._ring.in_use:
+            self._ring.clear(_NOBODY, clock)
+            return
         phases = CLEAR_CHUNK // self.step
         in_ring = np.flatnonzero(self.legs.in_ring).astype(np.int32)
         self._ring.clear(in_ring[in_ring % phases == number % phases], clock)

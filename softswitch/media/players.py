@@ -110,6 +110,11 @@ class PlayerTable:
         self._free.append(player)
         return settings
 
+    @property
+    def finite(self) -> bool:
+        """Whether any of them ends by itself."""
+        return any(not settings.loop for settings in self.settings.values())
+
     def finished(self, clock: int) -> Iterable[int]:
         """Players that have played their last sample."""
         if not self.settings:

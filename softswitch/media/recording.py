@@ -216,6 +216,11 @@ class Recorders:
 
     # What the recorder process says.
 
+    @property
+    def busy(self) -> bool:
+        """Whether there are recordings, or outcomes to be told."""
+        return bool(self._recordings) or next(self._taps.in_use(), None) is not None
+
     def report(self) -> None:
         """Emits alarms and finished recordings. To be called every few wakes."""
         for slot in list(self._taps.in_use()):

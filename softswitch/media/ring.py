@@ -37,11 +37,13 @@ class SampleRing:
         self._samples = np.zeros((legs.capacity, length), np.int16)
         self._have = np.zeros((legs.capacity, length), np.uint8)
         self._users = np.zeros(legs.capacity, np.int32)
+        self.in_use = 0
         self._clock = 0
 
     def use(self, leg: int) -> None:
         self._users[leg] += 1
         if self._users[leg] == 1:
+            self.in_use += 1
             self._samples[leg] = 0
             self._have[leg] = 0
             self._legs.in_ring[leg] = True
@@ -51,6 +53,7 @@ class SampleRing:
     def drop(self, leg: int) -> None:
         self._users[leg] -= 1
         if self._users[leg] == 0:
+            self.in_use -= 1
             self._legs.in_ring[leg] = False
 
     def place(

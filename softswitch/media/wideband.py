@@ -42,6 +42,7 @@ class Wideband:
         # Zero pages: only the rows of legs that ever were wide take memory.
         self._samples = np.zeros((legs.capacity, _LENGTH), np.int16)
         self._have = np.zeros((legs.capacity, _LENGTH), np.uint8)
+        self._used = False
         self._past = np.zeros((legs.capacity, _DOWN_PAST), np.float32)
 
     # What wide legs say.
@@ -66,6 +67,7 @@ class Wideband:
         return wide, narrow, size
 
     def _begin(self, leg: int, clock: int) -> None:
+        self._used = True
         self._new_coder(leg)
         self._samples[leg], self._have[leg], self._past[leg] = 0, 0, 0
         self._legs.wide_at[leg] = clock - _KEEP
@@ -126,6 +128,8 @@ class Wideband:
 
     def clear(self, members: Indices, clock: int) -> None:
         """Forgets what nobody reads any more. To be called for each leg every 20 ms or so."""
+        if not self._used:
+            return
         at = self._legs.wide_at
         wide = members[at[members] != NEVER]
         behind = wide[clock - at[wide] > _LENGTH // 4]

@@ -29,6 +29,7 @@ BATCH = 4096
 LOAD_EVERY_S = 5.0
 _HOUSEKEEPING_S = 0.02
 _REST_MS = 10
+_REST_S = 0.1
 _STEP_OVER_S = 0.5
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,8 @@ class Worker:
         gc.freeze()
         gc.disable()
         while self._running:
+            if self._engine.at_rest:
+                due += self._rest(due)
             due += self._wake_s
             delay = due - time.monotonic()
             if delay > 0:
@@ -89,6 +92,13 @@ class Worker:
                 due += self._step_over(now - due)
             self._wake(now)
         self._finish()
+
+    def _rest(self, since: float) -> float:
+        """Nobody to serve: waits for the switch to say something. Returns how much time was left out."""
+        self._epoll.poll(_REST_S)
+        wakes = max(0, int((time.monotonic() - since) / self._wake_s) - 1)
+        self._engine.skip(wakes * self._engine.step)
+        return wakes * self._wake_s
 
     def _step_over(self, behind_s: float) -> float:
         """After a standstill: the time that is gone is not played in a hurry."""

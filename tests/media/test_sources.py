@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -160,4 +161,4 @@ def test_silence_that_goes_on_is_told_again(rig: Rig) -> None:
     rig.run(33.0)
     told = [e["seconds"] for e in rig.events_of("no_media")]
     assert 3 <= len(told) <= 5
-    assert all(9.5 <= later - earlier <= 10.5 for earlier, later in zip(told[1:], told[2:], strict=False))
+    assert all(9.5 <= later - earlier <= 10.5 for earlier, later in pairwise(told[1:]))
