@@ -19,6 +19,10 @@ from softswitch.phone.visit import Visit
 ANSWERED_SHARE = 0.8
 # Of somebody else's tone no more than this may be among what is heard, as a share of the energy.
 LEAK_SHARE = 0.05
+# The wanted tone must be there for so much of the conversation: a burst at its begin is no conversation.
+COVERED_SHARE = 0.75
+# Sound is judged in blocks of this length, so that no jump of phase hides a tone.
+BLOCK_S = 0.1
 # A conversation is judged from when both sides were connected to shortly before it ended.
 BEGIN_S, END_S = 0.4, 0.1
 
@@ -60,7 +64,8 @@ def judge(visits: Sequence[Visit], cdrs: Sequence[Row], recordings: Sequence[Row
         if visit.outcome == "answered":
             figures.answered += 1
             figures.two_way_audio += not visit.unheard
-            unrecorded = recording_problems(files.get(visit.plan.number), *tones_of(visit))
+            since, until = conversation(visit)
+            unrecorded = recording_problems(files.get(visit.plan.number), *tones_of(visit), until - since)
             figures.recordings += not unrecorded
             problems += visit.unheard + unrecorded
         elif visit.outcome == "abandoned":
@@ -90,13 +95,19 @@ def broken_conditions(figures: Figures) -> list[str]:
 def audio_problems(visit: Visit) -> list[str]:
     """Which side of a conversation did not hear the other one alone."""
     assert visit.call is not None and visit.agent_call is not None
-    since = max(visit.call.talking_since, visit.agent_call.talking_since) + BEGIN_S
-    until = min(visit.call.ended_at, visit.agent_call.ended_at) - END_S
+    since, until = conversation(visit)
     caller_hz, agent_hz = tones_of(visit)
     return [
         *_heard_problems("the caller", visit.call, since, until, agent_hz, caller_hz),
         *_heard_problems(f"agent {visit.agent}", visit.agent_call, since, until, caller_hz, agent_hz),
     ]
+
+
+def conversation(visit: Visit) -> tuple[float, float]:
+    """From when until when both sides must have heard each other."""
+    assert visit.call is not None and visit.agent_call is not None
+    since = max(visit.call.talking_since, visit.agent_call.talking_since) + BEGIN_S
+    return since, min(visit.call.ended_at, visit.agent_call.ended_at) - END_S
 
 
 def tones_of(visit: Visit) -> tuple[int, int]:
@@ -109,24 +120,41 @@ def _heard_problems(
     who: str, call: PhoneCall, since: float, until: float, wanted_hz: int, own_hz: int
 ) -> list[str]:
     samples = call.heard.samples(since, until)
-    return tone_problems(f"{who} heard", samples, RATE_HZ, wanted_hz, own_hz)
+    return tone_problems(f"{who} heard", samples, RATE_HZ, wanted_hz, own_hz, until - since)
 
 
-def tone_problems(what: str, samples: array[int], rate_hz: int, wanted_hz: int, other_hz: int) -> list[str]:
-    """Whether the wanted tone and not the other one is in the samples; `what` begins each line."""
+def tone_problems(
+    what: str, samples: array[int], rate_hz: int, wanted_hz: int, other_hz: int, talked_s: float
+) -> list[str]:
+    """Whether the wanted tone, and not the other one, is in the samples for as long as the two talked.
+
+    `what` begins each line.
+    """
     if not samples:
         return [f"{what} nothing"]
     problems = []
-    if not has_tone(samples, wanted_hz, rate_hz):
-        problems.append(f"{what} no tone of {wanted_hz} Hz in {len(samples) / rate_hz:.1f} s")
-    leak = tone_power(samples, other_hz, rate_hz)
+    width = round(BLOCK_S * rate_hz)
+    blocks = [samples[at : at + width] for at in range(0, len(samples), width)]
+    heard_s = BLOCK_S * sum(has_tone(block, wanted_hz, rate_hz) for block in blocks)
+    if heard_s < COVERED_SHARE * talked_s:
+        problems.append(f"{what} only {heard_s:.1f} s of {wanted_hz} Hz in {talked_s:.1f} s")
+    leak = _share(blocks, other_hz, rate_hz)
     if leak > LEAK_SHARE:
         problems.append(f"{what} {leak:.0%} of {other_hz} Hz, which it should not")
     return problems
 
 
-def recording_problems(row: Row | None, caller_hz: int, agent_hz: int) -> list[str]:
-    """What is wrong with the recording of a conversation: caller left, agent right."""
+def _share(blocks: Sequence[array[int]], freq_hz: int, rate_hz: int) -> float:
+    """Share of the energy of all blocks that lies at the frequency."""
+    energies = [sum(sample * sample for sample in block) for block in blocks]
+    at_freq = sum(
+        energy * tone_power(block, freq_hz, rate_hz) for energy, block in zip(energies, blocks, strict=True)
+    )
+    return at_freq / (sum(energies) or 1)
+
+
+def recording_problems(row: Row | None, caller_hz: int, agent_hz: int, talked_s: float) -> list[str]:
+    """What is wrong with the recording of a conversation of so many seconds: caller left, agent right."""
     if row is None:
         return ["there is no recording"]
     try:
@@ -134,8 +162,8 @@ def recording_problems(row: Row | None, caller_hz: int, agent_hz: int) -> list[s
     except (OSError, EOFError, ValueError, wave.Error) as error:
         return [f"the recording {row['path']} cannot be read: {error}"]
     problems = [
-        *tone_problems("the left channel has", left, rate_hz, caller_hz, agent_hz),
-        *tone_problems("the right channel has", right, rate_hz, agent_hz, caller_hz),
+        *tone_problems("the left channel has", left, rate_hz, caller_hz, agent_hz, talked_s),
+        *tone_problems("the right channel has", right, rate_hz, agent_hz, caller_hz, talked_s),
     ]
     if row.get("error"):
         problems.append(f"the recording ended with: {row['error']}")

@@ -14,11 +14,16 @@ from softswitch.phone.centre import AGENT_TONES_HZ, CALLER_TONES_HZ
 from softswitch.phone.verdict import Figures, broken_conditions, recording_problems, tone_problems
 
 CALLER_HZ, AGENT_HZ, RATE_HZ = 1450, 450, 8000
+TALKED_S = 1.0
 
 
 def samples(*tones_hz: int, seconds: float = 1.0) -> array[int]:
     parts = [tone(hz, seconds, RATE_HZ).tolist() for hz in tones_hz]
     return array("h", [sum(values) // len(parts) for values in zip(*parts, strict=True)])
+
+
+def silence(seconds: float) -> array[int]:
+    return array("h", bytes(2 * round(seconds * RATE_HZ)))
 
 
 def recording(path: Path, left: array[int], right: array[int]) -> dict[str, object]:
@@ -32,7 +37,7 @@ def recording(path: Path, left: array[int], right: array[int]) -> dict[str, obje
 
 def test_a_right_recording(tmp_path: Path) -> None:
     row = recording(tmp_path / "x.wav", samples(CALLER_HZ), samples(AGENT_HZ))
-    assert recording_problems(row, CALLER_HZ, AGENT_HZ) == []
+    assert recording_problems(row, CALLER_HZ, AGENT_HZ, TALKED_S) == []
 
 
 @pytest.mark.parametrize(
@@ -48,30 +53,49 @@ def test_a_wrong_recording(
     tmp_path: Path, left: tuple[int, ...], right: tuple[int, ...], complaints: int
 ) -> None:
     row = recording(tmp_path / "x.wav", samples(*left), samples(*right))
-    found = recording_problems(row, CALLER_HZ, AGENT_HZ)
+    found = recording_problems(row, CALLER_HZ, AGENT_HZ, TALKED_S)
     assert 2 <= len(found) <= complaints or len(found) == complaints == 1
 
 
 def test_a_recording_that_is_missing_broken_or_ended_with_an_error(tmp_path: Path) -> None:
-    assert recording_problems(None, CALLER_HZ, AGENT_HZ) == ["there is no recording"]
+    assert recording_problems(None, CALLER_HZ, AGENT_HZ, TALKED_S) == ["there is no recording"]
     (tmp_path / "y.wav").write_bytes(b"RIFF")
-    (broken,) = recording_problems({"path": str(tmp_path / "y.wav")}, CALLER_HZ, AGENT_HZ)
+    (broken,) = recording_problems({"path": str(tmp_path / "y.wav")}, CALLER_HZ, AGENT_HZ, TALKED_S)
     assert "cannot be read" in broken
     row = recording(tmp_path / "x.wav", samples(CALLER_HZ), samples(AGENT_HZ))
-    assert recording_problems(row | {"error": "disk full"}, CALLER_HZ, AGENT_HZ) == [
+    assert recording_problems(row | {"error": "disk full"}, CALLER_HZ, AGENT_HZ, TALKED_S) == [
         "the recording ended with: disk full"
     ]
 
 
 def test_what_a_phone_hears() -> None:
     def problems(heard: array[int]) -> int:
-        return len(tone_problems("it heard", heard, RATE_HZ, AGENT_HZ, CALLER_HZ))
+        return len(tone_problems("it heard", heard, RATE_HZ, AGENT_HZ, CALLER_HZ, TALKED_S))
 
     assert problems(samples(AGENT_HZ)) == 0
-    assert problems(array("h", [0] * RATE_HZ)) == 1
+    assert problems(silence(1.0)) == 1
     assert problems(array("h")) == 1
     assert problems(samples(CALLER_HZ)) == 2
     assert problems(samples(AGENT_HZ, CALLER_HZ)) >= 1
+    assert problems(samples(AGENT_HZ, seconds=0.3) + silence(0.7)) == 1, "a burst, then nothing"
+    assert problems(samples(AGENT_HZ, seconds=0.3)) == 1, "packets stopped coming"
+
+
+def test_a_leak_whose_phase_jumps_is_found() -> None:
+    """Over the whole second the two halves of the other's tone, in opposite phase, would cancel out."""
+    both = samples(AGENT_HZ, CALLER_HZ, seconds=0.5)
+    turned = array("h", [a - c for a, c in zip(tone_of(AGENT_HZ), tone_of(CALLER_HZ), strict=True)])
+    (problem,) = tone_problems("it heard", both + turned, RATE_HZ, AGENT_HZ, CALLER_HZ, 0.0)
+    assert f"of {CALLER_HZ} Hz" in problem
+
+
+def tone_of(freq_hz: int) -> list[int]:
+    return [value // 2 for value in samples(freq_hz, seconds=0.5)]
+
+
+def test_a_recording_that_stopped_early(tmp_path: Path) -> None:
+    row = recording(tmp_path / "x.wav", samples(CALLER_HZ, seconds=0.5), samples(AGENT_HZ, seconds=0.5))
+    assert len(recording_problems(row, CALLER_HZ, AGENT_HZ, TALKED_S)) == 2
 
 
 GOOD = {"calls": 10, "answered": 8, "abandoned": 2, "two_way_audio": 8, "recordings": 8, "cdrs": 10}
