@@ -62,8 +62,12 @@ def did_you_mean(word: str, allowed: Iterable[str]) -> str:
 
 def _problems(model: type[BaseModel], error: ValidationError, at: Path) -> list[Problem]:
     found: dict[Problem, None] = {}
-    for mistake in error.errors(include_url=False):
+    mistakes = error.errors(include_url=False)
+    places = [mistake["loc"] for mistake in mistakes]
+    for mistake in mistakes:
         loc: Path = mistake["loc"]
+        if mistake["type"] == "too_short" and any(place[:-1][: len(loc)] == loc for place in places):
+            continue  # bad entries are not counted as entries: only they are told
         if loc and loc[-1] == "[key]":
             loc = loc[:-1]
         message = _message(model, loc, mistake)
@@ -116,17 +120,18 @@ def _allowed(kind: str, context: dict[str, Any], fallback: str) -> str:
         return PATTERNS[context["pattern"]]
     if kind == "literal_error":
         return str(context["expected"]).replace("'", "").replace(" or ", ", ")
-    return _bounds(context) or fallback
+    return _bounds(kind, context) or fallback
 
 
-def _bounds(context: dict[str, Any]) -> str:
+def _bounds(kind: str, context: dict[str, Any]) -> str:
+    what = "characters" if kind.startswith("string_") else "entries"
     words = {
         "ge": "{} or more",
         "gt": "more than {}",
         "le": "{} or less",
         "lt": "less than {}",
-        "min_length": "at least {} of them",
-        "max_length": "at most {} of them",
+        "min_length": f"{{}} or more {what}",
+        "max_length": f"{{}} {what} or fewer",
     }
     return " and ".join(words[key].format(value) for key, value in context.items() if key in words)
 

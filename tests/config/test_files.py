@@ -160,6 +160,15 @@ def test_nothing_after_a_key_is_the_default_or_nothing_where_that_is_a_value(tmp
     assert centre.queues["s"].announce_position_every_s is None
 
 
+def test_a_list_of_which_every_entry_is_bad_is_told_of_its_entries_only(tmp_path: Path) -> None:
+    path = tmp_path / "softswitch.yaml"
+    path.write_text("sip: {listen: [{port: 70000}]}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_node(path)
+    (line,) = str(caught.value).splitlines()
+    assert "sip.listen[0].port" in line
+
+
 def test_paths_count_from_the_directory_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "softswitch.yaml"
     path.write_text("state_dir: here\nrecording: {directory: /there}\n")
@@ -181,8 +190,9 @@ def test_an_empty_node_file_is_all_defaults(tmp_path: Path) -> None:
         ("media: {ports: 5000}\n", "is no range of ports; allowed: FIRST-LAST"),
         ("media: {ports: 20000-10000}\n", "FIRST below LAST"),
         ("media: {workers: 0}\n", "allowed: 1 or more"),
-        ("sip: {listen: []}\n", "sip.listen: a list is not allowed here; allowed: at least 1"),
+        ("sip: {listen: []}\n", "sip.listen: a list is not allowed here; allowed: 1 or more entries"),
         ("sip: {listen: [{port: 5060}, {port: 5060}]}\n", "two sockets want UDP 127.0.0.1:5060"),
+        ("sip: {user_agent: " + "x" * 200 + "}\n", "allowed: 128 characters or fewer"),
         ("sip: {auth_algorithms: [SHA-1]}\n", "allowed: MD5, SHA-256, SHA-512-256"),
         ("sip: {min_expires_s: 100, max_expires_s: 10}\n", "min_expires_s is greater than max_expires_s"),
         (
