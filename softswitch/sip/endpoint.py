@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from softswitch.sip.flow import Outputs, SipFlow
 from softswitch.sip.message import Message, header_safe, respond
@@ -53,6 +53,17 @@ class Credentials:
         return f"Credentials({self.username!r}, realm={self.realm!r})"
 
 
+class EventDialog(Protocol):
+    """A dialog of a subscription (RFC 6665), of either side."""
+
+    def takes(self, tag: str) -> bool:
+        """Whether a request with this From tag is in it."""
+
+    def receive_request(
+        self, transaction: ServerTransaction, message: Message, flow: SipFlow, now: float, out: Outputs
+    ) -> None: ...
+
+
 class Endpoint:
     """One user agent's identity and tables. Sessions are found by (Call-ID, our tag)."""
 
@@ -67,6 +78,7 @@ class Endpoint:
         "server",
         "sessions",
         "settings",
+        "subscriptions",
         "supported",
         "timer_lines",
         "timers",
@@ -82,6 +94,7 @@ class Endpoint:
         self.transactions = Transactions(self.deadlines)
         self.sessions: dict[tuple[str, str], Session] = {}
         self.referrals: dict[tuple[str, str], Referrals] = {}
+        self.subscriptions: dict[tuple[str, str], EventDialog] = {}
         name = header_safe(settings.user_agent)
         self.user_agent = f"User-Agent: {name}\r\n" if name else ""
         self.server = f"Server: {name}\r\n" if name else ""

@@ -219,9 +219,8 @@ class Referrals:
         self.received: list[Referral] = []
         self.sent: list[SentReferral] = []
 
-    @property
-    def dialog_tag(self) -> str:
-        return self.session.dialog.remote_tag
+    def takes(self, tag: str) -> bool:
+        return tag == self.session.dialog.remote_tag
 
     def receive_request(
         self, transaction: ServerTransaction, message: Message, flow: SipFlow, now: float, out: Outputs

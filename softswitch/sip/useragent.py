@@ -278,10 +278,11 @@ class UserAgent:
     def _without_session(
         self, transaction: ServerTransaction, message: Message, flow: SipFlow, now: float, out: Outputs
     ) -> None:
-        """A request in a dialog whose session has ended: it may be about a transfer that goes on."""
-        referrals = self.endpoint.referrals.get((message.sip_call_id, message.to_tag))
-        if referrals is not None and referrals.dialog_tag == message.from_tag:
-            referrals.receive_request(transaction, message, flow, now, out)
+        """A request in a dialog without session: of a subscription, or of a transfer that goes on."""
+        key = (message.sip_call_id, message.to_tag)
+        dialog = self.endpoint.referrals.get(key) or self.endpoint.subscriptions.get(key)
+        if dialog is not None and dialog.takes(message.from_tag):
+            dialog.receive_request(transaction, message, flow, now, out)
         else:
             self.endpoint.respond(transaction, message, 481, now, out)
 
