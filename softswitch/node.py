@@ -28,7 +28,7 @@ from softswitch.directory import ConfigCommands, Directory, Outcome
 from softswitch.media.client import MediaClient
 from softswitch.net.driver import Driver
 from softswitch.net.sockets import from_environment
-from softswitch.prompts import MUSIC, Manifest, load_manifest, prompts_directory
+from softswitch.prompts import MUSIC, TONES, Manifest, load_manifest, prompts_directory
 from softswitch.store.journal import Journal
 from softswitch.store.livestate import load
 
@@ -171,7 +171,7 @@ def prompts_of(manifest: Manifest) -> Prompts:
     paths = {
         section: {name: each.path for name, each in prompts.items()} for section, prompts in manifest.items()
     }
-    return Prompts(music=paths.pop(MUSIC, {}), spoken=paths)
+    return Prompts(music=paths.pop(MUSIC, {}), tones=paths.pop(TONES, {}), spoken=paths)
 
 
 def nonce_secret(node: Node) -> bytes:

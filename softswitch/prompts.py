@@ -14,6 +14,8 @@ from typing import Any
 MANIFEST = "manifest.json"
 MUSIC = "music"
 """Section of the manifest that holds music in place of a language's prompts."""
+TONES = "tones"
+"""Section of the manifest that holds call progress tones: ringback and busy."""
 
 
 class PromptsMissing(Exception):

@@ -104,8 +104,10 @@ class Call:
     # Media for the caller
 
     def play(self, paths: Sequence[str], out: list[Any], *, loop: bool = False) -> None:
-        """Play files to the caller, in place of what is being played."""
+        """Play files to the caller, if there are any, in place of what is being played."""
         self.stop_playing(out)
+        if not paths:
+            return
         self.player = self.next_id("p")
         fields = {"legs": [self.inbound.id], "items": [*paths], "loop": loop, "gain": 1.0}
         self.exchange.media.put(self.inbound.worker, "player", self.player, fields, out)

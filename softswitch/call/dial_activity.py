@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.activity import Activity
+from softswitch.call.failing import fail
 from softswitch.call.hunt import Hunt
 from softswitch.call.leg import Leg, Party
 from softswitch.call.registrar import Binding
@@ -47,7 +48,11 @@ class DialActivity(Activity):
         self.hunt_failed(self.hunt, "user_no_answer", now, out)
 
     def hunt_ringing(self, hunt: Hunt, now: float, out: list[Any]) -> None:
-        self.call.inbound.ring(now, out)
+        """Who was answered already, by a flow, hears ringing from us."""
+        if self.call.inbound.state == "answered":
+            self.call.play(self.call.exchange.tone_paths("ringback"), out, loop=True)
+        else:
+            self.call.inbound.ring(now, out)
 
     def hunt_answered(self, hunt: Hunt, leg: Leg, now: float, out: list[Any]) -> None:
         codec = leg.audio.send.encoding if leg.audio else None
@@ -58,7 +63,7 @@ class DialActivity(Activity):
         if self.flow is not None:
             self.flow.dial_ended(reason, now, out)
         else:
-            self.call.end(reason, "agent" if reason.startswith("user_") else "switch", now, out)
+            fail(self.call, reason, "agent" if reason.startswith("user_") else "switch", now, out)
 
     def to_state(self) -> dict[str, Any]:
         """A flow starts its dial step again."""

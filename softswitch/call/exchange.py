@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -45,10 +45,11 @@ RECORDING_LOST_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """Paths of the prompt files by language and name, and of the music by name."""
+    """Paths of the prompt files by language and name, of the music by name, and of the tones by name."""
 
     spoken: dict[str, dict[str, str]]
     music: dict[str, str]
+    tones: dict[str, str] = field(default_factory=dict)
 
 
 class Exchange:
@@ -318,6 +319,11 @@ class Exchange:
         if path is None:
             out.append(Fact("alarm_raised", {"code": "prompt_missing", "message": f"no music {name!r}"}))
         return path
+
+    def tone_paths(self, name: str) -> list[str]:
+        """The file of a call progress tone; prompts of one's own may be without."""
+        path = self._prompts.tones.get(name)
+        return [] if path is None else [path]
 
     def call_over(self, call: Call, conversation: Conversation | None, now: float, out: list[Any]) -> None:
         """A call has ended, in this conversation: agents who were busy with it are free."""

@@ -152,11 +152,15 @@ def _resume_supervision(call: Call, activity: dict[str, Any], now: float, out: l
     heard.conversation.add_listener(call.inbound, out)
 
 
+def _resume_failing(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
+    call.end(activity["reason"], activity["ended_by"], now, out)
+
+
 def _give_up(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
     call.end(RESTARTED, "switch", now, out)
 
 
-_RESUME = {"flow": _resume_flow, "supervision": _resume_supervision}
+_RESUME = {"flow": _resume_flow, "supervision": _resume_supervision, "failing": _resume_failing}
 
 
 def _forget_lost_calls(exchange: Exchange, state: Mapping[str, Any], now: float, out: list[Any]) -> None:

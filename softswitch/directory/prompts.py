@@ -8,6 +8,7 @@ from softswitch.config import Queue
 from softswitch.config.errors import Path, Problem, did_you_mean
 
 MUSIC = "music"
+TONES = "tones"
 
 
 class PromptNames:
@@ -17,7 +18,7 @@ class PromptNames:
         self._checked = manifest is not None
         by_group = manifest or {}
         self._music = frozenset(by_group.get(MUSIC, ()))
-        spoken = (names for group, names in by_group.items() if group != MUSIC)
+        spoken = (names for group, names in by_group.items() if group not in (MUSIC, TONES))
         # A flow may change its language on the way, so a prompt of any language will do.
         self._spoken = frozenset(name for names in spoken for name in names)
 

@@ -223,6 +223,7 @@ class World:
                 for language in ("en", "zh")
             },
             music={"hold": "/prompts/music/hold.flac"},
+            tones={name: f"/prompts/tones/{name}.flac" for name in ("ringback", "busy")},
         )
         self._starts += 1
         entropy = random.Random(self._starts).randbytes

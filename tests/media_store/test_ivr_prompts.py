@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from softswitch.ivr import numbers
 from softswitch.media.prompts import PromptCache
-from softswitch.prompts import MUSIC, Prompt, PromptsMissing, load_manifest, prompts_directory
+from softswitch.prompts import MUSIC, TONES, Prompt, PromptsMissing, load_manifest, prompts_directory
 
 ROOT = Path(__file__).resolve().parents[2]
 DIRECTORY = prompts_directory()
@@ -199,3 +199,13 @@ def test_a_wrong_manifest_says_what_is_wrong(tmp_path: Path, manifest: str, said
     (directory / "manifest.json").write_text(manifest)
     with pytest.raises(PromptsMissing, match=said):
         load_manifest(directory)
+
+
+@pytest.mark.parametrize(("name", "on_s"), [("ringback", 1.0), ("busy", 0.48)])
+def test_a_tone_is_one_period_of_its_cadence(name: str, on_s: float) -> None:
+    audio = samples(MANIFEST[TONES][name])
+    sounding = frame_power(audio) > 10**-4.5
+    assert sounding[: round(on_s * 100)].all() and not sounding[round(on_s * 100) :].any()
+    spectrum = np.abs(np.fft.rfft(audio[: round(on_s * RATE_HZ)]))
+    assert abs(int(spectrum.argmax()) / on_s - 425) < 2
+    assert abs(sounding_dbfs(audio) + 24) < 0.5
