@@ -35,6 +35,15 @@ def start_writer(state_dir: Path, first: int, segment_bytes: int) -> subprocess.
     return process
 
 
+def test_what_is_stored_is_for_its_owner_only(tmp_path: Path) -> None:
+    state_dir = tmp_path / "var" / "state"
+    log = journal(state_dir)
+    log.append(counted(1))
+    log.close()
+    made = [state_dir.parent, *state_dir.parent.rglob("*")]
+    assert {path: path.stat().st_mode & 0o077 for path in made} == dict.fromkeys(made, 0)
+
+
 def test_a_fact_is_read_back_as_it_was_told(tmp_path: Path) -> None:
     log = journal(tmp_path, wall=lambda: 1000.5, monotonic=lambda: 7.25)
     end = log.append([fact("call_started", {"call/c1": {"x": 1}}, call="c1", from_number="张三")])
