@@ -50,7 +50,7 @@ def noun(
 
 
 def _one(kind: str) -> str:
-    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+    return f"an {kind}" if kind[0] in "aeio" else f"a {kind}"  # a user
 
 
 def _list_command(kind: str, columns: Sequence[str]) -> click.Command:
