@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "PRACK", "UPDATE", "INFO")
 SUPPORTED = ("100rel", "timer")
+USUAL_MIN_SE = 90
+"""What a Min-SE that is not there means (RFC 4028 §5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Endpoint:
         "entropy",
         "invite_lines",
         "min_se",
+        "own_min_se",
         "referrals",
         "server",
         "sessions",
@@ -105,7 +108,8 @@ class Endpoint:
         self.timers = "timer" in self.supported
         self.min_se = f"Min-SE: {settings.min_se_s}\r\n" if self.timers else ""
         wanted = max(settings.session_expires_s, settings.min_se_s) if settings.session_expires_s else 0
-        self.timer_lines = f"Session-Expires: {wanted}\r\n{self.min_se}" if wanted and self.timers else ""
+        self.own_min_se = self.min_se if settings.min_se_s > USUAL_MIN_SE else ""
+        self.timer_lines = f"Session-Expires: {wanted}\r\n{self.own_min_se}" if wanted and self.timers else ""
         self.invite_lines = self.allow + self.timer_lines
         self.wheel = Wheel(self.deadlines)
         self._names: dict[tuple[str, tuple[str, int]], tuple[str, str]] = {}

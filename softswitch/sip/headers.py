@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -166,6 +167,20 @@ def split_list(text: str) -> list[str]:
     if '"' not in text and "<" not in text:
         return [part for part in map(str.strip, text.split(",")) if part]
     return _split(text, _COMMA, ",")
+
+
+def tokens(line: str) -> frozenset[str]:
+    """The members of a token list (Supported, Allow …) in lower case."""
+    return _tokens_cached(line) if len(line) <= _MAX_CACHED else _tokens(line)
+
+
+def _tokens(line: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in line.lower().split(","))
+
+
+# A phone says the same in every message, and there are not many kinds of phones.
+_MAX_CACHED = 512
+_tokens_cached = lru_cache(1024)(_tokens)
 
 
 def split_parameters(text: str) -> tuple[tuple[str, str | None], ...]:

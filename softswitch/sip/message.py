@@ -20,6 +20,7 @@ from softswitch.sip.headers import (
     is_token,
     split_list,
     split_parameters,
+    tokens,
 )
 from softswitch.sip.uri import Uri
 
@@ -128,10 +129,9 @@ class Message:
         if value is None:
             return False
         wanted = token.lower()
-        return any(
-            wanted in line.lower() and wanted in [each.strip() for each in line.lower().split(",")]
-            for line in (value, *self._rest.get(name, ()))
-        )
+        if wanted in tokens(value):
+            return True
+        return name in self._rest and any(wanted in tokens(line) for line in self._rest[name])
 
     def items(self) -> Iterator[tuple[str, str]]:
         """Every header line as (canonical name, text), in order; repeated names stand together."""

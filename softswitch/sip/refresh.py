@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from softswitch.sip.flow import Outputs
@@ -19,6 +20,7 @@ SHORTEST = 32
 """No session is refreshed or given up for a shorter interval, whatever the peer says, in seconds."""
 LONGEST = 86_400
 LEAST_PAUSE = 10.0
+_MAX_TEXT = 200
 _SESSION_EXPIRES = re.compile(r"([0-9]{1,9})(?: *;.*)?")
 _REFRESHER = re.compile(r"; *refresher *= *(uac|uas) *(?:;|$)", re.IGNORECASE)
 
@@ -104,10 +106,15 @@ def restore(session: Session, state: dict[str, Any]) -> None:
 def read(message: Message, name: str) -> tuple[int, str]:
     """Seconds and refresher of Session-Expires (or Min-SE); 0 if it is absent or cannot be used."""
     text = message.get(name)
-    match = _SESSION_EXPIRES.fullmatch(text) if text is not None else None
+    return (0, "") if text is None else _read(text[:_MAX_TEXT])
+
+
+@lru_cache(512)
+def _read(text: str) -> tuple[int, str]:
+    match = _SESSION_EXPIRES.fullmatch(text)
     if match is None:
         return 0, ""
-    refresher = _REFRESHER.search(text or "")
+    refresher = _REFRESHER.search(text)
     return min(int(match[1]), LONGEST), refresher[1].lower() if refresher is not None else ""
 
 
@@ -165,7 +172,7 @@ def lines(session: Session) -> str:
     if timer is None or not endpoint.timers:
         return endpoint.timer_lines
     refresher = "uac" if timer.ours else "uas"
-    return f"Session-Expires: {timer.interval};refresher={refresher}\r\n{endpoint.min_se}"
+    return f"Session-Expires: {timer.interval};refresher={refresher}\r\n{endpoint.own_min_se}"
 
 
 def raised(headers: str, message: Message) -> str | None:
