@@ -28,7 +28,7 @@ ORPHANS_AFTER_S = 30.0
 NUMBERED = frozenset(
     {"digit", "player_finished", "recorder_finished", "recorder_alarm", "leg_statistics", "no_media"}
 )
-EVENTS = NUMBERED | {"snapshot", "refused", "ports", "error", "load"}
+EVENTS = NUMBERED | {"snapshot", "refused", "ports", "error", "load", "leg_quality"}
 COMMANDS = frozenset({"hello", "ack", *ENGINE_COMMANDS})
 _MAX_LINE = 4 * 1024 * 1024
 _MAX_UNSENT = 64 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""RTCP of all legs: a report each every 5 s, and what the peers report."""
+"""RTCP of all legs: a report each every 5 s, what the peers report, and how it sounds on both sides."""
 
 from __future__ import annotations
 
@@ -9,10 +9,25 @@ import numpy as np
 
 from softswitch.media.lanes import Lanes
 from softswitch.media.legs import LegTable
-from softswitch.media.rtcp import Heard, Sent, pack_bye, pack_report, parse_report
+from softswitch.media.quality import opinion, rating
+from softswitch.media.recording import Emit
+from softswitch.media.rtcp import (
+    Heard,
+    PeerReport,
+    ReportBlock,
+    Sent,
+    ntp_middle,
+    pack_bye,
+    pack_report,
+    parse_report,
+)
 
 PERIOD = 5 * 8000
+SAMPLES_PER_MS = 8
 _MAX_PACKET = 1500
+_LONGEST_ROUND_TRIP_S = 30.0
+_EQUIPMENT_MS = 80.0
+"""Packets of 20 ms, two jitter buffers of some 30 ms."""
 
 
 @dataclass(slots=True)
@@ -23,14 +38,20 @@ class _Interval:
     received: int = 0
     ntp_middle: int = 0
     ntp_at: float = 0.0
+    fraction_lost: float = 0.0
+    round_trip_ms: float | None = None
+    remote: ReportBlock | None = None
 
 
 class Reports:
-    def __init__(self, legs: LegTable, lanes: Lanes, cname: str, utc: Callable[[], float]) -> None:
+    def __init__(
+        self, legs: LegTable, lanes: Lanes, cname: str, utc: Callable[[], float], emit: Emit
+    ) -> None:
         self._legs = legs
         self._lanes = lanes
         self._cname = cname
         self._utc = utc
+        self._emit = emit
         self._intervals: dict[str, _Interval] = {}
 
     def tick(self, clock: int, step: int, now: float) -> None:
@@ -54,6 +75,8 @@ class Reports:
             ts = (int(legs.out_ts[leg]) + (clock - int(legs.out_at[leg])) * int(legs.scale[leg])) & 0xFFFFFFFF
             sent = Sent(ts, int(legs.sent[leg]), int(legs.sent_octets[leg]))
         heard = self._heard(leg, interval, now) if legs.in_started[leg] else None
+        if heard is not None:
+            self._tell(settings.id, leg, interval)
         self._send(leg, pack_report(int(legs.out_ssrc[leg]), self._utc(), self._cname, sent, heard))
 
     def _heard(self, leg: int, interval: _Interval, now: float) -> Heard:
@@ -62,15 +85,32 @@ class Reports:
         span = expected - interval.expected
         lost = span - (received - interval.received)
         interval.expected, interval.received = expected, received
+        interval.fraction_lost = max(0.0, lost / span) if span > 0 else 0.0
         last = (interval.ntp_middle, now - interval.ntp_at) if interval.ntp_middle else None
         return Heard(
             ssrc=int(legs.in_ssrc[leg]),
-            fraction_lost=lost / span if span > 0 else 0.0,
+            fraction_lost=interval.fraction_lost,
             lost=expected - received,
             highest=int(legs.in_ext[leg]),
-            jitter=int(legs.jitter[leg]),
+            jitter=int(legs.jitter[leg] * legs.scale[leg]),
             last_report=last,
         )
+
+    def _tell(self, id: str, leg: int, interval: _Interval) -> None:
+        """The last 5 s of a leg; MOS as we hear the peer, and as it hears us if it says so."""
+        legs, remote, unit = self._legs, interval.remote, SAMPLES_PER_MS * int(self._legs.scale[leg])
+        one_way_ms = (interval.round_trip_ms or 0.0) / 2 + _EQUIPMENT_MS
+        self._emit(
+            {
+                "event": "leg_quality", "leg": id, "lost": round(interval.fraction_lost, 4),
+                "jitter_ms": round(float(legs.jitter[leg]) / SAMPLES_PER_MS, 1),
+                "round_trip_ms": None if interval.round_trip_ms is None else round(interval.round_trip_ms, 1),
+                "mos": round(opinion(rating(one_way_ms, interval.fraction_lost)), 2),
+                "remote_lost": remote and round(remote.fraction_lost, 4),
+                "remote_jitter_ms": remote and round(remote.jitter / unit, 1),
+                "remote_mos": remote and round(opinion(rating(one_way_ms, remote.fraction_lost)), 2),
+            }
+        )  # fmt: skip
 
     def _send(self, leg: int, packet: bytes) -> None:
         host = int(self._legs.remote_ip[leg]).to_bytes(4, "big")
@@ -91,9 +131,20 @@ class Reports:
             host = int.from_bytes(bytes(map(int, source[0].split("."))), "big")
             settings = self._legs.settings[leg]
             report = parse_report(packet) if host == self._legs.remote_ip[leg] else None
-            if report is not None and report.ntp_middle and settings is not None:
-                interval = self._intervals.setdefault(settings.id, _Interval())
-                interval.ntp_middle, interval.ntp_at = report.ntp_middle, now
+            if report is not None and settings is not None:
+                self._take(self._intervals.setdefault(settings.id, _Interval()), leg, report, now)
+
+    def _take(self, interval: _Interval, leg: int, report: PeerReport, now: float) -> None:
+        """What the peer says: when it said so, and how it hears us."""
+        if report.ntp_middle:
+            interval.ntp_middle, interval.ntp_at = report.ntp_middle, now
+        ssrc = int(self._legs.out_ssrc[leg])
+        interval.remote = next((block for block in report.blocks if block.ssrc == ssrc), None)
+        if interval.remote is not None and interval.remote.last_report:
+            passed = ntp_middle(self._utc()) - interval.remote.last_report & 0xFFFFFFFF
+            round_trip_s = passed / 65536 - interval.remote.delay_s
+            if -0.01 < round_trip_s < _LONGEST_ROUND_TRIP_S:  # else it answers no report of ours
+                interval.round_trip_ms = max(0.0, round_trip_s * 1000)
 
     def say_bye(self) -> None:
         legs = self._legs

@@ -34,13 +34,32 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportBlock:
+    """What a peer says of a stream it hears: `lost` since its beginning, `jitter` in timestamp units.
+
+    `last_report` is the middle of our report's NTP time, 0 if it had none; `delay_s` how long ago that was.
+    """
+
+    ssrc: int
+    fraction_lost: float
+    lost: int
+    jitter: int
+    last_report: int
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class PeerReport:
     """The useful part of a peer's compound packet. `ntp_middle` is 0 without a sender report."""
 
     ssrc: int
     ntp_middle: int
-    fraction_lost: float | None
-    jitter: int | None
+    blocks: tuple[ReportBlock, ...]
+
+
+def ntp_middle(utc: float) -> int:
+    """The middle 32 bits of the NTP time."""
+    return int((utc + _NTP_EPOCH) * 65536) & 0xFFFFFFFF
 
 
 def pack_report(ssrc: int, utc: float, cname: str, sent: Sent | None, heard: Heard | None) -> bytes:
@@ -92,7 +111,11 @@ def parse_report(packet: bytes) -> PeerReport | None:
         return None
     ssrc = int.from_bytes(packet[4:8], "big")
     middle = int.from_bytes(packet[10:14], "big") if packet[1] == _SR else 0
-    if not packet[0] & 31:
-        return PeerReport(ssrc, middle, None, None)
-    block = packet[blocks_at : blocks_at + 24]
-    return PeerReport(ssrc, middle, block[4] / 256, int.from_bytes(block[12:16], "big"))
+    starts = range(blocks_at, blocks_at + 24 * (packet[0] & 31), 24)
+    return PeerReport(ssrc, middle, tuple([_read_block(packet[start : start + 24]) for start in starts]))
+
+
+def _read_block(block: bytes) -> ReportBlock:
+    ssrc, losses, _, jitter, last_report, delay = struct.unpack(">6I", block)
+    lost = (losses & 0xFFFFFF) - (losses << 1 & 0x1000000)  # 24 bits, signed
+    return ReportBlock(ssrc, (losses >> 24) / 256, lost, jitter, last_report, delay / 65536)

@@ -14,7 +14,7 @@ from softswitch.media.lanes import DRAIN_S, READY_PAIRS, Lanes, PortPool
 from softswitch.media.legs import BadCommand
 from softswitch.media.packets import PacketBatch
 from softswitch.media.reports import PERIOD, Reports
-from softswitch.media.rtcp import Heard, PeerReport, Sent, pack_report, parse_report
+from softswitch.media.rtcp import Heard, PeerReport, ReportBlock, Sent, pack_report, parse_report
 from softswitch.media.tones import tone
 from tests.media.rig import Rig
 
@@ -144,9 +144,13 @@ def test_reports_are_packed_as_the_rfc_says() -> None:
     block = struct.unpack(">IBBHIIII", packet[28:52])
     assert block == (0x01020304, 128, 0xFF, 0xFFFE, 70000, 80, 0xABCD1234, 98304)
     assert packet[52:54] == b"\x81\xca" and b"\x01\x07media-0\0" in packet
-    assert parse_report(packet) == PeerReport(0x0A0B0C0D, (2_208_988_801 & 0xFFFF) << 16 | 0x8000, 0.5, 80)
+    assert parse_report(packet) == PeerReport(
+        0x0A0B0C0D,
+        (2_208_988_801 & 0xFFFF) << 16 | 0x8000,
+        (ReportBlock(0x01020304, 0.5, -2, 80, 0xABCD1234, 1.5),),
+    )
     receiver = pack_report(5, 0.0, "x", None, None)
-    assert receiver[1] == 201 and parse_report(receiver) == PeerReport(5, 0, None, None)
+    assert receiver[1] == 201 and parse_report(receiver) == PeerReport(5, 0, ())
 
 
 @pytest.mark.parametrize("packet", [b"", b"\x81\xc8\0\6", bytes(60), b"\x9f\xc9" + bytes(30), b"\xff" * 40])
@@ -163,7 +167,7 @@ def test_a_leg_reports_every_five_seconds_and_answers_a_sender_report(
     rtp_port = peer_rtcp.getsockname()[1] - 1
     phone = rig.phone("a", tone(400, 1, 8000), port=pool.ready()[0], remote=["127.0.0.1", rtp_port])
     phone.port = rtp_port
-    reports = Reports(rig.engine.legs, lanes, "media-0", lambda: 1.0)
+    reports = Reports(rig.engine.legs, lanes, "media-0", lambda: 1.0, rig.events.append)
     rig.run(1.0)
     sender_report = pack_report(phone.ssrc, 4.0, "peer", Sent(0, 50, 8000), None)
     peer_rtcp.sendto(sender_report, lanes.rtcp(0).getsockname())
@@ -173,7 +177,8 @@ def test_a_leg_reports_every_five_seconds_and_answers_a_sender_report(
         reports.tick(clock, 40, now=12.0)
     packet, _ = peer_rtcp.recvfrom(1500)
     report = parse_report(packet)
-    assert report is not None and report.ssrc == rig.engine.legs.out_ssrc[0] and report.fraction_lost == 0.0
+    assert report is not None and report.ssrc == rig.engine.legs.out_ssrc[0]
+    assert report.blocks[0].fraction_lost == 0.0
     block = struct.unpack(">6I", packet[28:52])
     assert block[0] == phone.ssrc and block[2] == phone.seq + 49
     assert block[4] == ((4 + 2_208_988_800) & 0xFFFF) << 16 and block[5] == 2 * 65536
