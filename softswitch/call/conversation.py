@@ -15,6 +15,11 @@ HOLD_MUSIC = "hold"
 """Heard on hold in a conversation that no queue gave."""
 
 
+def bridge_id(call: Call) -> str:
+    """Of the one bridge of a call."""
+    return f"{call.id}.bridge"
+
+
 class Conversation:
     """The caller's leg and the other one, bridged from `start` to `end`."""
 
@@ -30,7 +35,7 @@ class Conversation:
 
     @property
     def bridge_id(self) -> str:
-        return f"{self.call.id}.bridge"
+        return bridge_id(self.call)
 
     def start(self, record: bool, now: float, out: list[Any]) -> None:
         self.started = now

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.activity import Activity
+from softswitch.call.conversation import bridge_id
 from softswitch.call.failing import fail
 from softswitch.call.hunt import Hunt
 from softswitch.call.leg import Leg, Party
@@ -35,12 +36,14 @@ class DialActivity(Activity):
         super().__init__(call)
         self.flow = flow
         self.hunt = Hunt(call, self, party, groups, call.caller_address(caller_id))
+        self.early: Leg | None = None
 
     def start(self, now: float, out: list[Any]) -> None:
         self.call.wake_at(now + RING_S)
         self.hunt.start(now, out)
 
     def left(self, reason: str, now: float, out: list[Any]) -> None:
+        self.hunt_early(self.hunt, None, now, out)
         self.hunt.cancel(reason, now, out)
 
     def timeout(self, now: float, out: list[Any]) -> None:
@@ -54,9 +57,27 @@ class DialActivity(Activity):
         else:
             self.call.inbound.ring(now, out)
 
+    def hunt_early(self, hunt: Hunt, leg: Leg | None, now: float, out: list[Any]) -> None:
+        """The caller hears the other side's own ringing or announcements; the bridge is that of the
+        conversation, if one comes of it."""
+        former, self.early = self.early, None
+        inbound, media = self.call.inbound, self.call.exchange.media
+        if leg is None or leg.audio is None:
+            if former is not None:
+                media.delete(inbound.worker, "bridge", bridge_id(self.call), out)
+        elif inbound.audio is not None or inbound.open_early(leg.audio.send.encoding, now, out):
+            self.early = leg
+            self.call.stop_playing(out)
+            members = {"members": [inbound.id, leg.id], "edges": []}
+            media.put(inbound.worker, "bridge", bridge_id(self.call), members, out)
+        else:
+            self.hunt_ringing(hunt, now, out)
+
     def hunt_answered(self, hunt: Hunt, leg: Leg, now: float, out: list[Any]) -> None:
         codec = leg.audio.send.encoding if leg.audio else None
         if self.call.inbound.state == "answered" or self.call.answer(now, out, codec):
+            if leg is self.early:
+                self.early = None
             self.call.converse(leg, None, now, out)
 
     def hunt_failed(self, hunt: Hunt, reason: str, now: float, out: list[Any]) -> None:

@@ -17,6 +17,9 @@ class HuntOwner(Protocol):
     """Who wanted the party to be reached; exactly one of answered and failed is called, unless cancelled."""
 
     def hunt_ringing(self, hunt: Hunt, now: float, out: list[Any]) -> None: ...
+    def hunt_early(self, hunt: Hunt, leg: Leg | None, now: float, out: list[Any]) -> None:
+        """Something is to be heard of this leg before the answer; None: no longer."""
+
     def hunt_answered(self, hunt: Hunt, leg: Leg, now: float, out: list[Any]) -> None: ...
     def hunt_failed(self, hunt: Hunt, reason: str, now: float, out: list[Any]) -> None: ...
 
@@ -42,6 +45,7 @@ class Hunt:
         self._groups = [group for group in groups if group]
         self._caller = caller
         self._ringing = False
+        self._early: Leg | None = None
         self._over = False
         self._reason = "user_not_registered"
 
@@ -77,6 +81,10 @@ class Hunt:
             self._ringing = True
             self.owner.hunt_ringing(self, now, out)
 
+    def leg_early(self, leg: Leg, now: float, out: list[Any]) -> None:
+        self._early = leg
+        self.owner.hunt_early(self, leg, now, out)
+
     def leg_answered(self, leg: Leg, now: float, out: list[Any]) -> None:
         self.legs.remove(leg)
         self.cancel("answered_elsewhere", now, out)
@@ -86,6 +94,9 @@ class Hunt:
     def leg_ended(self, leg: Leg, reason: str, ended_by: str, now: float, out: list[Any]) -> None:
         self.legs.remove(leg)
         self._reason = reason
+        if leg is self._early:
+            self._early, self._ringing = None, False
+            self.owner.hunt_early(self, None, now, out)
         if not self._over and not self.legs:
             self.start(now, out)
 

@@ -144,6 +144,23 @@ class Leg:
             self.session.progress(180, now, out)
             self.call.keep(out)
 
+    def open_early(self, prefer: str | None, now: float, out: list[Any]) -> bool:
+        """Let an inbound party hear what there is before the answer (183 with our SDP).
+
+        False: there is nothing to hear it with, as it made no offer or none that can be used.
+        """
+        if self.session is None or not self.remote_sdp:
+            return False
+        try:
+            sdp, audio = self._answer_to(self.remote_sdp, prefer)
+        except (BadSdp, NotAcceptable):
+            return False
+        self.state = "ringing"
+        self.session.progress(183, now, out, sdp=sdp)
+        self._put_media(audio, out)
+        self.call.keep(out)
+        return True
+
     def answer(self, now: float, out: list[Any], prefer: str | None = None) -> bool:
         """Answer an inbound leg, or make our offer where it had none (its answer comes with the ACK).
 
@@ -151,7 +168,8 @@ class Leg:
         """
         assert self.session is not None
         try:
-            sdp, audio = self._answer_to(self.remote_sdp, prefer)
+            # What was said early is said again.
+            sdp, audio = self._answer_to(self.remote_sdp, self.audio.send.encoding if self.audio else prefer)
         except (BadSdp, NotAcceptable):
             return False
         self.state = "answered"
@@ -213,8 +231,13 @@ class Leg:
     def session_progress(
         self, session: Session, status: int, message: Message, now: float, out: list[Any]
     ) -> None:
-        if self.state == "setup" and status > 100:
-            self.state = "ringing"
+        if self.state not in ("setup", "ringing"):
+            return
+        former, self.state = self.state, "ringing"
+        # Phones ring in groups, and what each of them plays is not heard.
+        if message.body and self.party.kind == "trunk" and self._take_answer(message, out):
+            self.owner.leg_early(self, now, out)
+        elif former == "setup":
             self.owner.leg_ringing(self, now, out)
 
     def session_answered(self, session: Session, message: Message, now: float, out: list[Any]) -> None:

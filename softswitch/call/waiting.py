@@ -121,6 +121,9 @@ class Waiting:
         if self._offer is not None:
             self.call.exchange.acd_event(acd.AgentRinging(self._offer.offer), now, out)
 
+    def hunt_early(self, hunt: Hunt, leg: Leg | None, now: float, out: list[Any]) -> None:
+        """Who waits hears music."""
+
     def hunt_answered(self, hunt: Hunt, leg: Leg, now: float, out: list[Any]) -> None:
         offer = self._take_offer("answered_elsewhere", now, out)
         self._stop("answered_elsewhere", now, out)

@@ -8,6 +8,7 @@ from typing import Any
 
 from softswitch.acd.agent import AgentState
 from softswitch.call.call import Call
+from softswitch.call.dial_activity import DialActivity
 from softswitch.reasons import REASONS
 from tests.call.world import World
 
@@ -102,6 +103,10 @@ def _expected_media(call: Call) -> set[tuple[str, str]]:
         expected.add(("bridge", call.conversation.bridge_id))
         if call.conversation.recording is not None:
             expected.add(("recorder", call.conversation.recording.id))
+    elif isinstance(call.activity, DialActivity) and call.activity.early is not None:
+        assert call.activity.early in call.activity.hunt.legs
+        assert call.inbound.audio is not None
+        expected.add(("bridge", f"{call.id}.bridge"))
     elif call.waiting is not None and not call.player:
         expected.add(("bridge", f"{call.id}.hold"))
     return expected

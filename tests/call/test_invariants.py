@@ -144,6 +144,13 @@ class Floor(RuleBasedStateMachine):
         if phone is not None:
             self.world.do(phone, lambda now, out: session.reject(status, now, out))
 
+    @rule(data=st.data(), status=st.sampled_from([180, 183, 183]))
+    def is_heard_before_the_answer(self, data: st.DataObject, status: int) -> None:
+        phone, session = self.choose(data, "incoming")
+        if phone is not None:
+            sdp = phone._answer_to(session.invite) if session.invite.body else ""
+            self.world.do(phone, lambda now, out: session.progress(status, now, out, sdp=sdp))
+
     @rule(data=st.data())
     def hangs_up(self, data: st.DataObject) -> None:
         phone, session = self.choose(data)
