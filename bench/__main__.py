@@ -9,11 +9,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bench import call
+from bench import call, sip
 from bench.harness import CannotMeasure, Result
 from bench.output import as_json, print_table
 
-BENCHES = {"call": call}
+BENCHES = {"call": call, "sip": sip}
 FAILED, MISSING = 1, 2
 
 

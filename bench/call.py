@@ -55,15 +55,17 @@ class Profile:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--calls", type=_count, default=140, help="calls in a round (default 140)")
+    parser.add_argument("--calls", type=count_option, default=140, help="calls in a round (default 140)")
     parser.add_argument("--rate", type=_positive, default=20.0, help="calls begun a second (default 20)")
     parser.add_argument("--menu", type=_positive, default=0.5, help="seconds until the caller presses 1")
     parser.add_argument("--ring", type=_positive, default=0.2, help="seconds until the agent answers")
     parser.add_argument("--talk", type=_positive, default=1.5, help="seconds of conversation (default 1.5)")
     parser.add_argument("--no-record", dest="record", action="store_false", help="do not record the calls")
-    parser.add_argument("--rounds", type=_count, default=2, help="rounds, of which the median (default 2)")
     parser.add_argument(
-        "--against", type=_tree, metavar="PEER", help="compare with another source tree of softswitch"
+        "--rounds", type=count_option, default=2, help="rounds, of which the median (default 2)"
+    )
+    parser.add_argument(
+        "--against", type=tree_option, metavar="PEER", help="compare with another source tree of softswitch"
     )
     parser.add_argument(
         "--keep", action="store_true", help="keep the directory of every run, with all logs of SIPp"
@@ -184,7 +186,7 @@ def _figures(profile: Profile, window: Window, evidence: Evidence) -> Figures:
     }
 
 
-def _count(text: str) -> int:
+def count_option(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
@@ -198,7 +200,7 @@ def _positive(text: str) -> float:
     return number
 
 
-def _tree(text: str) -> Path:
+def tree_option(text: str) -> Path:
     tree = Path(text).resolve()
     if not (tree / "softswitch" / "node.py").is_file():
         raise argparse.ArgumentTypeError(f"{text} is no source tree of softswitch")

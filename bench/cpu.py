@@ -87,6 +87,21 @@ def resident_mib(pids: Mapping[int, str]) -> float:
     return pages * _PAGE_BYTES / 2**20
 
 
+def proportional_kib(pids: Mapping[int, str]) -> int:
+    """Memory of all processes together, pages that several share counted once (the kernel's Pss).
+
+    Raises Gone.
+    """
+    found = 0
+    for pid in pids:
+        try:
+            rollup = (_PROC / str(pid) / "smaps_rollup").read_text()
+        except OSError:
+            raise Gone(f"process {pid} has ended") from None
+        found += next((int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")), 0)
+    return found
+
+
 def _parents() -> Iterator[tuple[int, int]]:
     """(process id, its parent) of every process of the machine."""
     for directory in _PROC.iterdir():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,3 +58,20 @@ def measure(
         0,
         (),
     )
+
+
+def merged(results: Sequence[Result]) -> Result:
+    """The figures of several measurements as one result, or of all their problems."""
+    failed, problems = (
+        sum(each.failed for each in results),
+        tuple(p for each in results for p in each.problems),
+    )
+    rounds = max(each.rounds for each in results)
+    if failed or problems:
+        return Result(results[0].bench, rounds, {}, {}, failed, problems)
+    summaries: dict[str, dict[str, Summary]] = {}
+    for each in results:
+        for system, found in each.summaries.items():
+            summaries.setdefault(system, {}).update(found)
+    ratios_of_all = {name: summary for each in results for name, summary in each.ratios.items()}
+    return Result(results[0].bench, rounds, summaries, ratios_of_all, 0, ())

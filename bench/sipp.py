@@ -45,9 +45,14 @@ class Sipp:
         remote: tuple[str, int],
         directory: Path,
         values: Mapping[str, int] | None = None,
+        name: str = "",
     ) -> None:
-        """`values` go into the places {NAME} of the scenario, where SIPp has no variables."""
-        self.name = scenario
+        """`values` go into the places {NAME} of the scenario, where SIPp has no variables.
+
+        The files are called by `name`, unless given by the scenario's.
+        """
+        self.name = name or scenario
+        self._scenario = scenario
         self._values = values or {}
         self._local = local
         self._remote = remote
@@ -55,7 +60,7 @@ class Sipp:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *options: str) -> None:
-        text = (SCENARIOS / f"{self.name}.xml").read_text()
+        text = (SCENARIOS / f"{self._scenario}.xml").read_text()
         for name, value in self._values.items():
             text = text.replace(f"{{{name}}}", str(value))
         self._file("xml").write_text(text)

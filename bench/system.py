@@ -33,7 +33,7 @@ sip:
   listen:
     - {{transport: UDP, host: {host}, port: {port}}}
     - {{transport: TCP, host: {host}, port: {port}}}
-media: {{host: {host}, ports: 16384-61439}}
+media: {{host: {host}, ports: 16384-61439, workers: {workers}}}
 log: {{level: warning}}
 limits: {{max_calls: 100000}}
 """
@@ -64,14 +64,22 @@ class System:
         self.addresses = addresses
         self.directory = directory
         self.state_dir = directory / "state"
-        self._environment = {**os.environ, "PYTHONPATH": str(tree)}
+        self._environment = {**os.environ, "PYTHONPATH": python_path(tree)}
         self._out = directory / "out"
         self._log = directory / "log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, centre: str) -> None:
-        """Apply `centre` (the text of a centre.yaml) and start everything. Raises CannotMeasure."""
-        node = _NODE.format(secret=secrets.token_urlsafe(24), host=self.addresses.switch, port=SIP_PORT)
+    def start(self, centre: str, *, workers: int | None = None) -> None:
+        """Apply `centre` (the text of a centre.yaml) and start everything. Raises CannotMeasure.
+
+        `workers`: media workers, unless given as many as the system chooses.
+        """
+        node = _NODE.format(
+            secret=secrets.token_urlsafe(24),
+            host=self.addresses.switch,
+            port=SIP_PORT,
+            workers=workers or "",
+        )
         (self.directory / "softswitch.yaml").write_text(node)
         (self.directory / "centre.yaml").write_text(centre)
         self._process = self._popen("run", "-c", "softswitch.yaml")
@@ -131,6 +139,11 @@ class System:
             if process.poll() is not None or time.monotonic() > until:
                 raise CannotMeasure(f"softswitch run did not start:\n{self.log()}")
             time.sleep(0.02)
+
+
+def python_path(tree: Path) -> str:
+    """PYTHONPATH with this source tree before whatever else is in it."""
+    return os.pathsep.join(filter(None, (str(tree), os.environ.get("PYTHONPATH"))))
 
 
 @contextmanager
