@@ -333,6 +333,14 @@ class MediaEngine:
         settings = self.legs.settings[leg]
         if settings is not None:
             self._emit({"event": "digit", "leg": settings.id, "digit": digit})
+            self._pass_on(leg, digit)
+
+    def _pass_on(self, leg: int, digit: str) -> None:
+        """A key is for the other party of a conversation. Where packets are relayed, it is there already."""
+        for ear in self._routing.partners(leg):
+            settings = self.legs.settings[ear]
+            if settings is not None and settings.dtmf_send is not None and settings.send:
+                self._mixer.add_digits(ear, digit)
 
     def _report_silence(self) -> None:
         """Tell of each leg that is silent, and again every 10 s: each leg has its turn."""

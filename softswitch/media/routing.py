@@ -128,6 +128,14 @@ class Routing:
         for leg in legs:
             self._apply(leg, self._row(leg))
 
+    def partners(self, leg: int) -> list[int]:
+        """Legs that hear this one alone and are not relayed to."""
+        return [
+            ear
+            for ear, row in self.rows.items()
+            if self._legs.relay_source[ear] != leg and [n for kind, n, _ in row if kind == LEG] == [leg]
+        ]
+
     def _row(self, leg: int) -> Row:
         settings = self._legs.settings[leg]
         assert settings is not None
