@@ -20,14 +20,16 @@ _SETTLE_S = 2.0
 
 @contextmanager
 def records(config_path: Path | None) -> Iterator[sqlite3.Connection]:
-    """The views, read only; UserError when there are none yet."""
+    """The views, read only; UserError when there are none yet or they are damaged."""
     # Loaded here: the database tools take as long to load as all the other commands together.
-    from softswitch.store.queries import NoViews, open_views, wait_until_current
+    from softswitch.store.queries import DamagedViews, NoViews, open_views, wait_until_current
 
     node = node_of(config_path)
     current = wait_until_current(node.state_dir, _SETTLE_S if is_running(node) else 0)
     try:
         db = open_views(node.state_dir)
+    except DamagedViews as error:
+        raise UserError(str(error)) from None
     except NoViews:
         raise UserError(
             f"there are no call records in {node.state_dir} yet; start the switch with: softswitch run"
@@ -36,6 +38,10 @@ def records(config_path: Path | None) -> Iterator[sqlite3.Connection]:
         click.echo("The newest records are still missing: they appear while a switch is running.", err=True)
     try:
         yield db
+    except sqlite3.DatabaseError as error:
+        raise UserError(
+            f"the call records in {node.state_dir} cannot be read ({error}); softswitch status shows alarms"
+        ) from None
     finally:
         db.close()
 

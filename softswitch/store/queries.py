@@ -20,14 +20,22 @@ class NoViews(RuntimeError):
     """There is no database yet: the store process has not run in this state directory."""
 
 
+class DamagedViews(NoViews):
+    """What is there is no database; the store process sets it aside and builds it again."""
+
+
 def open_views(state_dir: Path) -> sqlite3.Connection:
-    """A read-only connection whose rows are dicts. Raises NoViews; close it when done."""
+    """A read-only connection whose rows are dicts. Raises NoViews or DamagedViews; close it when done."""
     path = database_path(state_dir)
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT_S)
         db.execute(f"SELECT log_position FROM {POSITION_TABLE}").fetchone()
     except sqlite3.OperationalError as error:
         raise NoViews(f"no call records in {path}: {error}") from None
+    except sqlite3.DatabaseError as error:
+        raise DamagedViews(
+            f"{path} is damaged ({error}); a running switch builds it again from the journal"
+        ) from None
     db.row_factory = _as_dict
     return db
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,23 @@ def test_every_finished_call_is_listed_once(run: Run, calls: Path) -> None:
 )
 def test_calls_are_chosen_by_what_they_have(run: Run, calls: Path, options: str, expected: list[str]) -> None:
     assert found(run, f"cdr list {options}") == expected
+
+
+def test_a_damaged_database_is_told_in_one_line(run: Run, centre: Path) -> None:
+    (centre / "state").mkdir(exist_ok=True)
+    (centre / "state" / "softswitch.db").write_bytes(b"this is no database " * 500)
+    assert "is damaged" in refused(run("cdr list"))
+
+
+def test_a_page_damaged_later_is_told_in_one_line(run: Run, calls: Path) -> None:
+    path = calls / "state" / "softswitch.db"
+    with closing(sqlite3.connect(path)) as db:
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'calls'").fetchone()
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * size : page * size] = b"\xff" * size
+    path.write_bytes(content)
+    assert "cannot be read" in refused(run("cdr list"))
 
 
 def test_a_limit_and_no_calls(run: Run, calls: Path) -> None:
