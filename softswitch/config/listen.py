@@ -37,7 +37,8 @@ class Listen(Model):
     )
     certificate: Path | None = Field(
         default=None,
-        description="PEM file with the certificate of this socket and those up to its authority (TLS, WSS).",
+        description="PEM file with the certificate of this socket and those up to its authority (TLS, WSS);"
+        " a renewed one is taken up by itself.",
     )
     key: Path | None = Field(
         default=None, description="PEM file with the private key; unset: it is in the file of certificate."

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import ssl
 from collections.abc import Callable
 
 from softswitch.net.connection import Connection
 from softswitch.net.sockets import Listener
 from softswitch.net.streams import Streams
+from softswitch.net.tls import Renewable
 from softswitch.sip.flow import SipFlow
 
 BURST = 64
@@ -27,12 +27,12 @@ class Acceptor:
     """One listening socket, which stays open and bound when this process ends."""
 
     def __init__(
-        self, listener: Listener, streams: Streams, make: Make, context: ssl.SSLContext | None = None
+        self, listener: Listener, streams: Streams, make: Make, secured: Renewable | None = None
     ) -> None:
         self._listener = listener
         self._streams = streams
         self._make = make
-        self._context = context
+        self._secured = secured
         self._tasks: set[asyncio.Task[None]] = set()
         self._pause: asyncio.TimerHandle | None = None
 
@@ -91,8 +91,8 @@ class Acceptor:
             await asyncio.get_running_loop().connect_accepted_socket(
                 make,
                 sock,
-                ssl=self._context,
-                ssl_handshake_timeout=None if self._context is None else HANDSHAKE_S,
+                ssl=None if self._secured is None else self._secured.context(),
+                ssl_handshake_timeout=None if self._secured is None else HANDSHAKE_S,
             )
         except OSError as error:
             log.debug("%s handshake of %s:%s failed: %s", self._listener.transport, *remote, error)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import ssl
 from pathlib import Path
 from typing import Any
 
 from softswitch.config import Listen, TlsPeers
+
+log = logging.getLogger(__name__)
 
 
 class CannotSecure(Exception):
@@ -24,6 +27,40 @@ def server_context(listen: Listen) -> ssl.SSLContext:
         _trust(context, listen.client_authorities)
         context.verify_mode = ssl.CERT_REQUIRED
     return context
+
+
+class Renewable:
+    """The context of one listener, made anew for the next connection when its files have changed."""
+
+    def __init__(self, listen: Listen) -> None:
+        """Raises CannotSecure."""
+        self._listen = listen
+        self._seen = self._versions()
+        self._context = server_context(listen)
+
+    def context(self) -> ssl.SSLContext:
+        """What fits no more, such as half of a pair while the other is being written, changes nothing."""
+        versions = self._versions()
+        if versions != self._seen:
+            self._seen = versions
+            try:
+                self._context = server_context(self._listen)
+                log.info("new certificate taken up from %s", self._listen.certificate)
+            except CannotSecure as error:
+                log.error("the former certificate is used on: %s", error)
+        return self._context
+
+    def _versions(self) -> list[tuple[int, int] | None]:
+        files = (self._listen.certificate, self._listen.key, self._listen.client_authorities)
+        return [_version(path) for path in files if path is not None]
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino
 
 
 def client_context(peers: TlsPeers) -> ssl.SSLContext:

@@ -14,7 +14,7 @@ from softswitch.net.sockets import Listener
 from softswitch.net.streams import Deliver, Lost, Streams
 from softswitch.net.targets import Silences, Targets
 from softswitch.net.tcp import SipStream
-from softswitch.net.tls import CannotSecure, server_context
+from softswitch.net.tls import CannotSecure, Renewable
 from softswitch.net.udp import Batch, UdpListener, is_address
 from softswitch.net.websocket import WebSocketStream
 from softswitch.sip.flow import SipFlow
@@ -46,14 +46,14 @@ class Transports:
     def _acceptor(self, listener: Listener, listen: Listen) -> Acceptor | None:
         """None where the certificate has become unusable since the parent looked at it: the rest works on."""
         try:
-            context = server_context(listen) if listen.secure else None
+            secured = Renewable(listen) if listen.secure else None
         except CannotSecure as error:
             log.error("nobody is served on %s %s:%s: %s", listener.transport, *listener.address, error)
             return None
         make: Make = partial(SipStream, self.streams, accepted=True)
         if listener.transport in ("WS", "WSS"):
             make = partial(WebSocketStream, self.streams, origins=Origins(listen))
-        return Acceptor(listener, self.streams, make, context)
+        return Acceptor(listener, self.streams, make, secured)
 
     def start(self) -> None:
         """Take what comes in on the sockets from now on."""

@@ -42,9 +42,11 @@ async def udp_phone(name: str, server: Address) -> AsyncIterator[EnginePhone]:
 
     phone = EnginePhone(name, SipFlow("UDP", local, server), local, send)
     listening = asyncio.ensure_future(listen())
-    yield phone
-    listening.cancel()
-    transport.close()
+    try:
+        yield phone
+    finally:
+        listening.cancel()
+        transport.close()
 
 
 @asynccontextmanager
@@ -64,9 +66,11 @@ async def tcp_phone(name: str, server: Address) -> AsyncIterator[EnginePhone]:
 
     phone = EnginePhone(name, SipFlow("TCP", local, server, 1), local, send)
     listening = asyncio.ensure_future(listen())
-    yield phone
-    writer.close()
-    await listening
+    try:
+        yield phone
+    finally:
+        writer.close()
+        listening.cancel()
 
 
 def test_register_and_call() -> None:

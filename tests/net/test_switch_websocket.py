@@ -30,9 +30,10 @@ async def web_phone(name: str, server: tuple[str, int]) -> AsyncIterator[EngineP
                 await phone.received(text.encode())
 
         listening = asyncio.ensure_future(listen())
-        yield phone
-        await socket.close()
-        await listening
+        try:
+            yield phone
+        finally:
+            listening.cancel()
 
 
 def test_register_and_call() -> None:

@@ -317,6 +317,34 @@ def test_bad_authorities_are_named(tmp_path: Path) -> None:
         client_context(TlsPeers(authorities=tmp_path / "none.pem"))
 
 
+def test_renewed_certificate_is_taken_up(authority: Authority, caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        mine = listener(authority)
+        files = [Path(mine["certificate"]), Path(mine["key"])]
+        async with house(mine) as there:
+
+            async def serial() -> str:
+                phone = await Stream.open(there.address, ssl=authority.client())
+                shown = phone.writer.get_extra_info("peercert")["serialNumber"]
+                await phone.close()
+                return str(shown)
+
+            first = await serial()
+            assert await serial() == first
+            renewed = authority.issue("127.0.0.1")
+            # Written one after the other: half of it is no reason to serve nobody.
+            files[0].write_bytes(renewed[0].read_bytes())
+            assert await serial() == first
+            assert "former certificate is used on" in caplog.text
+            files[1].write_bytes(renewed[1].read_bytes())
+            second = await serial()
+            assert second != first
+            files[0].unlink()
+            assert await serial() == second
+
+    run(scene())
+
+
 def test_certificate_that_breaks_later_costs_only_its_own_socket(
     authority: Authority, caplog: pytest.LogCaptureFixture
 ) -> None:
