@@ -81,7 +81,8 @@ class Receiver:
         if events.any():
             chosen = events & self._legs.listen[arrivals.leg]
             self._digits.receive(batch, arrivals.index[chosen], arrivals.leg[chosen])
-        self._follow_codec(arrivals)
+        if self._legs.any_wide:
+            self._follow_codec(arrivals)
         self._place(batch, arrivals, clock)
         return arrivals
 
@@ -202,16 +203,17 @@ class Receiver:
         legs.last_rx[leg] = clock
         legs.started[leg] = True
         legs.silent[leg] = False
-        transit = (clock - pos).astype(np.float64)
+        lead = pos - clock
+        transit = np.negative(lead, dtype=np.float64)
         legs.jitter[leg] += (np.abs(transit - legs.transit[leg]) - legs.jitter[leg]) / 16
         legs.transit[leg] = transit
-        missed = audio & (pos < clock)
-        legs.late_run[leg] = np.where(missed, legs.late_run[leg] + 1, np.where(audio, 0, legs.late_run[leg]))
-        lead = pos - clock
-        np.minimum.at(legs.lead_min, leg[audio], lead[audio])
+        heard = leg[audio]
+        np.minimum.at(legs.lead_min, heard, lead[audio])
+        legs.late_run[heard[lead[audio] >= 0]] = 0
         short = audio & (lead < LEAST_LEAD)
         if short.any():
             np.add.at(legs.short, leg[short], 1)
+            legs.late_run[leg[audio & (lead < 0)]] += 1
 
     def _place(self, batch: PacketBatch, arrivals: Arrivals, clock: int) -> None:
         legs, leg = self._legs, arrivals.leg

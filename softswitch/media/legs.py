@@ -249,7 +249,7 @@ class LegTable:
         self.kinds = np.zeros((capacity, 128), np.uint8)
         self.payload_types = np.full((capacity, 1 + COMFORT_NOISE), NO_PAYLOAD_TYPE, np.uint8)
         self.index: dict[str, int] = {}
-        self.scaled = False
+        self.scaled = self.any_wide = False
         self.settings: list[LegSettings | None] = [None] * capacity
         self._free = list(range(capacity - 1, -1, -1))
 
@@ -297,6 +297,7 @@ class LegTable:
         self.kinds[leg] = UNKNOWN
         for payload_type, kind in settings.kinds.items():
             self.kinds[leg, payload_type] = kind
+            self.any_wide = self.any_wide or AUDIO_A < kind < TELEPHONE_EVENT
         row = self.payload_types[leg]
         row[:] = NO_PAYLOAD_TYPE
         row[1 + settings.law] = settings.payload_type
