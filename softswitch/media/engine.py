@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from softswitch.media.dtmf import DIGITS, FRAME
+from softswitch.media.inband import InbandDetector
 from softswitch.media.inbound import Receiver
 from softswitch.media.legs import COLUMNS, BadCommand, LegSettings, LegTable
 from softswitch.media.mixing import Mixer
@@ -89,6 +90,7 @@ class MediaEngine:
         self._receiver = Receiver(self.legs, self._ring, wideband, depth, self._digit, self._codec_changed)
         self._sender = Sender(self.legs, transmit)
         self._mixer = Mixer(self.legs, self._ring, wideband, self._players, self._routing, self._sender)
+        self._inband = InbandDetector(self.legs, self._ring, self._digit)
         self._recorders = Recorders(self.legs, self._ring, taps, emit, self.step)
         self._wanted: dict[tuple[str, str], dict[str, Any]] = {}
         self._generations: dict[tuple[str, str], int] = {}
@@ -117,6 +119,7 @@ class MediaEngine:
         clock, number = self.clock, self.clock // self.step
         self._receiver.noise.tick(clock)
         self._mixer.tick(number % self._cohorts, clock)
+        self._inband.tick(self._mixer.members, clock)
         self._recorders.tick(clock)
         self._clear_ring(clock, number)
         self.clock = clock + self.step
@@ -180,8 +183,17 @@ class MediaEngine:
                 raise BadCommand(f"put_leg: {settings.id} is on port {old.port}; a leg keeps its port")
             self.legs.change(leg, settings, self.clock)
             self._routing.stale_cohorts.add(int(self.legs.cohort[leg]))
+        self._listen_for_keys(self.legs.index[settings.id], settings.dtmf_receive is None and settings.listen)
         self._routing.touch(settings.id)
         self._keep("leg", command)
+
+    def _listen_for_keys(self, leg: int, wanted: bool) -> None:
+        """In the sound, where the leg has not agreed to telephone-events."""
+        if wanted and not self.legs.inband[leg]:
+            self._ring.use(leg)
+        elif self.legs.inband[leg] and not wanted:
+            self._ring.drop(leg)
+        self.legs.inband[leg] = wanted
 
     def _add_leg(self, settings: LegSettings) -> None:
         cohort = self._cohort_sizes.index(min(self._cohort_sizes))
@@ -272,6 +284,7 @@ class MediaEngine:
         legs, leg = self.legs, self.legs.index[id]
         self._recorders.leg_leaving(id, self.clock)
         self._mixer.stop_digits(leg)
+        self._listen_for_keys(leg, False)
         self._routing.leg_leaving(id)
         received = int(legs.received[leg])
         self._emit(

@@ -153,6 +153,8 @@ COLUMNS: dict[str, tuple[Any, Any]] = {
     # the sample ring
     "in_ring": (bool, False), "cleared": (np.int64, 0), "wide_at": (np.int64, NEVER),
     "coded": (bool, False),
+    # keys in the sound
+    "inband": (bool, False), "key_heard": (np.int8, -1), "key_told": (np.int8, -1), "key_run": (np.int32, 0),
     "noisy": (bool, False), "noise_to": (np.int64, 0), "noise_peak": (np.int16, 0),
 }  # fmt: skip
 
@@ -234,6 +236,10 @@ class LegTable:
     cleared: NDArray[np.int64]
     wide_at: NDArray[np.int64]
     coded: NDArray[np.bool_]
+    inband: NDArray[np.bool_]
+    key_heard: NDArray[np.int8]
+    key_told: NDArray[np.int8]
+    key_run: NDArray[np.int32]
     noisy: NDArray[np.bool_]
     noise_to: NDArray[np.int64]
     noise_peak: NDArray[np.int16]

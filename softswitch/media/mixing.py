@@ -34,12 +34,14 @@ class Mixer:
         self._players = players
         self._routing = routing
         self._sender = sender
+        self.members: Indices = np.zeros(0, np.int32)
         self._plans: dict[int, MixPlan] = {}
         self._digits: dict[int, DigitSender] = {}
 
     def tick(self, cohort: int, clock: int) -> None:
         """Sends 20 ms to each leg of the cohort that is not relayed, from the position `clock` on."""
         plan = self._plan(cohort)
+        self.members = plan.members
         legs, ears = self._legs, plan.ears
         self._wideband.clear(plan.members, clock)
         if len(plan.relayed):
