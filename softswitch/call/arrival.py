@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from softswitch.call.call import Call
 from softswitch.call.dial_activity import DialActivity
 from softswitch.call.flow_activity import FlowActivity
+from softswitch.call.hunt import Group
 from softswitch.call.leg import Party
-from softswitch.call.routing import NoRoute, Route, route, trunk_of_address
+from softswitch.call.routing import NoRoute, Route, outward, route, trunk_of_address
 from softswitch.call.services import ServiceActivity
 from softswitch.call.supervision import SupervisionActivity
 from softswitch.call.trunks import bindings
@@ -21,6 +22,7 @@ from softswitch.sip.useragent import SipSettings
 if TYPE_CHECKING:
     from softswitch.call.conversation import Conversation
     from softswitch.call.exchange import Exchange
+    from softswitch.config import Trunk
     from softswitch.sip.message import Message
 
 ALLOW = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER\r\n"
@@ -149,13 +151,21 @@ class Arrivals:
         call.dial(Target("user", found.name), None, now, out)
 
     def _to_trunk(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
-        trunk = self._exchange.centre.trunks[found.name]
-        if not self._exchange.trunks.has_room(trunk, 1):
+        """Over the first trunk that takes the call, in the order in which they are configured."""
+        exchange = self._exchange
+        trunks = outward(exchange.centre)
+        if not any(exchange.trunks.has_room(trunk, 1) for trunk in trunks):
             raise NoRoute("trunk_limit")
-        registered = self._exchange.registrar.contacts(trunk.user, now) if trunk.user else []
-        groups = bindings(trunk, found.number, registered, self._exchange.node)
-        party = Party("trunk", trunk.name, found.number)
-        call.begin(DialActivity(call, party, groups, None, trunk.caller_id), now, out)
+        groups = [group for trunk in trunks for group in self._groups(call, trunk, found.number, now)]
+        call.begin(DialActivity(call, groups, None), now, out)
+
+    def _groups(self, call: Call, trunk: Trunk, number: str, now: float) -> list[Group]:
+        exchange = self._exchange
+        registered = exchange.registrar.contacts(trunk.user, now) if trunk.user else []
+        party = Party("trunk", trunk.name, number)
+        caller = call.caller_address(trunk.caller_id)
+        ways = bindings(trunk, number, registered, exchange.node)
+        return [Group(party, way, caller) for way in ways]
 
     def _to_service(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
         agents = self._exchange.agents_of(call.caller.name)

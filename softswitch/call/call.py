@@ -13,6 +13,7 @@ from softswitch.call.activity import Activity
 from softswitch.call.conversation import Conversation
 from softswitch.call.dial_activity import DialActivity
 from softswitch.call.flow_activity import FlowActivity
+from softswitch.call.hunt import Group
 from softswitch.call.leg import Leg, Party
 from softswitch.call.outputs import Fact, Keep
 from softswitch.reasons import reason as reason_of
@@ -176,8 +177,8 @@ class Call:
     def dial(self, target: Target, flow: FlowActivity | None, now: float, out: list[Any]) -> None:
         """Ring a user for the caller; `flow` takes the caller back when nobody answers."""
         party = Party("user", target.name, target.name)
-        groups = [self.exchange.registrar.contacts(target.name, now)]
-        self.begin(DialActivity(self, party, groups, flow), now, out)
+        group = Group(party, self.exchange.registrar.contacts(target.name, now), self.caller_address())
+        self.begin(DialActivity(self, [group], flow), now, out)
 
     def converse(self, leg: Leg, queue: str | None, now: float, out: list[Any]) -> None:
         """Join the caller with a leg that answered."""

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from softswitch.call.activity import Activity
 from softswitch.call.conversation import bridge_id
 from softswitch.call.failing import fail
-from softswitch.call.hunt import Hunt
-from softswitch.call.leg import Leg, Party
-from softswitch.call.registrar import Binding
+from softswitch.call.hunt import Group, Hunt
+from softswitch.call.leg import Leg
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
@@ -28,14 +27,12 @@ class DialActivity(Activity):
     def __init__(
         self,
         call: Call,
-        party: Party,
-        groups: Sequence[Sequence[Binding]],
+        groups: Sequence[Group],
         flow: FlowActivity | None,
-        caller_id: str | None = None,
     ) -> None:
         super().__init__(call)
         self.flow = flow
-        self.hunt = Hunt(call, self, party, groups, call.caller_address(caller_id))
+        self.hunt = Hunt(call, self, groups)
         self.early: Leg | None = None
 
     def start(self, now: float, out: list[Any]) -> None:

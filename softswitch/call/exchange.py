@@ -133,6 +133,11 @@ class Exchange:
         if waiting is not None:
             waiting.ring(now, out)
 
+    def _patience_timeout(self, leg: str, now: float, out: list[Any]) -> None:
+        call = self._call_of(leg)
+        if call is not None:
+            call.legs[leg].out_of_patience(now, out)
+
     def _recording_timeout(self, recording: str, now: float, out: list[Any]) -> None:
         """The worker that recorded is gone, and its successor found nothing of it to finish."""
         lost = {"error": "the media worker was lost before it told how the recording ended"}
@@ -384,6 +389,7 @@ class Exchange:
 _TIMEOUTS: dict[str, Callable[..., None]] = {
     "call": Exchange._activity_timeout,
     "ring": Exchange._ring,
+    "patience": Exchange._patience_timeout,
     "recording": Exchange._recording_timeout,
     "binding": Exchange._binding_timeout,
 }

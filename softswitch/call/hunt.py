@@ -1,8 +1,9 @@
-"""Reaching one party: all its contacts ring at once, the first to answer wins."""
+"""Reaching somebody: all contacts of a party ring at once, the first to answer wins; then the next party."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from softswitch.call.leg import Leg, Party
@@ -24,30 +25,54 @@ class HuntOwner(Protocol):
     def hunt_failed(self, hunt: Hunt, reason: str, now: float, out: list[Any]) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Contacts that ring together: the phones of a user, or one address of a trunk; `caller` is shown."""
+
+    party: Party
+    bindings: Sequence[Binding]
+    caller: Address
+
+
+PATIENCE_S = 4.0
+"""How long a trunk may be silent while there is another one to try."""
+_PREFERRED = {415: 0, 420: 0, 484: 0, 486: 1, 600: 1, 603: 0, 408: 3}
+
+
+def rank(status: int) -> tuple[int, int]:
+    """The failure of several that the caller is told is the least (RFC 3261 §16.7): 6xx, then the lowest
+    class; in it what can be mended, then that somebody is busy, and last that nothing was heard."""
+    group = 0 if status >= 600 else max(status // 100, 4)
+    return group, _PREFERRED.get(status, 2)
+
+
+def may_go_elsewhere(status: int) -> bool:
+    """Whether another way to the same number may succeed where one has failed like this."""
+    return status == 408 or 500 <= status < 600
+
+
 class Hunt:
     """Rings groups of contacts: those of one group together, one group after the other.
 
-    A user's phones are one group; the addresses of a trunk are a group each. It has no time limit of its own.
+    The next group has its turn if the former could not be reached; an answer such as busy holds for all.
+    It has no time limit of its own.
     """
 
     def __init__(
         self,
         call: Call,
         owner: HuntOwner,
-        party: Party,
-        groups: Sequence[Sequence[Binding]],
-        caller: Address,
+        groups: Sequence[Group],
     ) -> None:
         self.call = call
         self.owner = owner
-        self.party = party
         self.legs: list[Leg] = []
-        self._groups = [group for group in groups if group]
-        self._caller = caller
+        self._groups = [group for group in groups if group.bindings]
         self._ringing = False
         self._early: Leg | None = None
         self._over = False
         self._reason = "user_not_registered"
+        self._rank = (9, 0)
 
     def start(self, now: float, out: list[Any]) -> None:
         """Ring the next group; fails at once when there is none or no media port is left."""
@@ -55,19 +80,33 @@ class Hunt:
             self._over = True
             self.owner.hunt_failed(self, self._reason, now, out)
             return
+        group = self._groups.pop(0)
+        if self._has_room(group.party):
+            self._dial(group, now, out)
+        else:
+            self._reason = "trunk_limit"
+        if not self.legs:
+            self.start(now, out)
+
+    def _has_room(self, party: Party) -> bool:
+        exchange = self.call.exchange
+        trunk = exchange.centre.trunks.get(party.name) if party.kind == "trunk" else None
+        return party.kind != "trunk" or (trunk is not None and exchange.trunks.has_room(trunk, 1))
+
+    def _dial(self, group: Group, now: float, out: list[Any]) -> None:
         inbound = self.call.inbound
         codec = inbound.offered_codec()
-        for binding in self._groups.pop(0):
-            leg = self.call.new_leg("outbound", self.party, out)
+        for binding in group.bindings:
+            leg = self.call.new_leg("outbound", group.party, out)
             leg.owner = self
             if leg.allocate(inbound.worker if inbound.port else None):
                 self.legs.append(leg)
-                leg.dial(binding, self._caller, codec, now, out)
+                leg.dial(binding, group.caller, codec, now, out)
+                if self._groups and group.party.kind == "trunk":
+                    leg.be_patient(PATIENCE_S, now)
             else:
                 self._reason = "no_ports"
                 leg.hang_up("no_ports", now, out)
-        if not self.legs:
-            self.start(now, out)
 
     def cancel(self, reason: str, now: float, out: list[Any]) -> None:
         """Stop ringing; the owner hears no more of it."""
@@ -91,14 +130,34 @@ class Hunt:
         leg.owner = self.call
         self.owner.hunt_answered(self, leg, now, out)
 
+    def leg_unheard(self, leg: Leg, now: float, out: list[Any]) -> None:
+        """A trunk has not said anything: the next one has its turn."""
+        leg.hang_up("no_response", now, out)
+        leg.final_status = 408
+        self.leg_ended(leg, "no_response", "switch", now, out)
+
     def leg_ended(self, leg: Leg, reason: str, ended_by: str, now: float, out: list[Any]) -> None:
         self.legs.remove(leg)
-        self._reason = reason
+        status = leg.final_status
+        self._note(leg, status, reason)
         if leg is self._early:
             self._early, self._ringing = None, False
             self.owner.hunt_early(self, None, now, out)
-        if not self._over and not self.legs:
+        if self._over:
+            return
+        if status >= 600:
+            self.cancel(reason, now, out)
+        if not self.legs:
+            if not may_go_elsewhere(status):
+                self._groups.clear()
             self.start(now, out)
+
+    def _note(self, leg: Leg, status: int, reason: str) -> None:
+        """Remember the best failure there was."""
+        if rank(status) < self._rank:
+            self._rank = rank(status)
+            trunk_failed = leg.party.kind == "trunk" and may_go_elsewhere(status)
+            self._reason = "trunk_failed" if trunk_failed else reason
 
     def leg_digit(self, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
         """Keys pressed before the answer mean nothing."""

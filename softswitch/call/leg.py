@@ -70,6 +70,7 @@ class Leg:
         "call",
         "codecs",
         "direction",
+        "final_status",
         "id",
         "learn",
         "owner",
@@ -101,6 +102,7 @@ class Leg:
         self.sdp_version = 1
         self.codecs: Sequence[str] = call.exchange.codecs
         self.learn = False
+        self.final_status = 0
         self.silent_since: float | None = None
         self.silence_told_at = 0.0
         if party.kind == "trunk":
@@ -197,6 +199,14 @@ class Leg:
                 self.session.hang_up(now, out, reason_header=_reason_header(reason))
             self._end(reason, "local", out)
 
+    def be_patient(self, seconds: float, now: float) -> None:
+        """The owner is told if the other side has not said anything by then."""
+        self.call.exchange.deadlines.set(("patience", self.id), now + seconds)
+
+    def out_of_patience(self, now: float, out: list[Any]) -> None:
+        if self.session is not None and self.session.state == "calling":
+            self.owner.leg_unheard(self, now, out)
+
     def send_digits(self, digits: str, out: list[Any]) -> None:
         self.call.exchange.media_command(
             self.worker, {"do": "send_digits", "leg": self.id, "digits": digits}, out
@@ -290,6 +300,7 @@ class Leg:
         self, session: Session, cause: str, status: int, message: Message | None, now: float, out: list[Any]
     ) -> None:
         reason, ended_by = self._ending(cause, status)
+        self.final_status = status or reason_of(reason).status
         self._end(reason, "remote" if ended_by != "switch" else "local", out)
         self.owner.leg_ended(self, reason, ended_by, now, out)
 
@@ -347,6 +358,7 @@ class Leg:
 
     def _give_up(self, reason: str, now: float, out: list[Any]) -> None:
         self.hang_up(reason, now, out)
+        self.final_status = reason_of(reason).status
         self.owner.leg_ended(self, reason, "switch", now, out)
 
     def _put_media(self, audio: NegotiatedAudio, out: list[Any]) -> None:
@@ -390,6 +402,7 @@ class Leg:
             exchange.media.release_unused(self.worker, self.port)
         if self.party.kind == "trunk":
             exchange.trunks.released(self.party.name)
+        exchange.deadlines.cancel(("patience", self.id))
         self.call.legs.pop(self.id, None)
         self.call.fact("leg_ended", {"leg": self.id, "reason": reason, "ended_by": ended_by}, out)
         self.call.keep(out)

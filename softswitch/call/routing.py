@@ -64,12 +64,17 @@ def _feature(centre: Centre, dialled: str) -> Route | None:
 
 
 def _outside(centre: Centre, caller: Party, dialled: str) -> Route:
-    trunks = [trunk for trunk in centre.trunks.values() if trunk.addresses or trunk.user]
+    trunks = outward(centre)
     if not trunks or not _OUTSIDE.fullmatch(dialled):
         raise NoRoute("number_not_found")
     if "dial_out" not in centre.users[caller.name].permissions:
         raise NoRoute("forbidden")
     return Route("trunk", trunks[0].name, dialled)
+
+
+def outward(centre: Centre) -> list[Trunk]:
+    """The trunks over which numbers outside are called, the first choice first."""
+    return [trunk for trunk in centre.trunks.values() if trunk.addresses or trunk.user]
 
 
 def trunk_of_address(centre: Centre, host: str) -> Trunk | None:

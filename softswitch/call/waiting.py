@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from softswitch.acd import events as acd
 from softswitch.acd.outputs import AnnouncePosition, OfferCall, QueueTimedOut
-from softswitch.call.hunt import Hunt
+from softswitch.call.hunt import Group, Hunt
 from softswitch.call.leg import Leg, Party
 from softswitch.config import Target
 from softswitch.ivr.numbers import position
@@ -97,7 +97,8 @@ class Waiting:
         if exchange.media.has_port(self.call.inbound.worker):
             party = Party("user", offer.user, offer.user, agent=offer.agent)
             contacts = exchange.registrar.contacts(offer.user, now)
-            self._hunt = Hunt(self.call, self, party, [contacts], self.call.caller_address())
+            group = Group(party, contacts, self.call.caller_address())
+            self._hunt = Hunt(self.call, self, [group])
             self._hunt.start(now, out)
         else:
             exchange.deadlines.set(("ring", self.call.id), now + PORT_RETRY_S)

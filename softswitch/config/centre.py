@@ -213,7 +213,9 @@ class Centre(Model):
     users: dict[Name, User] = Field(default={}, description="People with phones.")
     agents: dict[Name, Agent] = Field(default={}, description="People who answer queued calls.")
     queues: dict[Name, Queue] = Field(default={}, description="Where calls wait.")
-    trunks: dict[Name, Trunk] = Field(default={}, description="Carriers, gateways, other exchanges.")
+    trunks: dict[Name, Trunk] = Field(
+        default={}, description="Carriers, gateways, other exchanges; calls outside try them in this order."
+    )
     numbers: dict[DialledNumber, Number] = Field(
         default={}, description='Numbers; short form `"100": flow:main`.'
     )

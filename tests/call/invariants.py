@@ -150,10 +150,13 @@ def _check_media(world: World) -> None:
 
 def _check_timers(world: World) -> None:
     exchange = world.exchange
+    legs = {leg for call in exchange.calls.values() for leg in call.legs}
     for kind, id in exchange.deadlines._when:
-        known = {"binding": exchange.registrar.users(), "recording": exchange.recordings}.get(
-            kind, exchange.calls
-        )
+        known = {
+            "binding": exchange.registrar.users(),
+            "recording": exchange.recordings,
+            "patience": legs,
+        }.get(kind, exchange.calls)
         assert id in known, f"timer {kind} of {id}, which is gone"
 
 
