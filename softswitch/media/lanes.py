@@ -14,7 +14,8 @@ from softswitch.media import _codecs
 from softswitch.media.legs import BadCommand, LegTable
 from softswitch.media.packets import Indices, PacketBatch
 
-READY_PAIRS = 64
+READY_PAIRS = 1024
+"""So many legs may ring at once: the switch names a port in an offer long before the leg is put."""
 DRAIN_S = 5.0
 _IP_MTU_DISCOVER, _IP_PMTUDISC_DO = 10, 2
 _MOST_WAITING = 4096
@@ -68,6 +69,8 @@ class PortPool:
     def __init__(self, host: str, first: int, last: int) -> None:
         self._host = host
         self._range = range(first + first % 2, last, 2)
+        # Half of a small range: looking for more than there is would go through all of it at every wake.
+        self._ahead = min(READY_PAIRS, max(1, len(self._range) // 2))
         self._cursor = 0
         self._ready: dict[int, PortPair] = {}
         self._draining: deque[tuple[float, PortPair]] = deque()
@@ -79,7 +82,7 @@ class PortPool:
         while self._draining and self._draining[0][0] <= now:
             self._offer(self._draining.popleft()[1])
         for _ in range(len(self._range)):
-            if len(self._ready) >= READY_PAIRS:
+            if len(self._ready) >= self._ahead:
                 return
             port = self._range[self._cursor]
             self._cursor = (self._cursor + 1) % len(self._range)

@@ -43,8 +43,16 @@ def outsider() -> socket.socket:
     return sock
 
 
+def test_as_many_pairs_are_ready_as_legs_may_ring_but_half_of_a_small_range() -> None:
+    for last, ready in ((20001, 1), (20199, 50), (20000 + 4 * READY_PAIRS, READY_PAIRS)):
+        pool = PortPool("127.63.8.1", 20000, last)
+        pool.top_up(0.0)
+        assert len(pool.granted) == ready
+        pool.close()
+
+
 def test_pairs_are_ready_ahead_and_topped_up_as_they_go(pool: PortPool) -> None:
-    assert len(pool.granted) == READY_PAIRS
+    assert len(pool.granted) == 250
     first = pool.ready()[0]
     pool.granted.clear()
     pair = pool.take(first)

@@ -100,7 +100,7 @@ def test_hello_is_answered_by_a_snapshot_and_the_ports(station: Station) -> None
         "event": "snapshot", "version": 1, "generation": 1, "worker": 3, "legs": [], "bridges": [],
         "players": [], "recorders": [],
     }  # fmt: skip
-    assert len(ports["granted"]) == 64 and all(port % 2 == 0 for port in ports["granted"])
+    assert len(ports["granted"]) == 75 and all(port % 2 == 0 for port in ports["granted"])
 
 
 def test_a_snapshot_says_what_was_put(station: Station) -> None:
