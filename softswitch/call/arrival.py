@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.call import Call
-from softswitch.call.dial_activity import DialActivity
 from softswitch.call.flow_activity import FlowActivity
-from softswitch.call.hunt import Group
+from softswitch.call.forwarding import SERVICES, ForwardingActivity, destination
 from softswitch.call.leg import Party
 from softswitch.call.routing import NoRoute, Route, outward, route, trunk_of_address
 from softswitch.call.services import ServiceActivity
 from softswitch.call.supervision import SupervisionActivity
-from softswitch.call.trunks import bindings
 from softswitch.config import Target
 from softswitch.reasons import REASONS
 from softswitch.sip.message import BadMessage
@@ -22,7 +20,6 @@ from softswitch.sip.useragent import SipSettings
 if TYPE_CHECKING:
     from softswitch.call.conversation import Conversation
     from softswitch.call.exchange import Exchange
-    from softswitch.config import Trunk
     from softswitch.sip.message import Message
 
 ALLOW = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER\r\n"
@@ -151,23 +148,22 @@ class Arrivals:
         call.dial(Target("user", found.name), None, now, out)
 
     def _to_trunk(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
-        """Over the first trunk that takes the call, in the order in which they are configured."""
         exchange = self._exchange
-        trunks = outward(exchange.centre)
-        if not any(exchange.trunks.has_room(trunk, 1) for trunk in trunks):
+        if not any(exchange.trunks.has_room(trunk, 1) for trunk in outward(exchange.centre)):
             raise NoRoute("trunk_limit")
-        groups = [group for trunk in trunks for group in self._groups(call, trunk, found.number, now)]
-        call.begin(DialActivity(call, groups, None), now, out)
+        call.dial_out(found.number, None, now, out)
 
-    def _groups(self, call: Call, trunk: Trunk, number: str, now: float) -> list[Group]:
-        exchange = self._exchange
-        registered = exchange.registrar.contacts(trunk.user, now) if trunk.user else []
-        party = Party("trunk", trunk.name, number)
-        caller = call.caller_address(trunk.caller_id)
-        ways = bindings(trunk, number, registered, exchange.node)
-        return [Group(party, way, caller) for way in ways]
+    def _to_forwarding(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
+        kind, on = SERVICES[found.name]
+        if on and kind != "do_not_disturb":
+            destination(self._exchange.centre, call.caller.name, found.number)
+        if call.answer(now, out):
+            call.begin(ForwardingActivity(call, found.name, found.number), now, out)
 
     def _to_service(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
+        if found.name in SERVICES:
+            self._to_forwarding(call, found, now, out)
+            return
         agents = self._exchange.agents_of(call.caller.name)
         wanted = found.number or (agents[0] if agents else "")
         if wanted not in agents:

@@ -16,13 +16,15 @@ from softswitch.call.flow_activity import FlowActivity
 from softswitch.call.hunt import Group
 from softswitch.call.leg import Leg, Party
 from softswitch.call.outputs import Fact, Keep
+from softswitch.call.ways import outward_groups
+from softswitch.config import Target
 from softswitch.reasons import reason as reason_of
 from softswitch.sip.uri import Address, Uri
 
 if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
+    from softswitch.call.routing import Route
     from softswitch.call.waiting import Waiting
-    from softswitch.config import Target
 
 
 class Call:
@@ -48,6 +50,8 @@ class Call:
         self.conversation: Conversation | None = None
         self.ended = False
         self.max_forwards = max_forwards
+        self.forwarded: list[str] = []
+        self.diversions: list[str] = []
         self.player = ""
         self._count = 0
         self.legs: dict[str, Leg] = {}
@@ -178,7 +182,20 @@ class Call:
         """Ring a user for the caller; `flow` takes the caller back when nobody answers."""
         party = Party("user", target.name, target.name)
         group = Group(party, self.exchange.registrar.contacts(target.name, now), self.caller_address())
-        self.begin(DialActivity(self, [group], flow), now, out)
+        self.begin(DialActivity(self, [group], flow, target.name), now, out)
+
+    def dial_out(self, number: str, flow: FlowActivity | None, now: float, out: list[Any]) -> None:
+        """Call a number outside over the first trunk that takes it, in their configured order."""
+        self.begin(DialActivity(self, outward_groups(self, number, now), flow), now, out)
+
+    def follow(self, found: Route, flow: FlowActivity | None, now: float, out: list[Any]) -> None:
+        """Send the caller, answered or not, to where a number leads; `flow` goes on if nobody answers."""
+        if found.kind == "trunk":
+            self.dial_out(found.number, flow, now, out)
+        elif found.kind == "user":
+            self.dial(Target("user", found.name), flow, now, out)
+        elif self.inbound.state == "answered" or self.answer(now, out):
+            self.go_to(Target(found.kind, found.name), now, out)
 
     def converse(self, leg: Leg, queue: str | None, now: float, out: list[Any]) -> None:
         """Join the caller with a leg that answered."""

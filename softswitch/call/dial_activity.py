@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from softswitch.call.activity import Activity
 from softswitch.call.conversation import bridge_id
 from softswitch.call.failing import fail
+from softswitch.call.forwarding import AFTER, forward
 from softswitch.call.hunt import Group, Hunt
 from softswitch.call.leg import Leg
 
@@ -29,14 +30,25 @@ class DialActivity(Activity):
         call: Call,
         groups: Sequence[Group],
         flow: FlowActivity | None,
+        user: str | None = None,
     ) -> None:
+        """`user` is who is called, whose forwarding holds then."""
         super().__init__(call)
         self.flow = flow
-        self.hunt = Hunt(call, self, groups)
+        self.user = user
+        may_ring = user is None or call.exchange.forwards.may_ring(call.exchange.centre, user)
+        self.hunt = Hunt(call, self, groups) if may_ring else Hunt(call, self, (), "do_not_disturb")
         self.early: Leg | None = None
 
     def start(self, now: float, out: list[Any]) -> None:
-        self.call.wake_at(now + RING_S)
+        exchange, kind = self.call.exchange, "always"
+        always = exchange.forwards.target(exchange.centre, self.user, kind) if self.user else None
+        if always is not None and self.user is not None:
+            reason = forward(self.call, self.user, kind, always, self.flow, now, out)
+            if reason is not None:
+                self._fail(reason, now, out)
+            return
+        self.call.wake_at(now + self._ring_s)
         self.hunt.start(now, out)
 
     def left(self, reason: str, now: float, out: list[Any]) -> None:
@@ -77,7 +89,26 @@ class DialActivity(Activity):
                 self.early = None
             self.call.converse(leg, None, now, out)
 
+    @property
+    def _ring_s(self) -> float:
+        exchange = self.call.exchange
+        user = exchange.centre.users.get(self.user) if self.user else None
+        if user is None or exchange.forwards.target(exchange.centre, user.name, "no_answer") is None:
+            return RING_S
+        return min(user.forward_no_answer_s, RING_S)
+
     def hunt_failed(self, hunt: Hunt, reason: str, now: float, out: list[Any]) -> None:
+        exchange, kind = self.call.exchange, AFTER.get(reason)
+        if self.user is not None and kind is not None:
+            number = exchange.forwards.target(exchange.centre, self.user, kind)
+            if number is not None:
+                failed = forward(self.call, self.user, kind, number, self.flow, now, out)
+                if failed is None:
+                    return
+                reason = failed
+        self._fail(reason, now, out)
+
+    def _fail(self, reason: str, now: float, out: list[Any]) -> None:
         if self.flow is not None:
             self.flow.dial_ended(reason, now, out)
         else:

@@ -19,6 +19,7 @@ from softswitch.acd.engine import Acd
 from softswitch.call.arrival import Arrivals
 from softswitch.call.authentication import Authenticator, Listener
 from softswitch.call.call import Call
+from softswitch.call.forwarding import Forwards
 from softswitch.call.media import MediaPlane
 from softswitch.call.outputs import Fact, Keep, MediaCommand
 from softswitch.call.registrar import Registrar
@@ -101,6 +102,7 @@ class Exchange:
         )
         self.ua = UserAgent(sip_settings(node), entropy, Arrivals(self))
         self.trunks = Trunks(self.ua, node)
+        self.forwards = Forwards()
 
     # Doors
 
@@ -210,6 +212,7 @@ class Exchange:
     def _user_configured(self, name: str, user: User | None, now: float, out: list[Any]) -> None:
         if user is None:
             self.registrar.remove_user(name, now, out)
+            self.forwards.forget(name, out)
 
     def _trunk_configured(self, name: str, trunk: Trunk | None, now: float, out: list[Any]) -> None:
         self.trunks.configured(name, trunk, now, out)

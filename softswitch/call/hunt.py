@@ -63,6 +63,7 @@ class Hunt:
         call: Call,
         owner: HuntOwner,
         groups: Sequence[Group],
+        reason: str = "user_not_registered",
     ) -> None:
         self.call = call
         self.owner = owner
@@ -71,7 +72,7 @@ class Hunt:
         self._ringing = False
         self._early: Leg | None = None
         self._over = False
-        self._reason = "user_not_registered"
+        self._reason = reason
         self._rank = (9, 0)
 
     def start(self, now: float, out: list[Any]) -> None:

@@ -129,6 +129,7 @@ class Leg:
             sdp=self._offer(codec),
             credentials=binding.credentials,
             max_forwards=self.call.max_forwards,
+            headers="".join(self.call.diversions),
             now=now,
             out=out,
         )

@@ -42,6 +42,8 @@ def restore(
     for user, kept in _under(state, "binding/"):
         if user in centre.users:
             exchange.registrar.restore(user, kept, out)
+    for user, kept in _under(state, "forward/"):
+        exchange.forwards.restore(user, kept)
     for id, kept in _under(state, "recording/"):
         exchange.recordings[id] = Recording.from_state(exchange, kept)
     kept_calls = [kept for _, kept in _under(state, "call/")]

@@ -45,6 +45,25 @@ class User(Model):
         description="supervise: may listen to calls. dial_out: may call numbers outside through a trunk.",
     )
 
+    forward_always: DialledNumber | None = Field(
+        default=None, description="Number or user to which all calls go; unset: the phones ring."
+    )
+    forward_busy: DialledNumber | None = Field(
+        default=None, description="Where calls go when the user is busy, declines or is not to be disturbed."
+    )
+    forward_no_answer: DialledNumber | None = Field(
+        default=None, description="Where calls go that nobody answers within forward_no_answer_s."
+    )
+    forward_no_answer_s: PositiveSeconds = Field(
+        default=20, description="How long the phones ring before forward_no_answer."
+    )
+    forward_unreachable: DialledNumber | None = Field(
+        default=None, description="Where calls go when no phone is registered or none responds."
+    )
+    do_not_disturb: bool = Field(
+        default=False, description="The phones do not ring, except for calls that a queue offers."
+    )
+
     @model_validator(mode="after")
     def _one_credential(self) -> User:
         if self.password is not None and self.ha1:
@@ -196,6 +215,20 @@ class FeatureCodes(Model):
     sign_out: Code = Field(default="*22", description="Sign out.")
     available: Code = Field(default="*23", description="Status available.")
     on_break: Code = Field(default="*24", description="Status on break.")
+    forward_always: Code = Field(
+        default="*72", description="Followed by a number or user: forward all calls there."
+    )
+    forward_off: Code = Field(default="*73", description="All calls are forwarded no more.")
+    forward_busy: Code = Field(
+        default="*74", description="Followed by a number or user: forward there when busy."
+    )
+    forward_busy_off: Code = Field(default="*75", description="Forward when busy no more.")
+    forward_no_answer: Code = Field(
+        default="*76", description="Followed by a number or user: forward there when nobody answers."
+    )
+    forward_no_answer_off: Code = Field(default="*77", description="Forward without answer no more.")
+    do_not_disturb: Code = Field(default="*78", description="Do not disturb.")
+    do_not_disturb_off: Code = Field(default="*79", description="Calls are welcome again.")
 
     @model_validator(mode="after")
     def _prefix_free(self) -> FeatureCodes:

@@ -198,7 +198,8 @@ def _check_kept(world: World) -> None:
         f"binding/{user}": {"bindings": [each.to_state() for each in bindings]}
         for user, bindings in exchange.registrar.users().items()
     }
-    prefixes = ("acd/", "call/", "recording/", "binding/")
+    state |= {f"forward/{user}": kinds for user, kinds in exchange.forwards.to_state().items()}
+    prefixes = ("forward/", "acd/", "call/", "recording/", "binding/")
     kept = {key: value for key, value in world.kept.items() if key.startswith(prefixes)}
     assert kept.keys() == state.keys()
     for key, value in state.items():

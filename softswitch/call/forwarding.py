@@ -1,0 +1,135 @@
+"""Forwarding and do-not-disturb of users: what they set by phone goes before their configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from softswitch.call.activity import Activity
+from softswitch.call.leg import Party
+from softswitch.call.outputs import Fact, Keep
+from softswitch.call.routing import NoRoute, Route, route
+
+if TYPE_CHECKING:
+    from softswitch.call.call import Call
+    from softswitch.call.flow_activity import FlowActivity
+    from softswitch.config import Centre
+
+MOST_FORWARDS = 5
+CONFIRMATION_S = 20.0
+AFTER = {
+    "user_busy": "busy",
+    "user_rejected": "busy",
+    "do_not_disturb": "busy",
+    "user_no_answer": "no_answer",
+    "user_not_registered": "unreachable",
+    "no_response": "unreachable",
+    "transport_failed": "unreachable",
+}
+"""Which forwarding holds after a call to the user has ended for this reason."""
+DIVERSION = {
+    "always": "unconditional",
+    "busy": "user-busy",
+    "no_answer": "no-answer",
+    "unreachable": "unavailable",
+}
+"""Reasons of the Diversion header (RFC 5806)."""
+SERVICES: dict[str, tuple[str, bool]] = {
+    "forward_always": ("always", True),
+    "forward_off": ("always", False),
+    "forward_busy": ("busy", True),
+    "forward_busy_off": ("busy", False),
+    "forward_no_answer": ("no_answer", True),
+    "forward_no_answer_off": ("no_answer", False),
+    "do_not_disturb": ("do_not_disturb", True),
+    "do_not_disturb_off": ("do_not_disturb", False),
+}
+"""Feature code -> what it sets or takes back."""
+
+
+class Forwards:
+    """By user what was set by phone: a number, True for do-not-disturb, None for what was taken back."""
+
+    def __init__(self) -> None:
+        self._set: dict[str, dict[str, Any]] = {}
+
+    def target(self, centre: Centre, user: str, kind: str) -> str | None:
+        """Where calls of the user go: `kind` is always, busy, no_answer or unreachable."""
+        configured = centre.users.get(user)
+        number: str | None = self._value(user, kind, getattr(configured, f"forward_{kind}", None))
+        return number
+
+    def may_ring(self, centre: Centre, user: str) -> bool:
+        """Whether the user's phones may ring."""
+        configured = centre.users.get(user)
+        return not self._value(user, "do_not_disturb", configured is not None and configured.do_not_disturb)
+
+    def _value(self, user: str, kind: str, configured: Any) -> Any:
+        return self._set.get(user, {}).get(kind, configured)
+
+    def set(self, user: str, kind: str, value: str | bool | None, out: list[Any]) -> None:
+        self._set.setdefault(user, {})[kind] = value
+        out.append(Fact("forwarding_set", {"user": user, "kind": kind, "target": value}))
+        out.append(Keep(f"forward/{user}", dict(self._set[user])))
+
+    def forget(self, user: str, out: list[Any]) -> None:
+        if self._set.pop(user, None) is not None:
+            out.append(Keep(f"forward/{user}", None))
+
+    def restore(self, user: str, state: dict[str, Any]) -> None:
+        self._set[user] = dict(state)
+
+    def to_state(self) -> dict[str, dict[str, Any]]:
+        """What is kept, by user."""
+        return {user: dict(kinds) for user, kinds in self._set.items()}
+
+
+def destination(centre: Centre, user: str, number: str) -> Route:
+    """Where a number leads that a user forwards to, with the user's permissions. Raises NoRoute."""
+    found = route(centre, Party("user", user, user), number)
+    if found.kind == "feature":
+        raise NoRoute("forbidden")
+    return found
+
+
+def forward(
+    call: Call, user: str, kind: str, number: str, flow: FlowActivity | None, now: float, out: list[Any]
+) -> str | None:
+    """Send the caller on from `user` to `number`. None, or the reason code why that cannot be."""
+    if user in call.forwarded or len(call.forwarded) >= MOST_FORWARDS:
+        return "loop_detected"
+    try:
+        found = destination(call.exchange.centre, user, number)
+    except NoRoute as no_route:
+        return no_route.reason
+    call.forwarded.append(user)
+    host = call.exchange.sip_host
+    call.diversions.insert(0, f"Diversion: <sip:{user}@{host}>;reason={DIVERSION[kind]};counter=1\r\n")
+    call.fact("call_forwarded", {"user": user, "kind": kind, "target": number}, out)
+    call.follow(found, flow, now, out)
+    return None
+
+
+class ForwardingActivity(Activity):
+    """One use of a feature code for forwarding or do-not-disturb: sets it, confirms, hangs up."""
+
+    kind = "service"
+    abandoned = "normal_hang_up_caller"
+
+    def __init__(self, call: Call, service: str, number: str) -> None:
+        super().__init__(call)
+        self.service = service
+        self.number = number
+
+    def start(self, now: float, out: list[Any]) -> None:
+        call = self.call
+        kind, on = SERVICES[self.service]
+        value = (True if kind == "do_not_disturb" else self.number) if on else None
+        call.exchange.forwards.set(call.caller.name, kind, value, out)
+        call.play(call.exchange.prompt_paths("en", ("thank_you",), out), out)
+        call.wake_at(now + CONFIRMATION_S)
+
+    def player_finished(self, now: float, out: list[Any]) -> None:
+        self.call.end("flow_finished", "switch", now, out)
+
+    def timeout(self, now: float, out: list[Any]) -> None:
+        self.call.end("flow_finished", "switch", now, out)
