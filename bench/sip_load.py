@@ -111,9 +111,9 @@ class SipLoad:
         called.start()
         scenario = "challenged" if challenged else "user"
         callers = self._sipp(scenario, callers_name, self._callers_at, hold_ms=hold_ms)
-        inject = self._injection(callers_name, rows)
+        inject, since = self._injection(callers_name, rows), time.time()
         callers.start("-inf", inject, "-m", str(calls), "-l", str(calls), *_rate(rate))
-        return Calling(self._system, callers, called, calls, hold_ms / 1000)
+        return Calling(self._system, callers, called, calls, hold_ms / 1000, since)
 
     def start_registering(self, count: int, rate: float) -> Sipp:
         """Begin `count` authenticated REGISTERs of the other users, one user after the other."""
@@ -144,15 +144,17 @@ class SipLoad:
 
 
 class Calling:
-    """Calls under way."""
+    """Calls under way; the first began after `since` (UTC)."""
 
-    def __init__(self, under_test: System, callers: Sipp, phones: Sipp, wanted: int, hold_s: float) -> None:
+    def __init__(
+        self, under_test: System, callers: Sipp, phones: Sipp, wanted: int, hold_s: float, since: float
+    ) -> None:
         self._system = under_test
         self._callers = callers
         self._phones = phones
         self._wanted = wanted
         self._hold_s = hold_s
-        self._since = time.time()
+        self._since = since
 
     def finish(self, timeout_s: float = FINISH_S) -> Calls:
         """Wait for the last calls, then ask everybody what they saw."""
