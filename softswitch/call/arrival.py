@@ -8,7 +8,8 @@ from softswitch.call.call import Call
 from softswitch.call.flow_activity import FlowActivity
 from softswitch.call.forwarding import SERVICES, ForwardingActivity, destination
 from softswitch.call.leg import Party
-from softswitch.call.routing import NoRoute, Route, outward, route, trunk_of_address
+from softswitch.call.pickup import pick_up, ringing_activity
+from softswitch.call.routing import NoRoute, Route, outward, route, trunk_of_address, user_named
 from softswitch.call.services import ServiceActivity
 from softswitch.call.supervision import SupervisionActivity
 from softswitch.config import Target
@@ -69,6 +70,10 @@ class Arrivals:
         if caller is None:
             return
         id, dialled = f"c{exchange.entropy(8).hex()}", self._dialled(message)
+        ringing = ringing_activity(exchange, caller, dialled)
+        if ringing is not None:
+            pick_up(ringing, caller, transaction, message, now, out)
+            return
         call = Call(exchange, id, caller, dialled, now, message.max_forwards - 1)
         exchange.calls[call.id] = call
         call.started_with(message.sip_call_id, out)
@@ -161,6 +166,8 @@ class Arrivals:
             call.begin(ForwardingActivity(call, found.name, found.number), now, out)
 
     def _to_service(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
+        if found.name == "pickup":
+            raise NoRoute("number_not_found")
         if found.name in SERVICES:
             self._to_forwarding(call, found, now, out)
             return
@@ -177,13 +184,10 @@ class Arrivals:
         exchange = self._exchange
         if "supervise" not in exchange.centre.users[call.caller.name].permissions:
             raise NoRoute("forbidden")
-        number = exchange.centre.numbers.get(found.number)
-        target = Target.parse(number.target) if number is not None else None
-        wanted = target.name if target is not None and target.kind == "user" else found.number
-        agent = exchange.centre.agents.get(wanted)
-        user = agent.user if agent is not None else wanted
+        user = user_named(exchange.centre, found.number)
         for each in exchange.calls.values():
-            if each.conversation is not None and (each.conversation.agent == wanted or each.engages(user)):
+            agent = each.conversation.agent if each.conversation is not None else None
+            if each.conversation is not None and (agent == found.number or each.engages(user)):
                 return each.conversation
         raise NoRoute("number_not_found")
 

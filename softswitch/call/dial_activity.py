@@ -89,6 +89,11 @@ class DialActivity(Activity):
                 self.early = None
             self.call.converse(leg, None, now, out)
 
+    def picked_up(self, leg: Leg, now: float, out: list[Any]) -> None:
+        """Somebody takes the call whose own phone does not ring for it."""
+        self.hunt.cancel("answered_elsewhere", now, out)
+        self.hunt_answered(self.hunt, leg, now, out)
+
     @property
     def _ring_s(self) -> float:
         exchange = self.call.exchange

@@ -309,7 +309,7 @@ class Leg:
 
     def _ending(self, cause: str, status: int) -> tuple[str, str]:
         """Reason code and who ended it (caller, agent or switch) for what the SIP session tells."""
-        side = "caller" if self.direction == "inbound" else "agent"
+        side = "caller" if self is self.call.inbound else "agent"
         if cause == "remote_bye":
             return f"normal_hang_up_{side}", side
         if cause == "remote_cancel":

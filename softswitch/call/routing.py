@@ -42,7 +42,7 @@ def route(centre: Centre, caller: Party, dialled: str) -> Route:
         return _to_target(Target.parse(number.target), dialled)
     if caller.kind != "user":
         raise NoRoute("number_not_found")
-    feature = _feature(centre, dialled)
+    feature = feature_of(centre, dialled)
     if feature is not None:
         return feature
     if dialled in centre.users:
@@ -56,7 +56,8 @@ def _to_target(target: Target, dialled: str) -> Route:
     return Route(target.kind, target.name, dialled)
 
 
-def _feature(centre: Centre, dialled: str) -> Route | None:
+def feature_of(centre: Centre, dialled: str) -> Route | None:
+    """The service of the switch that this is the code of."""
     for name, code in centre.feature_codes:
         if dialled.startswith(code):
             return Route("feature", name, dialled[len(code) :])
@@ -70,6 +71,15 @@ def _outside(centre: Centre, caller: Party, dialled: str) -> Route:
     if "dial_out" not in centre.users[caller.name].permissions:
         raise NoRoute("forbidden")
     return Route("trunk", trunks[0].name, dialled)
+
+
+def user_named(centre: Centre, name: str) -> str:
+    """The user who is meant by the name of an agent, a number that leads to a user, or the user's."""
+    number = centre.numbers.get(name)
+    target = Target.parse(number.target) if number is not None else None
+    wanted = target.name if target is not None and target.kind == "user" else name
+    agent = centre.agents.get(wanted)
+    return agent.user if agent is not None else wanted
 
 
 def outward(centre: Centre) -> list[Trunk]:

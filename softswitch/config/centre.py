@@ -211,6 +211,9 @@ class FeatureCodes(Model):
         default="*1",
         description="Followed by an agent's name, user or number: listen to that call (supervise).",
     )
+    pickup: Code = Field(
+        default="*8", description="Followed by a user, agent or number: take the call that rings there."
+    )
     sign_in: Code = Field(default="*21", description="Sign in as agent (asks for the PIN if there is one).")
     sign_out: Code = Field(default="*22", description="Sign out.")
     available: Code = Field(default="*23", description="Status available.")

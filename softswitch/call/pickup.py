@@ -1,0 +1,62 @@
+"""Taking a call that rings at somebody else's phone: the INVITE becomes the call's other leg."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from softswitch.call.dial_activity import DialActivity
+from softswitch.call.routing import feature_of, user_named
+
+if TYPE_CHECKING:
+    from softswitch.call.exchange import Exchange
+    from softswitch.call.leg import Leg, Party
+    from softswitch.sip.message import Message
+
+
+def ringing_activity(exchange: Exchange, picker: Party, dialled: str) -> DialActivity | None:
+    """What rings at the phone that a pick-up code names. Calls that a queue offers are not found: those
+    are the agent's."""
+    found = feature_of(exchange.centre, dialled) if picker.kind == "user" else None
+    if found is None or found.name != "pickup" or exchange.draining:
+        return None
+    user = user_named(exchange.centre, found.number)
+    for call in exchange.calls.values():
+        activity = call.activity
+        if isinstance(activity, DialActivity) and any(
+            leg.party.source == f"user:{user}" for leg in activity.hunt.legs
+        ):
+            return activity
+    return None
+
+
+class Picking:
+    """Owner of the leg until it belongs to the call, which does not end with it before that."""
+
+    def leg_ended(self, leg: Leg, reason: str, ended_by: str, now: float, out: list[Any]) -> None:
+        """The phone has cancelled before it was answered."""
+
+
+def pick_up(
+    activity: DialActivity,
+    picker: Party,
+    transaction: Any,
+    message: Message,
+    now: float,
+    out: list[Any],
+) -> None:
+    """Answer the INVITE of who picks up and join it with the caller; else the phones go on ringing."""
+    call = activity.call
+    leg = call.new_leg("inbound", picker, out)
+    leg.owner = Picking()
+    leg.remote_sdp = message.body
+    leg.session = call.exchange.ua.accept_invite(transaction, message, leg, now, out)
+    if leg.state == "ended":
+        return
+    if not leg.allocate(call.inbound.worker):
+        leg.refuse("no_ports", now, out)
+    elif not leg.answer(now, out, call.inbound.offered_codec()):
+        leg.refuse("not_acceptable_media", now, out)
+    else:
+        leg.owner = call
+        call.fact("call_picked_up", {"leg": leg.id, "user": picker.name, "for": activity.user}, out)
+        activity.picked_up(leg, now, out)
