@@ -13,20 +13,14 @@ from pathlib import Path
 
 from softswitch.config import Node
 from softswitch.config.files import load_node
-from softswitch.control import CommandError, ControlClient, NotRunning
-from softswitch.net.sockets import ENVIRONMENT, CannotListen, Listener, bind_all, to_environment
-from softswitch.net.tls import CannotSecure, client_context
-from softswitch.store.lock import StoreLock, views_lock, writer_lock
+from softswitch.net.sockets import ENVIRONMENT, Listener, to_environment
+from softswitch.startup import CannotStart, prepare
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 STEADY_S = 5.0
 LONGEST_PAUSE_S = 5.0
 _PR_SET_PDEATHSIG = 1
-
-
-class CannotStart(Exception):
-    """One line for the operator: what could not be started and why."""
 
 
 @dataclass
@@ -48,41 +42,37 @@ class Child:
 
 def children_of(node: Node, config: Path) -> list[Child]:
     """In the order in which they are started; they are stopped in the opposite one."""
-    workers = node.media.worker_count
+    count, level = node.media.worker_count, node.log.level
     media = [
         Child(
             f"media-{index}",
-            [
+            _command(
                 "softswitch.media.worker",
-                "--index",
-                str(index),
-                "--run-dir",
-                str(node.run_dir),
-                "--host",
-                node.media.host,
-                "--ports",
-                str(node.media.port_range.share(index, workers)),
-                "--wake-ms",
-                str(node.media.wake_ms),
-            ],
+                index=index,
+                run_dir=node.run_dir,
+                host=node.media.host,
+                ports=node.media.port_range.share(index, count),
+                wake_ms=node.media.wake_ms,
+                log_level=level,
+            ),
         )
-        for index in range(workers)
+        for index in range(count)
     ]
+    recorder = _command(
+        "softswitch.media.recorder", run_dir=node.run_dir, root=node.recording.directory, log_level=level
+    )
     return [
-        Child("store", ["softswitch.store.process", "--state-dir", str(node.state_dir)]),
-        Child(
-            "recorder",
-            [
-                "softswitch.media.recorder",
-                "--run-dir",
-                str(node.run_dir),
-                "--root",
-                str(node.recording.directory),
-            ],
-        ),
+        Child("store", _command("softswitch.store.process", state_dir=node.state_dir)),
+        Child("recorder", recorder),
         *media,
-        Child("switch", ["softswitch.node", str(config), "--wait"], sockets=True),
+        Child("switch", ["softswitch.node", str(config)], sockets=True),
     ]
+
+
+def _command(module: str, **options: object) -> list[str]:
+    """Arguments of python -m: the module and its options."""
+    pairs = ((f"--{name.replace('_', '-')}", str(value)) for name, value in options.items())
+    return [module, *(word for pair in pairs for word in pair)]
 
 
 class Parent:
@@ -229,33 +219,5 @@ def _end_with_parent() -> None:
 def run(config: Path) -> None:
     """`softswitch run`: serve until stopped. CannotStart or StoreLocked says in one line what to do."""
     node = load_node(config)
-    for directory in (node.state_dir, node.run_dir, node.recording.directory):
-        _make(directory)
-    if _answers(node.control_path):
-        raise CannotStart(f"a switch is already running at {node.run_dir}; softswitch status shows it")
-    for lock in (views_lock(node.state_dir), writer_lock(node.state_dir)):
-        # Only tried: the processes that write take them. Here their holder is told in one line.
-        StoreLock(lock).release()
-    try:
-        client_context(node.sip.tls)
-        listeners = bind_all(node.sip.listen)
-    except (CannotListen, CannotSecure) as error:
-        raise CannotStart(str(error)) from None
+    listeners = prepare(node)
     asyncio.run(Parent(node, config, listeners).run())
-
-
-def _make(directory: Path) -> None:
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotStart(
-            f"cannot make {directory}: {error.strerror}; change it in the configuration"
-        ) from None
-
-
-def _answers(path: Path) -> bool:
-    try:
-        ControlClient(path).close()
-    except (NotRunning, CommandError):
-        return False
-    return True

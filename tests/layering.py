@@ -27,6 +27,7 @@ LAYERS = {
     "store": 7,
     "control": 7,
     "net": 8,
+    "startup": 9,
     "node": 10,
     "parent": 10,
     "phone": 11,

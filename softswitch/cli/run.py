@@ -16,10 +16,11 @@ def run(config_path: Path | None) -> None:
     """Run the switch until it is stopped (Ctrl-C or softswitch stop)."""
     # Loaded here, because the other commands do without what a switch needs.
     from softswitch import parent
+    from softswitch.startup import CannotStart
 
     try:
         parent.run(find_config(config_path))
-    except parent.CannotStart as error:
+    except CannotStart as error:
         raise UserError(str(error)) from None
 
 

@@ -167,7 +167,7 @@ class Log(Model):
     """What the processes write to standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Least severity written."
+        default="info", description="Least severity that switch, media workers and recorder write."
     )
 
 

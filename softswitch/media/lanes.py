@@ -19,6 +19,8 @@ READY_PAIRS = 1024
 DRAIN_S = 5.0
 _IP_MTU_DISCOVER, _IP_PMTUDISC_DO = 10, 2
 _MOST_WAITING = 4096
+# A host whose ports are nearly all taken must not cost a tick; the next round goes on where this one stopped.
+_MOST_REFUSED = 32
 _TOS_EXPEDITED = 0xB8
 
 
@@ -81,15 +83,18 @@ class PortPool:
         """Takes back pairs that have drained, and binds new ones until enough are ready."""
         while self._draining and self._draining[0][0] <= now:
             self._offer(self._draining.popleft()[1])
+        refused = 0
         for _ in range(len(self._range)):
-            if len(self._ready) >= self._ahead:
+            if len(self._ready) >= self._ahead or refused >= _MOST_REFUSED:
                 return
             port = self._range[self._cursor]
             self._cursor = (self._cursor + 1) % len(self._range)
             if port in self._ready or port in self._in_use:
                 continue
-            with suppress(OSError):  # someone else's port: the next one serves as well
+            try:
                 self._offer(PortPair.bind(self._host, port))
+            except OSError:  # someone else's port: the next one serves as well
+                refused += 1
 
     def _offer(self, pair: PortPair) -> None:
         self._in_use.discard(pair.port)

@@ -246,8 +246,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="softswitch.media.recorder", description="Writes call recordings.")
     parser.add_argument("--run-dir", type=Path, required=True, help="where the media workers' tap files are")
     parser.add_argument("--root", type=Path, required=True, help="recordings outside of it are refused")
+    parser.add_argument("--log-level", default="info", help="least severity written to standard error")
     options = parser.parse_args(arguments)
-    logging.basicConfig(format="recorder: %(levelname)s: %(message)s", level=logging.INFO)
+    logging.basicConfig(format="recorder: %(levelname)s: %(message)s", level=options.log_level.upper())
     try:
         options.root.mkdir(parents=True, exist_ok=True, mode=0o750)
         lock = take_lock(options.run_dir)

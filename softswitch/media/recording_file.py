@@ -146,12 +146,18 @@ def _named(holes: Sequence[Hole], rate_hz: int) -> list[dict[str, Any]]:
     ]
 
 
+def _owner_and_group(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o640)
+
+
 def write_certificate(recording: Path, content: dict[str, Any]) -> None:
     """Writes `<recording>.json` whole or not at all. Raises OSError."""
     path = recording.with_name(recording.name + ".json")
     fresh = recording.with_name(f".{path.name}.new")
     try:
-        fresh.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        with open(fresh, "wb", opener=_owner_and_group) as file:
+            file.write(text)
         fresh.replace(path)
     except OSError:
         fresh.unlink(missing_ok=True)

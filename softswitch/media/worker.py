@@ -1,6 +1,6 @@
 """The media worker process: one thread that wakes every few milliseconds and serves all legs at once.
 
-    python -m softswitch.media.worker --index 0 --run-dir /run/softswitch --ports 16384-20479
+python -m softswitch.media.worker --index 0 --run-dir /run/softswitch --ports 16384-20479
 """
 
 from __future__ import annotations
@@ -169,13 +169,15 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--wake-ms", type=int, choices=(1, 2, 4, 5, 10, 20), default=5)
     parser.add_argument("--jitter-ms", type=int, default=40, help="jitter depth of mixed and recorded audio")
     parser.add_argument("--legs", type=int, default=2048, help="most legs at once")
+    parser.add_argument("--log-level", default="info", help="least severity written to standard error")
     parser.add_argument("--cpu", type=int, help="pin the process to this CPU")
     return parser
 
 
 def main() -> None:
     arguments = _arguments().parse_args()
-    logging.basicConfig(level=logging.INFO, format=f"media-{arguments.index} %(levelname)s %(message)s")
+    level = arguments.log_level.upper()
+    logging.basicConfig(level=level, format=f"media-{arguments.index} %(levelname)s %(message)s")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if arguments.cpu is not None:

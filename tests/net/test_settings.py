@@ -9,7 +9,8 @@ import pytest
 from softswitch.config import Node
 from softswitch.config.errors import ConfigError
 from softswitch.config.files import load_node
-from softswitch.parent import CannotStart, run
+from softswitch.parent import run
+from softswitch.startup import CannotStart
 
 TLS = "sip: {listen: [{transport: TLS, port: 5061, certificate: tls/certificate.pem, key: tls/key.pem}]}\n"
 
