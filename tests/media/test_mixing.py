@@ -157,6 +157,26 @@ def test_music_loops_for_all_who_wait_and_each_hears_the_same(rig: Rig) -> None:
     assert not rig.events_of("player_finished")
 
 
+def test_hold_with_music_and_back_to_relay(rig: Rig) -> None:
+    """As the switch does it: who is held hears music in place of who holds, in the same stream."""
+    rig.prompts["/music"] = tone(TONES["c"], 1, 8000, 4000)
+    a, b = speakers(rig, "ab")
+    rig.bridge("a", "b")
+    rig.run(1.0)
+    rig.do("put_player", id="M", legs=[], items=["/music"], loop=True)
+    rig.put_leg(a, send=False)
+    rig.bridge(edges=[["b", "M", 0.7]])
+    sent = len(a.got)
+    held = rig.run(2.0) + 4000
+    assert heard_tones(b, held) == "c"
+    assert len(a.got) <= sent + 1
+    rig.put_leg(a)
+    rig.bridge("a", "b")
+    back = rig.run(2.0) + 4000
+    assert (heard_tones(a, back), heard_tones(b, back)) == ("b", "a")
+    assert continuous(b.got)
+
+
 def test_an_announcement_over_a_call_and_back_to_relay(rig: Rig) -> None:
     a, b = speakers(rig, "ab")
     rig.prompts["/beep"] = tone(TONES["d"], 0.4, 8000, 4000)
