@@ -65,7 +65,7 @@ def children_of(node: Node, config: Path) -> list[Child]:
         Child("store", _command("softswitch.store.process", state_dir=node.state_dir)),
         Child("recorder", recorder),
         *media,
-        Child("switch", ["softswitch.node", str(config)], sockets=True),
+        Child("switch", ["softswitch.node", str(config), "--wait"], sockets=True),
     ]
 
 
