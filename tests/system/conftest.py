@@ -62,7 +62,7 @@ def disk() -> Iterator[Path]:
     """A small file system of its own for the recordings, which a test may fill."""
     directory = Path(tempfile.mkdtemp(prefix="ss-disk-"))
     mount = ["mount", "-t", "tmpfs", "-o", "size=16m,mode=700", "none", str(directory)]
-    # Where that is not permitted the other tests do as well without; the one that needs it says so.
+    # Where that is not permitted it is a directory, and the test of a full disk takes another way.
     mounted = subprocess.run(mount, stderr=subprocess.DEVNULL).returncode == 0
     yield directory
     if mounted:
