@@ -109,14 +109,19 @@ def test_keep_alives_are_no_silence() -> None:
     async def scene() -> None:
         limits = {"idle_connection_s": 0.3, "partial_message_s": 0.4}
         async with house(TCP, limits=limits) as there:
-            phone = await Stream.open(there.address)
-            phone.send(request())
-            await phone.message()
-            for _ in range(12):
+            phone, silent = await Stream.open(there.address), await Stream.open(there.address)
+            for each in (phone, silent):
+                each.send(request())
+                await each.message()
+            # When the one that spoke last is given up, the other one's time would be over as well.
+            while not there.lost:
                 phone.send(b"\r\n\r\n")
                 assert await phone.read(2) == b"\r\n"
-                await asyncio.sleep(0.05)
-            await phone.close()
+            assert [flow.remote for flow in there.lost] == [silent.local]
+            phone.send(request("INFO"))
+            assert (await phone.message()).method == "INFO"
+            for each in (phone, silent):
+                await each.close()
 
     run(scene())
 
@@ -151,7 +156,10 @@ def test_those_who_say_nothing_make_room_for_those_who_speak() -> None:
             known.send(request())
             await known.message()
             silent = [await Stream.open(there.address) for _ in range(3)]
-            await asyncio.sleep(0.05)
+            for each in silent:
+                # The answer shows that it has a place; a keep-alive is no message.
+                each.send(b"\r\n\r\n")
+                assert await each.read(2) == b"\r\n"
             phone = await Stream.open(there.address)
             phone.send(request())
             assert (await phone.message()).status == 200
