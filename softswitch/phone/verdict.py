@@ -57,7 +57,6 @@ def judge(visits: Sequence[Visit], cdrs: Sequence[Row], recordings: Sequence[Row
     verdict = Verdict(Figures(calls=len(visits)))
     figures, complaints = verdict.figures, verdict.complaints
     records = Counter(row["from_number"] for row in cdrs)
-    files = {row["from_number"]: row for row in recordings}
     for visit in visits:
         figures.cdrs += records[visit.plan.number]
         problems = _record_problems(visit, [row for row in cdrs if row["from_number"] == visit.plan.number])
@@ -65,7 +64,8 @@ def judge(visits: Sequence[Visit], cdrs: Sequence[Row], recordings: Sequence[Row
             figures.answered += 1
             figures.two_way_audio += not visit.unheard
             since, until = conversation(visit)
-            unrecorded = recording_problems(files.get(visit.plan.number), *tones_of(visit), until - since)
+            rows = [row for row in recordings if row["from_number"] == visit.plan.number]
+            unrecorded = recording_problems(rows, *tones_of(visit), until - since)
             figures.recordings += not unrecorded
             problems += visit.unheard + unrecorded
         elif visit.outcome == "abandoned":
@@ -153,10 +153,11 @@ def _share(blocks: Sequence[array[int]], freq_hz: int, rate_hz: int) -> float:
     return at_freq / (sum(energies) or 1)
 
 
-def recording_problems(row: Row | None, caller_hz: int, agent_hz: int, talked_s: float) -> list[str]:
-    """What is wrong with the recording of a conversation of so many seconds: caller left, agent right."""
-    if row is None:
-        return ["there is no recording"]
+def recording_problems(rows: Sequence[Row], caller_hz: int, agent_hz: int, talked_s: float) -> list[str]:
+    """What is wrong with the one recording of a conversation of so many seconds: caller left, agent right."""
+    if len(rows) != 1:
+        return [f"{len(rows)} recordings"]
+    (row,) = rows
     try:
         left, right, rate_hz = read_stereo(Path(row["path"]))
     except (OSError, EOFError, ValueError, wave.Error) as error:

@@ -6,12 +6,15 @@ import wave
 from array import array
 from itertools import chain, combinations
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from softswitch.media.tones import tone
 from softswitch.phone.centre import AGENT_TONES_HZ, CALLER_TONES_HZ
-from softswitch.phone.verdict import Figures, broken_conditions, recording_problems, tone_problems
+from softswitch.phone.verdict import Figures, broken_conditions, judge, recording_problems, tone_problems
+from softswitch.phone.visit import Plan, Visit
 
 CALLER_HZ, AGENT_HZ, RATE_HZ = 1450, 450, 8000
 TALKED_S = 1.0
@@ -37,7 +40,7 @@ def recording(path: Path, left: array[int], right: array[int]) -> dict[str, obje
 
 def test_a_right_recording(tmp_path: Path) -> None:
     row = recording(tmp_path / "x.wav", samples(CALLER_HZ), samples(AGENT_HZ))
-    assert recording_problems(row, CALLER_HZ, AGENT_HZ, TALKED_S) == []
+    assert recording_problems([row], CALLER_HZ, AGENT_HZ, TALKED_S) == []
 
 
 @pytest.mark.parametrize(
@@ -53,19 +56,59 @@ def test_a_wrong_recording(
     tmp_path: Path, left: tuple[int, ...], right: tuple[int, ...], complaints: int
 ) -> None:
     row = recording(tmp_path / "x.wav", samples(*left), samples(*right))
-    found = recording_problems(row, CALLER_HZ, AGENT_HZ, TALKED_S)
+    found = recording_problems([row], CALLER_HZ, AGENT_HZ, TALKED_S)
     assert 2 <= len(found) <= complaints or len(found) == complaints == 1
 
 
 def test_a_recording_that_is_missing_broken_or_ended_with_an_error(tmp_path: Path) -> None:
-    assert recording_problems(None, CALLER_HZ, AGENT_HZ, TALKED_S) == ["there is no recording"]
+    assert recording_problems([], CALLER_HZ, AGENT_HZ, TALKED_S) == ["0 recordings"]
     (tmp_path / "y.wav").write_bytes(b"RIFF")
-    (broken,) = recording_problems({"path": str(tmp_path / "y.wav")}, CALLER_HZ, AGENT_HZ, TALKED_S)
+    (broken,) = recording_problems([{"path": str(tmp_path / "y.wav")}], CALLER_HZ, AGENT_HZ, TALKED_S)
     assert "cannot be read" in broken
     row = recording(tmp_path / "x.wav", samples(CALLER_HZ), samples(AGENT_HZ))
-    assert recording_problems(row | {"error": "disk full"}, CALLER_HZ, AGENT_HZ, TALKED_S) == [
+    assert recording_problems([row | {"error": "disk full"}], CALLER_HZ, AGENT_HZ, TALKED_S) == [
         "the recording ended with: disk full"
     ]
+
+
+def test_two_recordings_of_one_conversation_are_one_too_many(tmp_path: Path) -> None:
+    """Each of them right: neither may hide the other."""
+    rows = [recording(tmp_path / name, samples(CALLER_HZ), samples(AGENT_HZ)) for name in ("x.wav", "y.wav")]
+    assert recording_problems(rows, CALLER_HZ, AGENT_HZ, TALKED_S) == ["2 recordings"]
+
+
+def answered(number: str) -> Visit:
+    """A conversation as `judge` sees it, of which nobody was unheard."""
+    plan = Plan(number, "1", "sales", listens_packets=1, talk_s=TALKED_S, caller_hangs_up=True)
+    calls = [
+        SimpleNamespace(talking_since=0.0, ended_at=1.5, phone=SimpleNamespace(frequency_hz=hz))
+        for hz in (CALLER_HZ, AGENT_HZ)
+    ]
+    return cast(
+        Visit,
+        SimpleNamespace(
+            plan=plan,
+            outcome="answered",
+            unheard=[],
+            agent="anna",
+            phone=calls[0].phone,
+            call=calls[0],
+            agent_call=calls[1],
+        ),
+    )
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_the_judge_counts_the_recordings_of_a_call(tmp_path: Path, count: int) -> None:
+    told = {"from_number": "100", "queue": "sales", "outcome": "answered", "agent": "anna"}
+    rows = [
+        {**recording(tmp_path / f"{name}.wav", samples(CALLER_HZ), samples(AGENT_HZ)), "from_number": "100"}
+        for name in range(count)
+    ]
+    verdict = judge([answered("100")], [told], rows)
+    assert verdict.figures.recordings == (count == 1)
+    assert (f"call of 100 to sales: {count} recordings" in verdict.complaints) == (count != 1)
+    assert bool(verdict.complaints) == (count != 1)
 
 
 def test_what_a_phone_hears() -> None:
@@ -95,7 +138,7 @@ def tone_of(freq_hz: int) -> list[int]:
 
 def test_a_recording_that_stopped_early(tmp_path: Path) -> None:
     row = recording(tmp_path / "x.wav", samples(CALLER_HZ, seconds=0.5), samples(AGENT_HZ, seconds=0.5))
-    assert len(recording_problems(row, CALLER_HZ, AGENT_HZ, TALKED_S)) == 2
+    assert len(recording_problems([row], CALLER_HZ, AGENT_HZ, TALKED_S)) == 2
 
 
 GOOD = {"calls": 10, "answered": 8, "abandoned": 2, "two_way_audio": 8, "recordings": 8, "cdrs": 10}
