@@ -44,7 +44,7 @@ PyObject *io_drain(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     Py_ssize_t legs = array_items(&a, 0), capacity = array_items(&a, 3), n = 0;
     int rest = nargs > 7 ? (int)PyLong_AsLong(args[7]) : 0;
-    if (arrays_at_least(&a, "drain", legs * (Py_ssize_t)sizeof(Pace), 1, 1) < 0 || arrays_at_least(&a, "drain", capacity, 2, 6) < 0) {
+    if (PyErr_Occurred() || arrays_at_least(&a, "drain", legs * (Py_ssize_t)sizeof(Pace), 1, 1) < 0 || arrays_at_least(&a, "drain", capacity, 2, 6) < 0) {
         arrays_close(&a);
         return NULL;
     }
@@ -133,10 +133,10 @@ PyObject *io_parse(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     if (arrays_open(&a, "parse", "biHIIBII", args, nargs) < 0)
         return NULL;
     Py_ssize_t n = array_items(&a, 1), m = nargs > 8 ? PyLong_AsSsize_t(args[8]) : 0;
-    if (m < n || m <= 0 || arrays_at_least(&a, "parse", n, 2, 7) < 0) {
+    if (m < n || m <= 0 || a.view[0].len / m < 12 || arrays_at_least(&a, "parse", n, 2, 7) < 0) {
         arrays_close(&a);
         if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_ValueError, "parse: more lengths than rows");
+            PyErr_SetString(PyExc_ValueError, "parse: more lengths than rows, or rows shorter than a header");
         return NULL;
     }
     const uint8_t *rows = a.view[0].buf;
