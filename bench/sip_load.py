@@ -115,11 +115,11 @@ class SipLoad:
         callers.start("-inf", inject, "-m", str(calls), "-l", str(calls), *_rate(rate))
         return Calling(self._system, callers, called, calls, hold_ms / 1000, since)
 
-    def start_registering(self, count: int, rate: float) -> Sipp:
-        """Begin `count` authenticated REGISTERs of the other users, one user after the other."""
+    def start_registering(self, count: int, rate: float, first: int = 0) -> Sipp:
+        """Begin `count` authenticated REGISTERs of the other users, one after the other from `first` on."""
         self._runs += 1
         name = f"register{self._runs}"
-        rows = self.house.register_rows("{}:{}".format(*self._callers_at))
+        rows = self.house.register_rows("{}:{}".format(*self._callers_at))[first:]
         register = self._sipp("register", name, self._callers_at)
         register.start("-inf", self._injection(name, rows), "-m", str(count), "-l", str(count), *_rate(rate))
         return register

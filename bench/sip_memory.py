@@ -13,9 +13,9 @@ from bench.sip_load import CALL_S, SipLoad, registered
 from bench.system import System, system
 
 PAIRS = 200
-WARM_CALLS = 100
+WARM_CALLS, WARM_CONTACTS = 200, 300
 REGISTER_RATE, HOLD_RATE = 400, 250
-SETTLE_S = 1.0
+SETTLE_S = 2.0
 MEASURE_S = 3.0
 # A worker has room for about a thousand calls.
 CALLS_OF_A_WORKER = 1000
@@ -24,7 +24,7 @@ LONG_CALLS, LONG_RATE, LONG_REST_S = 20_000, 200, 60.0
 
 def memory_round(tree: Path, contacts: int, held: int, *, long: bool, keep: bool) -> Round:
     """Growth by contacts, by calls that are held, and with `long` what 20,000 calls have left behind."""
-    house = House(PAIRS, contacts)
+    house = House(PAIRS, WARM_CONTACTS + contacts)
     workers = max((os.cpu_count() or 2) - 1, 1, -(-held // CALLS_OF_A_WORKER))
     with system(tree, keep=keep) as under_test:
         under_test.start(house.yaml(), workers=workers)
@@ -38,12 +38,13 @@ def memory_round(tree: Path, contacts: int, held: int, *, long: bool, keep: bool
 
 def _grown(under_test: System, load: SipLoad, contacts: int, held: int, long: bool) -> Round:
     roles = under_test.processes()
-    # Code and tables that the first calls bring in are no memory of a call.
+    # Code, tables and caches that the first calls and contacts bring in are no memory of one.
+    registered(load.start_registering(WARM_CONTACTS, REGISTER_RATE), WARM_CONTACTS)
     warm = load.start_calls(WARM_CALLS, 100).finish()
     if warm.problems("first calls"):
         return Round(failed=warm.failed(), problems=warm.problems("first calls"))
     before = _settled(roles)
-    registered(load.start_registering(contacts, REGISTER_RATE), contacts)
+    registered(load.start_registering(contacts, REGISTER_RATE, WARM_CONTACTS), contacts)
     with_contacts = _settled(roles)
     figures: Figures = {"kib_per_contact": (with_contacts - before) / contacts}
     if held:

@@ -65,7 +65,7 @@ def test_quick_figures_of_a_running_system() -> None:
     assert 0.1 < figures["cpu_ms_per_register"] < figures["cpu_ms_per_register_all"]
     assert figures["setup_ms_median"] > 100
     assert figures["parse_us"] > 1
-    assert figures["kib_per_contact"] > 0
+    assert "kib_per_contact" not in figures
 
 
 def test_missing_sipp_names_the_package() -> None:
