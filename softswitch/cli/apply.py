@@ -12,7 +12,7 @@ from softswitch.cli.options import config_option, example, json_option, node_of
 from softswitch.cli.output import count_text, print_changes, print_json
 from softswitch.config import Node
 from softswitch.config.errors import ConfigError
-from softswitch.config.files import Document, load_centre
+from softswitch.config.files import Document, read_document
 from softswitch.control import CommandError
 
 
@@ -31,7 +31,7 @@ def apply(file: Path, prune: bool, dry_run: bool, config_path: Path | None, as_j
     removed.
     """
     node = node_of(config_path)
-    _, document = load_centre(file)
+    document = read_document(file)
     args = {"centre": document.tree, "prune": prune}
     plan = _send(node, {**args, "dry_run": True}, document)
     if not as_json:

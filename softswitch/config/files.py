@@ -15,7 +15,6 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from ruamel.yaml.nodes import Node as YamlNode
 
-from softswitch.config.centre import Centre
 from softswitch.config.errors import ConfigError, Problem, key_text, validate
 from softswitch.config.errors import Path as KeyPath
 from softswitch.config.node import Node
@@ -84,15 +83,6 @@ def parse_document(text: str, name: str) -> Document:
 def load_node(path: Path) -> Node:
     """softswitch.yaml with its paths made absolute; ConfigError names file, line and key."""
     return _load(path, Node).resolved(path.resolve().parent)
-
-
-def load_centre(path: Path) -> tuple[Centre, Document]:
-    """centre.yaml and its Document, with which later checks name lines too."""
-    document = read_document(path)
-    try:
-        return validate(Centre, document.tree), document
-    except ConfigError as error:
-        raise document.error(error) from None
 
 
 def _load(path: Path, model: type[Node]) -> Node:

@@ -21,7 +21,8 @@ Two YAML files. `softswitch.yaml` has the settings of one machine and is read wh
 also into a running switch. `softswitch init` writes both with an explanation of every key.
 
 A mistake is reported with file, line, key and what is allowed; all mistakes are reported at once and nothing
-is taken over. A key that is not listed here is a mistake. A key with nothing after it has its default.
+is taken over; only while a whole group is wrong (`queue:` for `queues:`) names are not looked up yet. A key
+that is not listed here is a mistake. A key with nothing after it has its default.
 
 A *name* is made of letters, digits and `. _ -` without spaces and begins with a letter, a digit or `_`. A
 *target* is `flow:NAME`, `queue:NAME` or `user:NAME`. An *address* is `host`, `host:port` or `[IPv6]:port`.

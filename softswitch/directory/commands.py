@@ -10,6 +10,7 @@ from softswitch.config import KINDS, Centre, Model, User
 from softswitch.config.errors import ConfigError, Problem, validate
 from softswitch.directory.change import HIDDEN_FIELDS, Change
 from softswitch.directory.directory import SECRET_FIELDS, Directory
+from softswitch.directory.usable import usable
 
 SaveSecrets = Callable[[Mapping[str, str]], None]
 VERBS = ("list", "set", "remove")
@@ -52,8 +53,8 @@ class ConfigCommands:
 
     def _apply(self, args: Mapping[str, Any]) -> Outcome:
         """args: centre (plain tree of centre.yaml), prune, dry_run."""
-        centre = validate(Centre, args.get("centre"))
         prune = bool(args.get("prune"))
+        centre = self._centre(args.get("centre"), prune)
         left = [] if prune else self._directory.left_out(centre)
         changes = self._directory.plan(centre, prune=prune)
         if args.get("dry_run"):
@@ -61,6 +62,18 @@ class ConfigCommands:
             return Outcome({"changes": shown, "applied": False, "left": left})
         done = self._commit(changes)
         return Outcome({**done.result, "left": left}, done.changes, done.facts)
+
+    def _centre(self, tree: Any, prune: bool) -> Centre:
+        """The typed tree; ConfigError with its mistakes and with those of what is right by itself."""
+        try:
+            return validate(Centre, tree)
+        except ConfigError as error:
+            part = usable(tree, error.problems)
+            further = [] if part is None else self._directory.problems(part, prune=prune)
+            told = {problem.path for problem in error.problems}
+            # What was left out for a mistake there is not missing.
+            rest = [each for each in further if not any(path[: len(each.path)] == each.path for path in told)]
+            raise ConfigError([*error.problems, *rest]) from None
 
     def _list(self, kind: str) -> list[dict[str, Any]]:
         hidden = HIDDEN_FIELDS | {"password", SECRET_FIELDS.get(kind, "password")}

@@ -11,7 +11,8 @@ from softswitch.config.errors import ConfigError, Path, Problem, did_you_mean, k
 from softswitch.directory.change import Action, Change, Stored
 from softswitch.directory.flows import FlowCatalogue
 from softswitch.directory.prompts import PromptNames
-from softswitch.directory.references import check_references
+from softswitch.directory.references import Names, check_references, names_of
+from softswitch.directory.usable import Usable
 from softswitch.sip.digest import ha1
 
 FEATURE_CODES = "feature_codes"
@@ -76,6 +77,16 @@ class Directory:
         With `prune` what an earlier plan of the same origin created and `centre` lacks is removed. Feature
         codes that `centre` does not mention stay.
         """
+        return self._checked(self._changes(centre, prune, origin))
+
+    def problems(self, part: Usable, *, prune: bool = False, origin: str = "apply") -> list[Problem]:
+        """What is wrong besides with the usable part of a configuration that has mistakes already."""
+        changes = self._changes(part.centre, prune, origin)
+        after = self._centre_after(changes)
+        names = {kind: known | part.names[kind] for kind, known in names_of(after).items()}
+        return self._contradictions(changes, after, names)
+
+    def _changes(self, centre: Centre, prune: bool, origin: str) -> list[Change]:
         changes = [
             self._change(kind, name, model, origin)
             for kind, group in ((kind, entry.group) for kind, entry in KINDS.items())
@@ -85,7 +96,7 @@ class Directory:
             changes.append(self._change(FEATURE_CODES, "", centre.feature_codes, origin))
         if prune:
             changes += self._pruned(centre, origin)
-        return self._checked(changes)
+        return changes
 
     def left_out(self, centre: Centre, *, origin: str = "apply") -> list[str]:
         """'user/alice' of everything that an earlier plan of `origin` created and `centre` lacks."""
@@ -162,11 +173,19 @@ class Directory:
         """Without those that change nothing; ConfigError when the outcome would contradict itself."""
         changes = [each for each in changes if each.before != each.after or each.secret_changed]
         after = self._centre_after(changes)
-        problems = [*_without_password(changes), *check_references(after), *self._flows.problems(after)]
-        problems = problems or self._missing_prompts(changes)
+        problems = self._contradictions(changes, after, names_of(after))
         if problems:
             raise ConfigError(problems)
         return changes
+
+    def _contradictions(self, changes: list[Change], after: Centre, names: Names) -> list[Problem]:
+        """Every mistake of the configuration `after` the changes, in which `names` are known."""
+        return [
+            *_without_password(changes),
+            *check_references(after, names),
+            *self._flows.problems(after, names),
+            *self._missing_prompts(changes),
+        ]
 
     def _missing_prompts(self, changes: Iterable[Change]) -> list[Problem]:
         """Only of what changes: a prompt file that got lost must not stop every other change."""

@@ -1,4 +1,4 @@
-"""IVR flows in the form in which they run, read once for each version of them."""
+"""What IVR flows say wrong and what they name, read once for each version of them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from softswitch.config import KINDS, Centre
 from softswitch.config import Flow as FlowSettings
 from softswitch.config.errors import Path, Problem
 from softswitch.directory.prompts import PromptNames
-from softswitch.directory.references import missing
+from softswitch.directory.references import Names, missing
 from softswitch.ivr.flow import Flow, FlowError, Reference
+
+Reading = tuple[tuple[Problem, ...], tuple[Reference, ...]]
 
 
 class FlowCatalogue:
@@ -17,32 +19,20 @@ class FlowCatalogue:
 
     def __init__(self, prompts: PromptNames) -> None:
         self._prompts = prompts
-        self._read: dict[str, tuple[FlowSettings, Flow]] = {}
+        self._read: dict[str, tuple[FlowSettings, Reading]] = {}
 
-    def flow(self, settings: FlowSettings) -> Flow:
-        """The runnable flow; FlowError with every mistake in its steps."""
-        known = self._read.get(settings.name)
-        if known is not None and known[0] is settings:
-            return known[1]
-        flow = Flow.from_config(settings.name, settings.steps)
-        self._read[settings.name] = (settings, flow)
-        return flow
-
-    def problems(self, centre: Centre) -> list[Problem]:
-        """Mistakes in the steps of all flows, and what they name in `centre` and is not there."""
+    def problems(self, centre: Centre, names: Names) -> list[Problem]:
+        """Mistakes in the steps of all flows, and what they name that is not among `names`."""
         found: list[Problem] = []
         for settings in centre.flows.values():
-            at = ("flows", settings.name)
-            try:
-                for path, each in self._references(settings):
-                    if each.kind in KINDS:
-                        found += missing(centre, path, each.kind, each.name)
-            except FlowError as error:
-                found += [Problem((*at, *problem.path), problem.message) for problem in error.problems]
+            found += self._reading(settings)[0]
+            for path, each in self._references(settings):
+                if each.kind in KINDS:
+                    found += missing(names, path, each.kind, each.name)
         return found
 
     def missing_prompts(self, settings: FlowSettings) -> list[Problem]:
-        """Prompts and music that a flow without mistakes names and that are not there."""
+        """Prompts and music that a flow names and that are not there."""
         return [
             problem
             for path, each in self._references(settings)
@@ -51,5 +41,19 @@ class FlowCatalogue:
         ]
 
     def _references(self, settings: FlowSettings) -> Iterator[tuple[Path, Reference]]:
-        for reference in self.flow(settings).references:
+        for reference in self._reading(settings)[1]:
             yield ("flows", settings.name, *reference.path), reference
+
+    def _reading(self, settings: FlowSettings) -> Reading:
+        """Mistakes in the steps, with their paths in the centre, and references, with those in the flow."""
+        known = self._read.get(settings.name)
+        if known is not None and known[0] is settings:
+            return known[1]
+        try:
+            reading: Reading = (), Flow.from_config(settings.name, settings.steps).references
+        except FlowError as error:
+            at = ("flows", settings.name)
+            mistakes = (Problem((*at, *problem.path), problem.message) for problem in error.problems)
+            reading = tuple(mistakes), error.references
+        self._read[settings.name] = (settings, reading)
+        return reading

@@ -2,66 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from softswitch.config import KINDS, Centre, Target
 from softswitch.config.errors import Path, Problem, did_you_mean
 
+Names = Mapping[str, frozenset[str]]
+"""The names that there are, by kind."""
 
-def check_references(centre: Centre) -> list[Problem]:
+
+def names_of(centre: Centre) -> Names:
+    return {kind: frozenset(getattr(centre, entry.group)) for kind, entry in KINDS.items()}
+
+
+def check_references(centre: Centre, names: Names) -> list[Problem]:
     """Every name that leads nowhere and every name used twice, with the path of the key that says it."""
     return [
-        *_agents(centre),
-        *_queues(centre),
-        *_trunks(centre),
-        *_numbers(centre),
+        *_agents(centre, names),
+        *_queues(centre, names),
+        *_trunks(centre, names),
+        *_numbers(centre, names),
     ]
 
 
-def missing(centre: Centre, path: Path, kind: str, name: str) -> Iterator[Problem]:
+def missing(names: Names, path: Path, kind: str, name: str) -> Iterator[Problem]:
     """A problem when there is no `kind` called `name`."""
-    known = getattr(centre, KINDS[kind].group)
+    known = names[kind]
     if name not in known:
         yield Problem(path, f"there is no {kind} {name!r}; {did_you_mean(name, known)}")
 
 
-def missing_target(centre: Centre, path: Path, text: str | None) -> Iterator[Problem]:
+def missing_target(names: Names, path: Path, text: str | None) -> Iterator[Problem]:
     """A problem when `text` (`queue:sales`) names something that is not there."""
     if text is not None:
         target = Target.parse(text)
-        yield from missing(centre, path, target.kind, target.name)
+        yield from missing(names, path, target.kind, target.name)
 
 
-def _agents(centre: Centre) -> Iterator[Problem]:
+def _agents(centre: Centre, names: Names) -> Iterator[Problem]:
     for agent in centre.agents.values():
         path: Path = ("agents", agent.name)
-        yield from missing(centre, (*path, "user"), "user", agent.user)
+        yield from missing(names, (*path, "user"), "user", agent.user)
         for place, queue in enumerate(agent.queues):
-            yield from missing(centre, (*path, "queues", place), "queue", queue)
+            yield from missing(names, (*path, "queues", place), "queue", queue)
     yield from _twice("agents", "user", ((agent.name, agent.user) for agent in centre.agents.values()))
 
 
-def _queues(centre: Centre) -> Iterator[Problem]:
+def _queues(centre: Centre, names: Names) -> Iterator[Problem]:
     for queue in centre.queues.values():
-        yield from missing_target(centre, ("queues", queue.name, "on_timeout"), queue.on_timeout)
+        yield from missing_target(names, ("queues", queue.name, "on_timeout"), queue.on_timeout)
 
 
-def _trunks(centre: Centre) -> Iterator[Problem]:
+def _trunks(centre: Centre, names: Names) -> Iterator[Problem]:
     for trunk in centre.trunks.values():
         if trunk.user is not None:
-            yield from missing(centre, ("trunks", trunk.name, "user"), "user", trunk.user)
+            yield from missing(names, ("trunks", trunk.name, "user"), "user", trunk.user)
     trunks = centre.trunks.values()
     yield from _twice("trunks", "user", ((trunk.name, trunk.user) for trunk in trunks if trunk.user))
     sources = ((trunk.name, source) for trunk in trunks for source in trunk.allow_from)
     yield from _twice("trunks", "allow_from", sources)
 
 
-def _numbers(centre: Centre) -> Iterator[Problem]:
+def _numbers(centre: Centre, names: Names) -> Iterator[Problem]:
     for number in centre.numbers.values():
         path: Path = ("numbers", number.number)
-        yield from missing_target(centre, (*path, "target"), number.target)
+        yield from missing_target(names, (*path, "target"), number.target)
         if number.trunk is not None:
-            yield from missing(centre, (*path, "trunk"), "trunk", number.trunk)
+            yield from missing(names, (*path, "trunk"), "trunk", number.trunk)
 
 
 def _twice(group: str, field: str, pairs: Iterable[tuple[str, str]]) -> Iterator[Problem]:

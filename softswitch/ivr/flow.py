@@ -34,7 +34,7 @@ class Flow:
         if not reader.problems:
             reader.problems.extend(_endless(reader.compiled))
         if reader.problems:
-            raise FlowError(name, tuple(reader.problems))
+            raise FlowError(name, tuple(reader.problems), tuple(reader.references))
         return cls(name, reader.compiled, first, tuple(reader.references), source)
 
 

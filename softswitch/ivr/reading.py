@@ -30,15 +30,6 @@ class Problem:
         return f"{path_text(self.path)}: {self.message}"
 
 
-class FlowError(ValueError):
-    """A flow that cannot be run, with all its problems."""
-
-    def __init__(self, name: str, problems: tuple[Problem, ...]) -> None:
-        super().__init__("; ".join(f"flow {name}: {problem}" for problem in problems))
-        self.name = name
-        self.problems = problems
-
-
 @dataclass(frozen=True, slots=True)
 class Reference:
     """Something a flow names that must exist elsewhere: kind queue, user, flow, prompt or music."""
@@ -46,6 +37,16 @@ class Reference:
     path: Path
     kind: str
     name: str
+
+
+class FlowError(ValueError):
+    """A flow that cannot be run, with all its problems, and with what it names all the same."""
+
+    def __init__(self, name: str, problems: tuple[Problem, ...], references: tuple[Reference, ...]) -> None:
+        super().__init__("; ".join(f"flow {name}: {problem}" for problem in problems))
+        self.name = name
+        self.problems = problems
+        self.references = references
 
 
 class Reader:

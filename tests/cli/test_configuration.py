@@ -113,13 +113,14 @@ def test_apply_shows_the_difference_and_changes_all_or_nothing(run: Run, either:
 
 def test_a_mistake_in_the_file_is_named_with_its_line(run: Run, either: Path) -> None:
     text = (either / "centre.yaml").read_text().replace("{queue: sales}]", "{queue: sails}]")
-    (either / "wrong.yaml").write_text(text.replace("  bob: {user: bob,", "  bob: {user: rob,"))
+    (either / "wrong.yaml").write_text(text.replace("  bob: {user: bob,", "  bob: {colour: red, user: rob,"))
     lines = text.splitlines()
     agent = next(n for n, line in enumerate(lines, 1) if line.startswith("  bob: {user: bob,"))
     step = next(n for n, line in enumerate(lines, 1) if "sails" in line)
     result = run("apply wrong.yaml")
     assert result.exit_code == 1
-    first, second = result.stderr.splitlines()
+    key, first, second = result.stderr.splitlines()
+    assert key.startswith(f"wrong.yaml:{agent}: agents.bob.colour: unknown key")
     assert first == (
         f"wrong.yaml:{agent}: agents.bob.user: there is no user 'rob';"
         " did you mean bob? allowed: alice, bob, sue"

@@ -9,7 +9,8 @@ import pytest
 
 from softswitch.cli.init import own_address
 from softswitch.config import Agent, Centre, Node, Queue, Trunk, User
-from softswitch.config.files import load_centre, load_node
+from softswitch.config.errors import validate
+from softswitch.config.files import load_node, read_document
 from tests.cli.conftest import Run, refused
 
 
@@ -24,7 +25,7 @@ def test_it_writes_a_configuration_that_loads(run: Run, tmp_path: Path) -> None:
     node = load_node(tmp_path / "new" / "softswitch.yaml")
     assert {listen.host for listen in node.sip.listen} == {"192.0.2.5"}
     assert node.media.host == "192.0.2.5"
-    centre, _ = load_centre(tmp_path / "new" / "centre.yaml")
+    centre = validate(Centre, read_document(tmp_path / "new" / "centre.yaml").tree)
     assert sorted(centre.users) == ["alice", "bob", "sue"]
     assert centre.users["sue"].permissions == ("supervise", "dial_out")
 
@@ -34,7 +35,7 @@ def test_every_secret_is_its_own(run: Run, tmp_path: Path) -> None:
     for place in ("a", "b"):
         run("init", str(tmp_path / place))
         node = load_node(tmp_path / place / "softswitch.yaml")
-        centre, _ = load_centre(tmp_path / place / "centre.yaml")
+        centre = validate(Centre, read_document(tmp_path / place / "centre.yaml").tree)
         secrets += [node.sip.nonce_secret, *(user.password for user in centre.users.values())]
         secrets += [agent.pin for agent in centre.agents.values()]
     assert len(set(secrets)) == len(secrets)

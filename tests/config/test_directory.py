@@ -234,6 +234,45 @@ def test_prompts_and_music_must_be_there_when_it_is_known_which_there_are() -> N
     assert Directory("realm").plan(validate(Centre, tree))
 
 
+def test_no_mistake_hides_another_one() -> None:
+    """A wrong key, a wrong step, unknown names, an unknown prompt and unknown music, in one answer."""
+    directory = Directory("realm", prompts={"en": ["welcome"], "music": ["hold"]})
+    commands = ConfigCommands(directory, lambda _: None)
+    tree = {
+        "users": {"alice": {"passwrd": "x"}, "bob": {"password": ["x"]}, "a b": {"password": "x"}},
+        "agents": {"ann": {"user": "alice", "queues": ["sales", "sale"], "colour": "red"}, "ben": {}},
+        "queues": {"sales": {"music": "jazz", "max_wait_s": "long"}},
+        "numbers": {"1": {"target": "user:bob"}, "2": "queue:non", "3": {"target": 5}},
+        "flows": {"f": {"steps": [{"dance": 1}, {"say": "wellcome"}, {"queue": "gone"}]}},
+    }
+    with pytest.raises(ConfigError) as caught:
+        commands.handle("apply", {"centre": tree})
+    assert sorted(str(problem).partition(";")[0] for problem in caught.value.problems) == [
+        "agents.ann.colour: unknown key",
+        "agents.ann.queues[1]: there is no queue 'sale'",
+        "agents.ben: the key user is missing",
+        "flows.f.steps[0]: 'dance' is no step",
+        "flows.f.steps[1].say: there is no prompt 'wellcome'",
+        "flows.f.steps[2].queue: there is no queue 'gone'",
+        "numbers.2.target: there is no queue 'non'",
+        "numbers.3.target: is no target",
+        "queues.sales.max_wait_s: 'long' is not allowed here",
+        "queues.sales.music: there is no music 'jazz'",
+        "users.a b: 'a b' is not allowed here",
+        "users.alice.passwrd: unknown key",
+        "users.bob.password: this value is not allowed here",
+    ]
+
+
+@pytest.mark.parametrize("tree", [5, {"users": 5}, {"queue": {"q": {}}}, {1: {}}, {"users": {"a": 5}}])
+def test_what_cannot_be_read_at_all_has_no_echoes(tree: Any) -> None:
+    """A number that leads to what was given in an unreadable group is not called wrong."""
+    given = {**tree, "numbers": {"1": "queue:q"}} if isinstance(tree, dict) and "users" not in tree else tree
+    with pytest.raises(ConfigError) as caught:
+        ConfigCommands(Directory("realm"), lambda _: None).handle("apply", {"centre": given})
+    assert len(caught.value.problems) == 1
+
+
 def test_two_trunks_may_not_claim_the_same_network(store: Store) -> None:
     trunks = {"a": {"allow_from": ["10.0.0.0/8"]}, "b": {"allow_from": ["10.0.0.0/8"]}}
     assert "trunks.b.allow_from: '10.0.0.0/8' already belongs to a" in refusal(

@@ -8,16 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softswitch.config import Node
-from softswitch.config.errors import ConfigError
-from softswitch.config.files import MAX_FILE_BYTES, load_centre, load_node, parse_document, plain_value
+from softswitch.config import Centre, Node
+from softswitch.config.errors import ConfigError, validate
+from softswitch.config.files import MAX_FILE_BYTES, load_node, parse_document, plain_value, read_document
 
 
 def centre_errors(tmp_path: Path, text: str) -> list[str]:
     path = tmp_path / "centre.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError) as caught:
-        load_centre(path)
+        document = read_document(path)
+        try:
+            validate(Centre, document.tree)
+        except ConfigError as error:
+            raise document.error(error) from None
     return [line.removeprefix(f"{tmp_path}/") for line in str(caught.value).splitlines()]
 
 
@@ -145,7 +149,7 @@ def test_numbers_pins_and_passwords_keep_their_zeros(tmp_path: Path) -> None:
         "users:\n  7001: {password: 0012}\nagents:\n  7001: {user: 7001, pin: 0123}\n"
         "numbers:\n  0800: user:7001\n  +49: {target: user:7001}\n"
     )
-    centre, _ = load_centre(path)
+    centre = validate(Centre, read_document(path).tree)
     assert centre.users["7001"].password == "0012"
     assert centre.agents["7001"].pin == "0123"
     assert list(centre.numbers) == ["0800", "+49"]
@@ -154,7 +158,7 @@ def test_numbers_pins_and_passwords_keep_their_zeros(tmp_path: Path) -> None:
 def test_nothing_after_a_key_is_the_default_or_nothing_where_that_is_a_value(tmp_path: Path) -> None:
     path = tmp_path / "centre.yaml"
     path.write_text("users:\nqueues:\n  s:\n    music:\n    announce_position_every_s:\n")
-    centre, _ = load_centre(path)
+    centre = validate(Centre, read_document(path).tree)
     assert centre.users == {}
     assert centre.queues["s"].music == "hold"
     assert centre.queues["s"].announce_position_every_s is None
