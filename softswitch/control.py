@@ -13,6 +13,7 @@ import contextlib
 import inspect
 import os
 import socket
+import struct
 import sys
 import traceback
 from collections import OrderedDict
@@ -26,6 +27,9 @@ from softswitch.config.errors import ConfigError, Problem
 
 MAX_LINE_BYTES = 32 * 1024 * 1024
 REMEMBERED_KEYS = 1000
+ANSWER_S = 30.0
+# What is only read is there at once: a switch that takes longer hangs.
+READ_ANSWER_S = 5.0
 # What sun_path of a Unix socket address holds, less the closing zero.
 MAX_PATH_BYTES = 107
 
@@ -198,22 +202,34 @@ def _somebody_listens(path: Path) -> bool:
         return True
 
 
+def only_reads(command: str) -> bool:
+    """Whether a command changes nothing and has its answer in memory."""
+    return command == "status" or command.endswith(".list")
+
+
 class ControlClient:
     """Blocking client, one connection: `with ControlClient(path) as switch: switch.call("status")`.
 
-    NotRunning when nobody listens; CommandError when a command is refused or no answer comes.
+    NotRunning when nobody listens; CommandError when a command is refused or no answer comes within
+    `timeout_s`, or a few seconds when it only reads.
     """
 
-    def __init__(self, path: Path, timeout_s: float = 30) -> None:
+    def __init__(self, path: Path, timeout_s: float = ANSWER_S) -> None:
         self._path = path
         self._number = 0
+        self._timeout_s = timeout_s
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        self._sock.settimeout(timeout_s)
+        self._sock.settimeout(min(timeout_s, READ_ANSWER_S))
         try:
             self._sock.connect(os.fspath(path))
         except (FileNotFoundError, ConnectionRefusedError):
             self._sock.close()
             raise NotRunning(path) from None
+        except (TimeoutError, BlockingIOError):
+            self._sock.close()
+            raise CommandError(
+                f"the switch at {path} takes no commands", "it hangs: kill its process, it is started again"
+            ) from None
         except OSError as error:
             self._sock.close()
             reason = error.strerror or str(error)
@@ -228,12 +244,16 @@ class ControlClient:
         request = {"id": self._number, "command": command, "args": args or {}}
         if key:
             request["key"] = key
+        timeout_s = min(self._timeout_s, READ_ANSWER_S) if only_reads(command) else self._timeout_s
+        self._sock.settimeout(timeout_s)
         try:
             self._sock.sendall(orjson.dumps(request) + b"\n")
             line = self._lines.readline()
         except TimeoutError:
+            pid = self._switch_pid()
             raise CommandError(
-                f"the switch did not answer {command}", "see whether it hangs or is busy"
+                f"the switch (process {pid}) did not answer {command} within {timeout_s:g} s",
+                f"if it hangs, end it with kill -9 {pid}: it is started again at once",
             ) from None
         except OSError:
             line = b""
@@ -243,6 +263,12 @@ class ControlClient:
         if not reply["ok"]:
             raise CommandError.from_json(reply["error"])
         return reply["result"]
+
+    def _switch_pid(self) -> int:
+        """Who listens on the other side, as the kernel knows it."""
+        credentials = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        pid: int = struct.unpack("3i", credentials)[0]
+        return pid
 
     def close(self) -> None:
         with contextlib.suppress(OSError):

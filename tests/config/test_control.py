@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -168,9 +169,37 @@ def test_a_left_over_socket_is_replaced_and_a_living_one_is_not(path: Path) -> N
 def test_a_switch_that_does_not_answer(path: Path) -> None:
     with bind_control_socket(path):
         control = ControlClient(path, timeout_s=0.05)
-        with pytest.raises(Refused, match="the switch did not answer status"):
-            control.call("status")
+        with pytest.raises(Refused, match=r"the switch \(process \d+\) did not answer agent\.sign_in"):
+            control.call("agent.sign_in")
         control.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "seconds"), [("status", "0.02"), ("call.list", "0.02"), ("agent.sign_in", "0.1")]
+)
+def test_what_only_reads_gives_up_sooner_and_says_what_to_do(
+    path: Path, monkeypatch: pytest.MonkeyPatch, command: str, seconds: str
+) -> None:
+    monkeypatch.setattr("softswitch.control.READ_ANSWER_S", 0.02)
+    with (
+        bind_control_socket(path),
+        ControlClient(path, timeout_s=0.1) as control,
+        pytest.raises(Refused) as caught,
+    ):
+        control.call(command)
+    pid = os.getpid()
+    assert str(caught.value) == (
+        f"the switch (process {pid}) did not answer {command} within {seconds} s;"
+        f" if it hangs, end it with kill -9 {pid}: it is started again at once"
+    )
+
+
+def test_a_switch_that_takes_no_more_connections(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("softswitch.control.READ_ANSWER_S", 0.02)
+    told = pytest.raises(Refused, match="takes no commands; it hangs: kill its process")
+    with bind_control_socket(path), ExitStack() as stack, told:
+        for _ in range(100):
+            stack.enter_context(ControlClient(path))
 
 
 def test_a_switch_that_dies_during_a_command(path: Path) -> None:

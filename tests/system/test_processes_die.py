@@ -48,6 +48,25 @@ def finish(asking: HandsetCall, answering: HandsetCall) -> None:
     answering.reached("ended")
 
 
+def test_a_switch_that_hangs_is_named_and_started_again(
+    system: RunningSystem, talking: tuple[HandsetCall, HandsetCall]
+) -> None:
+    """What the command line says that helps does help, and the conversation goes on."""
+    asking, answering = talking
+    hanging = system.pids()["switch"]
+    os.kill(hanging, signal.SIGSTOP)
+    try:
+        refused = system.try_cli("status")
+        assert refused.returncode == 1
+        assert f"end it with kill -9 {hanging}: it is started again" in refused.stderr
+    finally:
+        os.kill(hanging, signal.SIGKILL)
+    system.replaced("switch", hanging)
+    system.answers()
+    all_hear((asking, answering), TALK_PACKETS)
+    finish(asking, answering)
+
+
 def certificate_of(recording: dict[str, Any]) -> dict[str, Any]:
     path = Path(recording["path"] + ".json")
     return dict(json.loads(until(lambda: path.exists() and path.read_text(), "the certificate")))
