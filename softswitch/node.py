@@ -39,6 +39,22 @@ MEDIA_WAIT_S = 1.0
 log = logging.getLogger(__name__)
 
 
+class Entropy:
+    """Random bytes of the kernel, fetched many at a time: a call needs a dozen unguessable texts."""
+
+    def __init__(self) -> None:
+        self._bytes = b""
+        self._used = 0
+
+    def __call__(self, count: int) -> bytes:
+        start, end = self._used, self._used + count
+        if end > len(self._bytes):
+            self._bytes = os.urandom(max(4096, count))
+            start, end = 0, count
+        self._used = end
+        return self._bytes[start:end]
+
+
 class Switch:
     """One switch process of a node, from its journal to its sockets."""
 
@@ -54,7 +70,7 @@ class Switch:
         directory = Directory(node.sip.realm, read_secrets(node.secrets_path), manifest)
         directory.restore(self._former)
         self.exchange = Exchange(
-            node, directory, prompts_of(manifest), nonce_secret=nonce_secret(node), entropy=os.urandom
+            node, directory, prompts_of(manifest), nonce_secret=nonce_secret(node), entropy=Entropy()
         )
         self.driver = Driver(self.exchange, self.journal.append, from_environment())
         self._config = ConfigCommands(directory, lambda values: write_secrets(node.secrets_path, values))

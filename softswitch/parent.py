@@ -21,6 +21,7 @@ STOP_TIMEOUT_S = 10.0
 STEADY_S = 5.0
 LONGEST_PAUSE_S = 5.0
 _PR_SET_PDEATHSIG = 1
+_FEWEST_LEGS, _SPARE_LEGS = 2048, 64
 
 
 @dataclass
@@ -43,6 +44,8 @@ class Child:
 def children_of(node: Node, config: Path) -> list[Child]:
     """In the order in which they are started; they are stopped in the opposite one."""
     count, level = node.media.worker_count, node.log.level
+    # Any worker may come to hold every call: two legs each, and some in between.
+    legs = max(_FEWEST_LEGS, 2 * node.limits.max_calls + _SPARE_LEGS)
     media = [
         Child(
             f"media-{index}",
@@ -53,6 +56,7 @@ def children_of(node: Node, config: Path) -> list[Child]:
                 host=node.media.host,
                 ports=node.media.port_range.share(index, count),
                 wake_ms=node.media.wake_ms,
+                legs=legs,
                 log_level=level,
             ),
         )
