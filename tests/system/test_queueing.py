@@ -55,10 +55,13 @@ def softphones(system: RunningSystem, tmp_path: Path) -> Iterator[Softphones]:
 
 
 def sign_in(system: RunningSystem, *agents: str) -> None:
-    """In this order: who signed in first has been idle longest and is tried first."""
+    """In this order: who signed in first has been idle longest and is tried first.
+
+    Whoever is still signed in from the test before has been idle since then, and signs out first.
+    """
     for agent in agents:
+        system.command("agent.sign_out", name=agent)
         system.command("agent.sign_in", name=agent)
-        system.command("agent.status", name=agent, status="available")
 
 
 def offers_of(system: RunningSystem, call: str) -> list[tuple[str, str]]:
