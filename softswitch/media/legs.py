@@ -5,7 +5,7 @@ Positions are in samples at 8 kHz on the engine's clock, signed 64 bit, so that 
 
 from __future__ import annotations
 
-import ipaddress
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -113,7 +113,10 @@ def _address(value: Any) -> tuple[int, int] | None:
     if value is None:
         return None
     host, port = value
-    ip = int(ipaddress.IPv4Address(host))
+    try:
+        ip = int.from_bytes(socket.inet_pton(socket.AF_INET, host), "big")
+    except OSError:
+        raise BadCommand(f"remote {host!r} is no IPv4 address") from None
     if not 0 < int(port) < 65536:
         raise BadCommand(f"remote port {port}: allowed are 1 to 65535")
     return (ip, int(port)) if ip else None
@@ -248,10 +251,12 @@ class LegTable:
         self.capacity = capacity
         self._entropy = entropy
         self._succession = succession
+        self._fresh: list[tuple[NDArray[Any], Any]] = []
         for name, (_, initial) in COLUMNS.items():
             column = succession.legs[name]
             column[:] = initial
             setattr(self, name, column)
+            self._fresh.append((column, initial))
         self.kinds = np.zeros((capacity, 128), np.uint8)
         self.payload_types = np.full((capacity, 1 + COMFORT_NOISE), NO_PAYLOAD_TYPE, np.uint8)
         self.index: dict[str, int] = {}
@@ -264,8 +269,8 @@ class LegTable:
         if not self._free:
             raise BadCommand(f"all {self.capacity} legs of this worker are in use")
         leg = self._free.pop()
-        for name, (_, initial) in COLUMNS.items():
-            getattr(self, name)[leg] = initial
+        for column, initial in self._fresh:
+            column[leg] = initial
         self.index[settings.id] = leg
         ssrc, seq, ts = (int.from_bytes(self._entropy(n), "big") for n in (4, 2, 4))
         self.used[leg], self.out_ssrc[leg], self.out_ext[leg], self.out_ts[leg] = True, ssrc, seq, ts
