@@ -10,14 +10,16 @@ from softswitch.sip.digest import ha1
 PEERS = ("sipp", "baresip", "linphone", "pjsua")
 TRANSPORTS = ("udp", "tcp")
 REALM = "softswitch"
-CARRIER_HOST, TRUNK_HOST = "127.0.0.78", "127.0.0.77"
+CARRIER_HOST, TRUNK_HOST, PROVIDER_HOST = "127.0.0.78", "127.0.0.77", "127.0.0.79"
 OUTSIDE_NUMBER, OUR_NUMBER, GATEWAY_NUMBER = "0301234567", "+4930100", "+4930200"
+PROVIDER_NUMBER = "+4930300"
 RING_TIMEOUT_S = 1.5
 
 # Who is an agent in a queue of the same name, which the number `number_of` leads to.
 AGENTS = (
     *(f"{peer}-{transport}" for peer, transport in product(PEERS, TRANSPORTS)),
     "trunk",
+    "provider",
     "holding",
     "codec",
 )
@@ -76,5 +78,6 @@ def centre(carrier_port: int) -> dict[str, Any]:
             "204": "queue:hunting",
             OUR_NUMBER: {"target": "queue:trunk", "trunk": "line"},
             GATEWAY_NUMBER: {"target": "queue:trunk", "trunk": "gateway"},
+            PROVIDER_NUMBER: "queue:provider",
         },
     }

@@ -29,6 +29,7 @@ FEATURES = {
     "trunk_address": "trunk known by its address calls",
     "trunk_registered": "trunk that registers here calls",
     "trunk_called": "called through a trunk",
+    "trunk_registrar": "registrar of a trunk: we register, both call",
 }
 # What a phone cannot do, with the reason; everything else that is not proven is merely not tried.
 UNABLE = {

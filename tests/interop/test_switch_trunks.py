@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from tests.interop.centre import (
@@ -9,6 +12,8 @@ from tests.interop.centre import (
     GATEWAY_NUMBER,
     OUR_NUMBER,
     OUTSIDE_NUMBER,
+    PROVIDER_HOST,
+    PROVIDER_NUMBER,
     TRUNK_HOST,
 )
 from tests.interop.hearing import both_hear
@@ -16,6 +21,7 @@ from tests.interop.house import House, Phones, is_answered, is_recorded, receive
 from tests.interop.matrix import Matrix
 from tests.peers.pjsua import Pjsua
 from tests.peers.sipp import Sipp
+from tests.system.running import until
 
 ABROAD = "+15550123"
 
@@ -49,6 +55,7 @@ def test_a_trunk_calls(trunk: str, transport: str, house: House, phones: Phones,
 
 
 def test_a_call_goes_out_through_a_trunk(house: House, phones: Phones, matrix: Matrix) -> None:
+    before = house.calls_of("user:outgoing")
     caller = phones("pjsua", "outgoing")
     carrier = phones("sipp", "carrier", host=CARRIER_HOST, port=house.carrier_port, registers=False)
     assert isinstance(carrier, Sipp)
@@ -62,7 +69,7 @@ def test_a_call_goes_out_through_a_trunk(house: House, phones: Phones, matrix: M
     talk_and_hang_up(carrier, caller)
 
     both_hear(caller, carrier)
-    record = house.record(house.call_id("user:outgoing"))
+    record = house.record(house.call_id("user:outgoing", before))
     assert (record["outcome"], record["ended_by"], record["to_number"]) == (
         "answered",
         "agent",
@@ -70,6 +77,100 @@ def test_a_call_goes_out_through_a_trunk(house: House, phones: Phones, matrix: M
     )
     assert record["recordings"] == 0
     matrix.proven(carrier, "trunk_called")
+
+
+PROVIDER_USER, PROVIDER_PASSWORD, PROVIDER_REALM = "us", "provider-secret", "provider.example"
+
+
+@contextmanager
+def provider(house: House, registrar: Sipp, password: str = PROVIDER_PASSWORD) -> Iterator[None]:
+    """The only trunk outwards is one that wants us to register with it."""
+    address = f"{PROVIDER_HOST}:{registrar.port}"
+    wanted = {
+        "name": "provider",
+        "addresses": [address],
+        "registrar": address,
+        "transport": registrar.transport.upper(),
+        "username": PROVIDER_USER,
+        "password": password,
+        "realm": PROVIDER_REALM,
+    }
+    registrar.take_registration(PROVIDER_USER, PROVIDER_PASSWORD, PROVIDER_REALM)
+    house.system.command("trunk.remove", name="carrier")
+    house.system.command("trunk.set", fields=wanted)
+    try:
+        yield
+    finally:
+        house.system.command("trunk.remove", name="provider")
+        carrier = {"name": "carrier", "addresses": [f"{CARRIER_HOST}:{house.carrier_port}"]}
+        house.system.command("trunk.set", fields=carrier)
+
+
+def stands(house: House, registered: bool, status: int) -> None:
+    """Wait until our registration with the provider is told like this."""
+    wanted = {"calls": 0, "registered": registered, "status": status}
+    until(lambda: house.system.command("status")["trunks"]["provider"] == wanted, f"{wanted}")
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_we_register_with_a_trunk_and_both_call(
+    transport: str, house: House, phones: Phones, matrix: Matrix
+) -> None:
+    """SIPp challenges our REGISTER, judges the answer, calls from the same address, and is called there."""
+    registrar = phones("sipp", "registrar", transport, host=PROVIDER_HOST, registers=False)
+    assert isinstance(registrar, Sipp)
+    with provider(house, registrar):
+        registrar.wait_for("registered")
+        stands(house, True, 200)
+        registrar.close()
+        _provider_calls(house, phones, transport)
+        _provider_is_called(house, phones, transport, registrar.port)
+    matrix.proven(registrar, "trunk_registrar")
+
+
+def test_a_registrar_that_knows_another_password_refuses_us(house: House, phones: Phones) -> None:
+    """So what it accepts above is an answer to its challenge, and a refusal is told."""
+    registrar = phones("sipp", "strict", host=PROVIDER_HOST, registers=False)
+    assert isinstance(registrar, Sipp)
+    with provider(house, registrar, "another-secret"):
+        registrar.wait_for("register_failed")
+        stands(house, False, 403)
+
+
+def _provider_calls(house: House, phones: Phones, transport: str) -> None:
+    agent = phones.agent("pjsua", "provider")
+    before = house.calls_of("trunk:provider")
+    identity = f"sip:{ABROAD}@{PROVIDER_HOST}"
+    peer = phones("sipp", "calls", transport, host=PROVIDER_HOST, identity=identity, registers=False)
+    peer.call(phones.uri(PROVIDER_NUMBER, transport))
+    agent.wait_for("ringing")
+    agent.answer()
+    for phone in (agent, peer):
+        phone.wait_for("talking")
+    talk_and_hang_up(peer, agent)
+
+    both_hear(peer, agent)
+    record = house.record(house.call_id("trunk:provider", before))
+    is_answered(record, "provider", "caller", waited_s=0)
+    assert (record["direction"], record["from_number"]) == ("inbound", ABROAD)
+
+
+def _provider_is_called(house: House, phones: Phones, transport: str, port: int) -> None:
+    before = house.calls_of("user:outgoing")
+    caller = phones("pjsua", "outgoing")
+    peer = phones("sipp", "called", transport, host=PROVIDER_HOST, port=port, registers=False)
+    assert isinstance(peer, Sipp)
+    peer.listen()
+    caller.call(phones.uri(OUTSIDE_NUMBER))
+    peer.wait_for("ringing")
+    peer.answer()
+    for phone in (peer, caller):
+        phone.wait_for("talking")
+    talk_and_hang_up(peer, caller)
+
+    both_hear(caller, peer)
+    record = house.record(house.call_id("user:outgoing", before))
+    assert (record["outcome"], record["to_number"]) == ("answered", OUTSIDE_NUMBER)
 
 
 USERS = [

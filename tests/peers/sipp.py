@@ -137,6 +137,11 @@ class Sipp(Phone):
         for line in (ended.stdout + ended.stderr).decode(errors="replace").splitlines():
             self._take(line)
 
+    def take_registration(self, user: str, password: str, realm: str) -> None:
+        """Is a registrar for one REGISTER, which it challenges; `registered` or `register_failed` follows."""
+        self.user, self.password = user, password
+        self.launch(self._command(self._scenario("registrar", REALM=realm), self.port))
+
     def listen(self) -> None:
         """Waits for one call in the background."""
         self.launch(self._command(self._scenario("callee"), self.port))
