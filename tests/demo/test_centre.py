@@ -10,7 +10,8 @@ import orjson
 from rich.console import Console
 
 from softswitch.config.commented import commented
-from softswitch.config.files import load_centre, load_node
+from softswitch.config.files import load_node, read_document
+from softswitch.directory import ConfigCommands, Directory
 from softswitch.phone.centre import (
     AGENTS,
     GUEST_AGENT,
@@ -29,7 +30,9 @@ from softswitch.phone.table import screen
 def test_its_centre_is_valid_and_complete(tmp_path: Path) -> None:
     path = tmp_path / "centre.yaml"
     path.write_bytes(orjson.dumps(centre_settings(new_access())))
-    centre, _ = load_centre(path)
+    directory = Directory("softswitch")
+    ConfigCommands(directory, lambda secrets: None).handle("apply", {"centre": read_document(path).tree})
+    centre = directory.centre
     assert set(centre.queues) == set(QUEUES.values())
     assert set(centre.agents) == {*AGENTS, GUEST_AGENT}
     assert centre.numbers[NUMBER].target == "flow:main"
