@@ -164,7 +164,7 @@ class Switch:
         )
 
     def _set_clock(self) -> None:
-        self.exchange.clock_set(time.time() - asyncio.get_running_loop().time())
+        self.exchange.clock_set(time.time() - time.monotonic())
 
     async def _close(self) -> None:
         """End what is up with a reason, wait for the last messages and recordings."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,9 @@ from softswitch.net.udp import Batch
 from softswitch.sip.flow import Send, SipFlow
 
 log = logging.getLogger(__name__)
+
+# uvloop rounds to milliseconds; a timer that fires too early would only be set again.
+TIMER_LATE_S = 0.001
 
 Work = Callable[[float, list[Any]], Any]
 Write = Callable[[list[dict[str, Any]]], Any]
@@ -54,7 +58,8 @@ class Driver:
         state of the engines says.
         """
         out: list[Any] = []
-        now = asyncio.get_running_loop().time()
+        # The loop's own clock stands still during a turn of it: what comes close together had no order.
+        now = time.monotonic()
         try:
             return work(now, out)
         finally:
@@ -105,7 +110,7 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = when
-        self._timer = asyncio.get_running_loop().call_at(max(when, now), self._timeout)
+        self._timer = asyncio.get_running_loop().call_at(max(when, now) + TIMER_LATE_S, self._timeout)
 
     # Outputs
 
