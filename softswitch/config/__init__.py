@@ -15,11 +15,11 @@ from softswitch.config.centre import (
     Flow,
     Number,
     Queue,
-    Trunk,
     User,
 )
 from softswitch.config.listen import Listen, TlsPeers
 from softswitch.config.node import Limits, Log, Media, Node, PortRange, Recording, Sip
+from softswitch.config.trunk import Trunk
 
 __all__ = [
     "KINDS",

@@ -1,0 +1,68 @@
+"""Trunks of centre.yaml: peers of the switch, how they are reached and what may pass."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from softswitch.config.base import (
+    AddressText,
+    Codec,
+    DialledNumber,
+    Line,
+    Model,
+    Name,
+    NetworkText,
+    Secret,
+)
+
+
+class Trunk(Model):
+    """A peer: a carrier, a gateway or another exchange."""
+
+    name: Name = Field(description="Name of the trunk.")
+    addresses: tuple[AddressText, ...] = Field(
+        default=(),
+        description="Where calls are sent, host or host:port, tried in this order; a name without port is"
+        " looked up by its NAPTR and SRV records first.",
+    )
+    allow_from: tuple[NetworkText, ...] = Field(
+        default=(),
+        description="Addresses or networks whose calls are calls of this trunk without a password.",
+    )
+    transport: Literal["UDP", "TCP", "TLS"] = Field(default="UDP", description="Transport towards the peer.")
+    username: Line = Field(default="", description="User name when the peer asks for a password.")
+    password: Secret | None = Field(
+        default=None, repr=False, description="Password when the peer asks for one."
+    )
+    realm: Line = Field(default="", description="Only a challenge of this realm is answered; unset: any.")
+    registrar: AddressText | None = Field(
+        default=None,
+        description="Register with the peer at this address (needs username); unset: no registration.",
+    )
+    user: Name | None = Field(
+        default=None,
+        description="User as which the peer registers with us; its calls are calls of this trunk.",
+    )
+    codecs: tuple[Codec, ...] | None = Field(
+        default=None, description="Codecs of this trunk; unset: media.codecs."
+    )
+    media_source: Literal["sdp", "learn"] = Field(
+        default="sdp",
+        description="learn: take the peer's RTP address from its first packets (it is behind NAT).",
+    )
+    max_calls: int | None = Field(default=None, ge=1, description="Calls at one time; unset: no limit.")
+    caller_id: DialledNumber | None = Field(
+        default=None, description="Number shown for outgoing calls; unset: the caller's own."
+    )
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Trunk:
+        if self.registrar and not self.username:
+            raise ValueError("registrar needs username; give username and password, or remove registrar")
+        if not (self.addresses or self.allow_from or self.registrar or self.user):
+            raise ValueError(
+                "the trunk has no way to its peer; give addresses, allow_from, registrar or user"
+            )
+        return self
