@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from softswitch.call.call import Call
 from softswitch.call.flow_activity import FlowActivity
 from softswitch.call.forwarding import SERVICES, ForwardingActivity, destination
-from softswitch.call.leg import Party
+from softswitch.call.party import Party
 from softswitch.call.pickup import pick_up, ringing_activity
 from softswitch.call.routing import NoRoute, Route, outward, route, trunk_of_address, user_named
 from softswitch.call.services import ServiceActivity

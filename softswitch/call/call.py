@@ -14,8 +14,9 @@ from softswitch.call.conversation import Conversation
 from softswitch.call.dial_activity import DialActivity
 from softswitch.call.flow_activity import FlowActivity
 from softswitch.call.hunt import Group
-from softswitch.call.leg import Leg, Party
+from softswitch.call.leg import Leg
 from softswitch.call.outputs import Fact, Keep
+from softswitch.call.party import Party
 from softswitch.call.ways import outward_groups
 from softswitch.config import Target
 from softswitch.reasons import reason as reason_of
@@ -23,6 +24,7 @@ from softswitch.sip.uri import Address, Uri
 
 if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
+    from softswitch.call.leg_media import LegMedia
     from softswitch.call.routing import Route
     from softswitch.call.waiting import Waiting
 
@@ -262,7 +264,7 @@ class Call:
             reason = self.activity.abandoned
         self.end(reason, ended_by, now, out)
 
-    def hold_changed(self, leg: Leg, out: list[Any]) -> None:
+    def hold_changed(self, leg: LegMedia, out: list[Any]) -> None:
         if self.conversation is not None:
             self.conversation.hold_changed(leg, out)
 

@@ -10,6 +10,7 @@ from softswitch.call.waiting import MUSIC_GAIN
 if TYPE_CHECKING:
     from softswitch.call.call import Call
     from softswitch.call.leg import Leg
+    from softswitch.call.leg_media import LegMedia
 
 HOLD_MUSIC = "hold"
 """Heard on hold in a conversation that no queue gave."""
@@ -92,7 +93,7 @@ class Conversation:
             self.listeners.remove(leg)
             self._put_bridge(out)
 
-    def hold_changed(self, leg: Leg, out: list[Any]) -> None:
+    def hold_changed(self, leg: LegMedia, out: list[Any]) -> None:
         """A party has put the other on hold, or is back; the other's own SDP stays as it is."""
         self.call.fact("leg_held" if leg.holds else "leg_resumed", {"leg": leg.id}, out)
         self._put_bridge(out)

@@ -19,9 +19,12 @@ from softswitch.acd.engine import Acd
 from softswitch.call.arrival import Arrivals
 from softswitch.call.authentication import Authenticator, Listener
 from softswitch.call.call import Call
+from softswitch.call.configured import take_up
 from softswitch.call.forwarding import Forwards
 from softswitch.call.media import MediaPlane
+from softswitch.call.media_events import media_event
 from softswitch.call.outputs import Fact, Keep, MediaCommand
+from softswitch.call.queue_outputs import carry_out, waiting_call
 from softswitch.call.registrar import Registrar
 from softswitch.call.trunks import Trunks
 from softswitch.ivr.flow import Flow
@@ -30,18 +33,13 @@ from softswitch.sip.useragent import SipSettings, UserAgent
 
 if TYPE_CHECKING:
     from softswitch.call.conversation import Conversation
-    from softswitch.call.leg import Party
+    from softswitch.call.party import Party
     from softswitch.call.recording import Recording
-    from softswitch.call.waiting import Waiting
-    from softswitch.config import Agent, Centre, Node, Queue, Target, Trunk, User
+    from softswitch.config import Centre, Node, Target
     from softswitch.directory import Directory
     from softswitch.sip.flow import SipFlow
 
 ALARMS_SHOWN = 5
-
-
-# A new worker finishes what its predecessor left behind 30 s after it has been greeted.
-RECORDING_LOST_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +75,10 @@ class Exchange:
         self.draining = False
         self.alarms: deque[dict[str, str]] = deque(maxlen=ALARMS_SHOWN)
         self._prompts = prompts
-        self._offered_calls: dict[str, str] = {}
-        self._flows: dict[str, Flow] = {}
+        self.offered_calls: dict[str, str] = {}
+        self.flows: dict[str, Flow] = {}
         self._agents_by_user: dict[str, list[str]] = {}
-        self._user_of_agent: dict[str, str] = {}
+        self.user_of_agent: dict[str, str] = {}
         self._utc_offset = 0.0
         self.deadlines = Deadlines()
         self.media = MediaPlane(node.media.sdp_host, node.media.worker_count)
@@ -131,12 +129,12 @@ class Exchange:
         self.calls[call].timeout(now, out)
 
     def _ring(self, call: str, now: float, out: list[Any]) -> None:
-        waiting = self._waiting(call)
+        waiting = waiting_call(self, call)
         if waiting is not None:
             waiting.ring(now, out)
 
     def _patience_timeout(self, leg: str, now: float, out: list[Any]) -> None:
-        call = self._call_of(leg)
+        call = self.call_of(leg)
         if call is not None:
             call.legs[leg].out_of_patience(now, out)
 
@@ -150,9 +148,7 @@ class Exchange:
 
     def media_event(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
         """One event of the media control protocol."""
-        handler = _MEDIA_EVENTS.get(event["event"])
-        if handler is not None:
-            handler(self, worker, event, now, out)
+        media_event(self, worker, event, now, out)
 
     def media_lost(self, worker: int) -> None:
         self.media.disconnected(worker)
@@ -182,44 +178,7 @@ class Exchange:
             self._agents_by_user.setdefault(agent.user, []).append(agent.name)
         # Queues before the agents who serve them, whatever order the file has.
         for kind, name, value in sorted(changes, key=lambda change: change[0] != "queue"):
-            take_up = _CONFIGURED.get(kind)
-            if take_up is not None:
-                take_up(self, name, value, now, out)
-
-    def _queue_configured(self, name: str, queue: Queue | None, now: float, out: list[Any]) -> None:
-        self.acd_event(acd.QueueRemoved(name) if queue is None else acd.QueueConfigured(queue), now, out)
-
-    def _agent_configured(self, name: str, agent: Agent | None, now: float, out: list[Any]) -> None:
-        former = self._user_of_agent.pop(name, None)
-        if agent is None:
-            self.acd_event(acd.AgentRemoved(name), now, out)
-            return
-        self._user_of_agent[name] = agent.user
-        self.acd_event(acd.AgentConfigured(agent), now, out)
-        reachable = self.registrar.contacts(agent.user, now)
-        self.acd_event((acd.PhoneReachable if reachable else acd.PhoneUnreachable)(name), now, out)
-        if former != agent.user:
-            self._agent_moved(name, former, agent.user, now, out)
-
-    def _agent_moved(self, agent: str, former: str | None, user: str, now: float, out: list[Any]) -> None:
-        """The calls that keep an agent busy are those of the agent's user."""
-        for call in [*self.calls.values()]:
-            if former is not None and call.engages(former):
-                self.acd_event(acd.AgentFree(agent, call.id), now, out)
-            if call.engages(user):
-                self.acd_event(acd.AgentBusy(agent, call.id), now, out)
-
-    def _user_configured(self, name: str, user: User | None, now: float, out: list[Any]) -> None:
-        if user is None:
-            self.registrar.remove_user(name, now, out)
-            self.forwards.forget(name, out)
-
-    def _trunk_configured(self, name: str, trunk: Trunk | None, now: float, out: list[Any]) -> None:
-        self.trunks.configured(name, trunk, now, out)
-
-    def _flow_configured(self, name: str, flow: Any, now: float, out: list[Any]) -> None:
-        """Runs under way finish on the flow they started with; the next call takes the new one."""
-        self._flows.pop(name, None)
+            take_up(self, kind, name, value, now, out)
 
     # Queues
 
@@ -228,40 +187,7 @@ class Exchange:
 
     def _carry_out(self, outputs: Iterable[acd_outputs.Output], now: float, out: list[Any]) -> None:
         for output in outputs:
-            _ACD_OUTPUTS[type(output)](self, output, now, out)
-
-    def _waiting(self, id: str) -> Waiting | None:
-        """The stay in a queue of this call, if it is still there."""
-        call = self.calls.get(id)
-        return call.waiting if call is not None else None
-
-    def _offer(self, offer: acd_outputs.OfferCall, now: float, out: list[Any]) -> None:
-        waiting = self._waiting(offer.call)
-        if waiting is not None:
-            self._offered_calls[offer.offer] = offer.call
-            waiting.offer(offer, now, out)
-        else:
-            self.acd_event(acd.CallLeft(offer.call, "internal_error"), now, out)
-
-    def _withdraw(self, withdrawn: acd_outputs.WithdrawOffer, now: float, out: list[Any]) -> None:
-        waiting = self._waiting(self._offered_calls.pop(withdrawn.offer, ""))
-        if waiting is not None:
-            waiting.withdraw(withdrawn.offer, withdrawn.reason, now, out)
-
-    def _announce(self, announcement: acd_outputs.AnnouncePosition, now: float, out: list[Any]) -> None:
-        waiting = self._waiting(announcement.call)
-        if waiting is not None:
-            waiting.announce(announcement, now, out)
-
-    def _gave_up(self, timed_out: acd_outputs.QueueTimedOut, now: float, out: list[Any]) -> None:
-        waiting = self._waiting(timed_out.call)
-        if waiting is not None:
-            waiting.gave_up(timed_out, now, out)
-
-    def _acd_fact(self, fact: acd_outputs.AcdFact, now: float, out: list[Any]) -> None:
-        if fact.type == "offer_ended":
-            self._offered_calls.pop(fact.data["offer"], None)
-        out.append(Fact(fact.type, fact.data))
+            carry_out(self, output, now, out)
 
     # Users and agents
 
@@ -301,9 +227,9 @@ class Exchange:
         if target.kind == "queue":
             return Flow.from_config(str(target), [{"queue": target.name}])
         configured = self.centre.flows.get(target.name)
-        if configured is not None and target.name not in self._flows:
-            self._flows[target.name] = Flow.from_config(target.name, configured.steps)
-        return self._flows.get(target.name) if configured is not None else None
+        if configured is not None and target.name not in self.flows:
+            self.flows[target.name] = Flow.from_config(target.name, configured.steps)
+        return self.flows.get(target.name) if configured is not None else None
 
     def _language(self, target: Target) -> str:
         configured = self.centre.flows.get(target.name) if target.kind == "flow" else None
@@ -344,48 +270,7 @@ class Exchange:
 
     # Media events
 
-    def _connected(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
-        self.media.connected(worker, event, out)
-        for recording in self.recordings.values():
-            if recording.worker == worker and not self.media.wants(worker, "recorder", recording.id):
-                self.deadlines.set(("recording", recording.id), now + RECORDING_LOST_S)
-
-    def _ports(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
-        self.media.ports_granted(worker, event["granted"])
-
-    def _digit(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
-        call = self._call_of(event["leg"])
-        leg = call.legs.get(event["leg"]) if call is not None else None
-        # In a conversation the worker has passed the key on already.
-        if call is not None and leg is not None and call.conversation is None:
-            leg.owner.leg_digit(leg, event["digit"], now, out)
-
-    def _no_media(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
-        call = self._call_of(event["leg"])
-        leg = call.legs.get(event["leg"]) if call is not None else None
-        if call is not None and leg is not None and leg.state == "answered":
-            call.no_media(leg, event["seconds"], now, out)
-
-    def _player_finished(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
-        call = self._call_of(event["id"])
-        if event["reason"] == "failed":
-            out.append(Fact("alarm_raised", {"code": "prompt_failed", "message": event.get("detail", "")}))
-        if call is not None:
-            call.player_finished(event["id"], now, out)
-
-    def _recorder_finished(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
-        recording = self.recordings.get(event["id"])
-        if recording is not None:
-            self.deadlines.cancel(("recording", recording.id))
-            recording.finished(event, out)
-            call = self.calls.get(recording.call)
-            if call is not None:
-                call.recording_finished(recording.id, out)
-
-    def _recorder_alarm(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
-        out.append(Fact("alarm_raised", {"code": "recorder", "message": event["message"]}))
-
-    def _call_of(self, id: str) -> Call | None:
+    def call_of(self, id: str) -> Call | None:
         return self.calls.get(id.partition(".")[0])
 
 
@@ -395,32 +280,6 @@ _TIMEOUTS: dict[str, Callable[..., None]] = {
     "patience": Exchange._patience_timeout,
     "recording": Exchange._recording_timeout,
     "binding": Exchange._binding_timeout,
-}
-
-_CONFIGURED: dict[str, Callable[..., None]] = {
-    "queue": Exchange._queue_configured,
-    "agent": Exchange._agent_configured,
-    "user": Exchange._user_configured,
-    "flow": Exchange._flow_configured,
-    "trunk": Exchange._trunk_configured,
-}
-
-_MEDIA_EVENTS = {
-    "snapshot": Exchange._connected,
-    "ports": Exchange._ports,
-    "digit": Exchange._digit,
-    "no_media": Exchange._no_media,
-    "player_finished": Exchange._player_finished,
-    "recorder_finished": Exchange._recorder_finished,
-    "recorder_alarm": Exchange._recorder_alarm,
-}
-
-_ACD_OUTPUTS: dict[type, Callable[..., None]] = {
-    acd_outputs.OfferCall: Exchange._offer,
-    acd_outputs.WithdrawOffer: Exchange._withdraw,
-    acd_outputs.AnnouncePosition: Exchange._announce,
-    acd_outputs.QueueTimedOut: Exchange._gave_up,
-    acd_outputs.AcdFact: Exchange._acd_fact,
 }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.activity import Activity
-from softswitch.call.leg import Party
 from softswitch.call.outputs import Fact, Keep
+from softswitch.call.party import Party
 from softswitch.call.routing import NoRoute, Route, route
 
 if TYPE_CHECKING:

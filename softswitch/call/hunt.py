@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from softswitch.call.leg import Leg, Party
+from softswitch.call.leg import Leg
+from softswitch.call.party import Party
 from softswitch.call.registrar import Binding
 from softswitch.sip.uri import Address
 

@@ -9,7 +9,8 @@ from softswitch.call.routing import feature_of, user_named
 
 if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
-    from softswitch.call.leg import Leg, Party
+    from softswitch.call.leg import Leg
+    from softswitch.call.party import Party
     from softswitch.sip.message import Message
 
 

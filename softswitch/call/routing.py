@@ -12,7 +12,7 @@ from softswitch.config import Target
 from softswitch.config.base import split_host_port
 
 if TYPE_CHECKING:
-    from softswitch.call.leg import Party
+    from softswitch.call.party import Party
     from softswitch.config import Centre, Trunk
 
 _OUTSIDE = re.compile(r"\+?[0-9]{2,20}")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from softswitch.acd import events as acd
 from softswitch.acd.outputs import AnnouncePosition, OfferCall, QueueTimedOut
 from softswitch.call.hunt import Group, Hunt
-from softswitch.call.leg import Leg, Party
+from softswitch.call.leg import Leg
+from softswitch.call.party import Party
 from softswitch.config import Target
 from softswitch.ivr.numbers import position
 

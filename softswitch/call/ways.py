@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from softswitch.call.hunt import Group
-from softswitch.call.leg import Party
+from softswitch.call.party import Party
 from softswitch.call.routing import outward
 from softswitch.call.trunks import bindings
 

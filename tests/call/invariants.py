@@ -65,7 +65,7 @@ def check(world: World, books: Books) -> None:
     assert books.open["call"] == set(calls)
     assert books.open["leg"] == {leg for call in calls.values() for leg in call.legs}
     assert books.open["queue"] == set(exchange.acd._room.calls)
-    assert books.open["offer"] == set(exchange.acd._matching.offers) == set(exchange._offered_calls)
+    assert books.open["offer"] == set(exchange.acd._matching.offers) == set(exchange.offered_calls)
     assert books.open["recording"] == set(exchange.recordings)
     _check_calls(world)
     _check_media(world)
@@ -183,7 +183,7 @@ def _check_agents(world: World) -> None:
             conversation = exchange.calls[agent.call or ""].conversation
             assert conversation is not None and conversation.agent == name
         elif agent.state in (AgentState.RESERVED, AgentState.RINGING):
-            assert agent.offer in exchange._offered_calls
+            assert agent.offer in exchange.offered_calls
         user = exchange.centre.agents[name].user
         engaged = {call.id for call in exchange.calls.values() if call.engages(user)}
         assert set(agent.other_calls) == engaged, f"{name} is busy with {agent.other_calls}, really {engaged}"

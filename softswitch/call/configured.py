@@ -1,0 +1,71 @@
+"""Taking up configuration that has changed under calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from softswitch.acd import events as acd
+
+if TYPE_CHECKING:
+    from softswitch.call.exchange import Exchange
+    from softswitch.config import Agent, Queue, Trunk, User
+
+
+def take_up(exchange: Exchange, kind: str, name: str, value: Any, now: float, out: list[Any]) -> None:
+    """An object was set (`value`) or removed (None)."""
+    configured = _CONFIGURED.get(kind)
+    if configured is not None:
+        configured(exchange, name, value, now, out)
+
+
+def _queue_configured(exchange: Exchange, name: str, queue: Queue | None, now: float, out: list[Any]) -> None:
+    exchange.acd_event(acd.QueueRemoved(name) if queue is None else acd.QueueConfigured(queue), now, out)
+
+
+def _agent_configured(exchange: Exchange, name: str, agent: Agent | None, now: float, out: list[Any]) -> None:
+    former = exchange.user_of_agent.pop(name, None)
+    if agent is None:
+        exchange.acd_event(acd.AgentRemoved(name), now, out)
+        return
+    exchange.user_of_agent[name] = agent.user
+    exchange.acd_event(acd.AgentConfigured(agent), now, out)
+    reachable = exchange.registrar.contacts(agent.user, now)
+    exchange.acd_event((acd.PhoneReachable if reachable else acd.PhoneUnreachable)(name), now, out)
+    if former != agent.user:
+        _agent_moved(exchange, name, former, agent.user, now, out)
+
+
+def _agent_moved(
+    exchange: Exchange, agent: str, former: str | None, user: str, now: float, out: list[Any]
+) -> None:
+    """The calls that keep an agent busy are those of the agent's user."""
+    for call in [*exchange.calls.values()]:
+        if former is not None and call.engages(former):
+            exchange.acd_event(acd.AgentFree(agent, call.id), now, out)
+        if call.engages(user):
+            exchange.acd_event(acd.AgentBusy(agent, call.id), now, out)
+
+
+def _user_configured(exchange: Exchange, name: str, user: User | None, now: float, out: list[Any]) -> None:
+    if user is None:
+        exchange.registrar.remove_user(name, now, out)
+        exchange.forwards.forget(name, out)
+
+
+def _trunk_configured(exchange: Exchange, name: str, trunk: Trunk | None, now: float, out: list[Any]) -> None:
+    exchange.trunks.configured(name, trunk, now, out)
+
+
+def _flow_configured(exchange: Exchange, name: str, flow: Any, now: float, out: list[Any]) -> None:
+    """Runs under way finish on the flow they started with; the next call takes the new one."""
+    exchange.flows.pop(name, None)
+
+
+_CONFIGURED: dict[str, Callable[..., None]] = {
+    "queue": _queue_configured,
+    "agent": _agent_configured,
+    "user": _user_configured,
+    "flow": _flow_configured,
+    "trunk": _trunk_configured,
+}

@@ -1,0 +1,180 @@
+"""The media half of a leg: its port, its offers and answers, what both sides agreed on, and silence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from softswitch.call.media import leg_fields
+from softswitch.sdp.description import BadSdp, SessionDescription
+from softswitch.sdp.negotiation import (
+    AudioFormat,
+    NegotiatedAudio,
+    NotAcceptable,
+    answer_offer,
+    make_offer,
+    offered_codec,
+    read_answer,
+)
+
+if TYPE_CHECKING:
+    from softswitch.call.call import Call
+    from softswitch.call.party import Party
+    from softswitch.sip.message import Message
+    from softswitch.sip.session import Session
+
+NO_MEDIA_S = 3.0
+"""For how long a leg is silent when the worker tells of it."""
+NO_MEDIA_AGAIN_S = 10.0
+"""How often the worker tells of a silence that goes on; it says nothing when audio comes back."""
+
+
+class LegMedia:
+    """The part of a leg that deals with SDP and the media worker; `Leg` is the whole."""
+
+    __slots__ = (
+        "audio",
+        "call",
+        "codecs",
+        "id",
+        "learn",
+        "party",
+        "port",
+        "remote_sdp",
+        "sdp_id",
+        "sdp_version",
+        "session",
+        "silence_told_at",
+        "silent_since",
+        "worker",
+    )
+
+    def __init__(self, call: Call, id: str, party: Party) -> None:
+        self.call = call
+        self.id = id
+        self.party = party
+        self.session: Session | None = None
+        self.worker = -1
+        self.port = 0
+        self.audio: NegotiatedAudio | None = None
+        self.remote_sdp = b""
+        self.sdp_id = int.from_bytes(call.exchange.entropy(4), "big")
+        self.sdp_version = 1
+        self.codecs: Sequence[str] = call.exchange.codecs
+        self.learn = False
+        self.silent_since: float | None = None
+        self.silence_told_at = 0.0
+
+    def allocate(self, near: int | None = None) -> bool:
+        """Take a media port, on worker `near` if given. False: there is none, nothing has been changed."""
+        place = self.call.exchange.media.allocate(near)
+        if place is None:
+            return False
+        self.worker, self.port = place
+        return True
+
+    def offered_codec(self) -> str | None:
+        """The codec that this leg uses, or that its offer prefers."""
+        if self.audio is not None:
+            return self.audio.send.encoding
+        return offered_codec(self.remote_sdp, self.codecs)
+
+    # Silence
+
+    def no_media(self, seconds: float, now: float) -> bool:
+        """Nothing has come for `seconds`. True if that is news."""
+        since = self.silent_since if self.silent_for(now) else None
+        self.silence_told_at = now
+        self.silent_since = max(now - NO_MEDIA_S if since is None else since, now - seconds)
+        return self.silent_since != since
+
+    def silent_for(self, now: float) -> float:
+        """For how long nothing has come from a party who should be heard, as far as we know, in seconds."""
+        if self.silent_since is None or now > self.silence_told_at + 1.5 * NO_MEDIA_AGAIN_S:
+            return 0.0
+        return now - self.silent_since
+
+    @property
+    def on_hold(self) -> bool:
+        return self.audio is not None and self.audio.direction != "sendrecv"
+
+    @property
+    def holds(self) -> bool:
+        """Whether the party wants to hear nothing (sendonly, inactive, or the address 0.0.0.0)."""
+        return self.audio is not None and self.audio.direction not in ("sendrecv", "sendonly")
+
+    # Offers and answers
+
+    def _offer(self, codec: str | None) -> bytes:
+        """Our offer, led by `codec`: the one that the other leg uses, so that nothing is transcoded."""
+        return make_offer(
+            host=self.call.exchange.media.host,
+            port=self.port,
+            codecs=sorted(self.codecs, key=lambda each: each != codec),
+            session_id=self.sdp_id,
+            version=self.sdp_version,
+        ).encode()
+
+    def _answer_to(self, offer: bytes, prefer: str | None) -> tuple[bytes, NegotiatedAudio]:
+        """Our answer, with codec `prefer` if it was offered; no offer at all is answered with one of ours."""
+        if not offer:
+            codec = prefer or self.codecs[0]
+            return self._offer(codec), to_be_answered(codec)
+        sdp, audio = answer_offer(
+            SessionDescription.parse(offer),
+            host=self.call.exchange.media.host,
+            port=self.port,
+            codecs=self.codecs,
+            session_id=self.sdp_id,
+            version=self.sdp_version,
+            prefer=prefer,
+        )
+        return sdp.encode(), audio
+
+    @property
+    def _awaits_answer(self) -> bool:
+        return self.audio is not None and not self.audio.remote_port
+
+    def _take_answer(self, message: Message, out: list[Any]) -> bool:
+        """Take up the answer to our offer. False: it cannot be used."""
+        try:
+            audio = read_answer(SessionDescription.parse(message.body), codecs=self.codecs)
+        except (BadSdp, NotAcceptable):
+            return False
+        self._put_media(audio, out)
+        return True
+
+    def _put_media(self, audio: NegotiatedAudio, out: list[Any]) -> None:
+        held, self.audio = self.holds, audio
+        self.silent_since = None
+        self.call.exchange.media.put(
+            self.worker, "leg", self.id, leg_fields(self.port, audio, learn=self._learns(audio)), out
+        )
+        if self.holds != held:
+            self.call.hold_changed(self, out)
+
+    def _learns(self, audio: NegotiatedAudio) -> bool:
+        """Whether the first packets tell the media address, because that in the SDP is behind a NAT.
+
+        A phone whose SDP names another address than its SIP comes from is taken to be behind one.
+        """
+        if self.party.kind == "trunk" or self.session is None:
+            return self.learn
+        # The old sign for hold, or no answer yet: nobody sends here, and a stranger is not to be learned.
+        if audio.remote_host in ("", "0.0.0.0", "::"):
+            return False
+        return audio.remote_host != self.session.dialog.sip_flow.remote[0]
+
+    def drop_media(self, out: list[Any]) -> None:
+        """Give up the port, and what the worker has of this leg."""
+        if self.audio is not None:
+            self.call.exchange.media.delete(self.worker, "leg", self.id, out)
+        elif self.port:
+            self.call.exchange.media.release_unused(self.worker, self.port)
+
+
+def to_be_answered(codec: str) -> NegotiatedAudio:
+    """What holds of an offer of ours until it is answered: we listen, but do not know whom to send to."""
+    payload_type = {"PCMU": 0, "PCMA": 8, "G722": 9}[codec]
+    audio = AudioFormat(payload_type, codec, 8000)
+    return NegotiatedAudio("", 0, audio, (audio,), None, None, 20, "recvonly")

@@ -1,0 +1,85 @@
+"""What the media workers report, and who is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from softswitch.call.outputs import Fact
+
+if TYPE_CHECKING:
+    from softswitch.call.exchange import Exchange
+
+# A new worker finishes what its predecessor left behind 30 s after it has been greeted.
+RECORDING_LOST_S = 60.0
+
+
+def media_event(exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
+    """One event of the media control protocol."""
+    handler = _MEDIA_EVENTS.get(event["event"])
+    if handler is not None:
+        handler(exchange, worker, event, now, out)
+
+
+def _connected(exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
+    exchange.media.connected(worker, event, out)
+    for recording in exchange.recordings.values():
+        if recording.worker == worker and not exchange.media.wants(worker, "recorder", recording.id):
+            exchange.deadlines.set(("recording", recording.id), now + RECORDING_LOST_S)
+
+
+def _ports(exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
+    exchange.media.ports_granted(worker, event["granted"])
+
+
+def _digit(exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
+    call = exchange.call_of(event["leg"])
+    leg = call.legs.get(event["leg"]) if call is not None else None
+    # In a conversation the worker has passed the key on already.
+    if call is not None and leg is not None and call.conversation is None:
+        leg.owner.leg_digit(leg, event["digit"], now, out)
+
+
+def _no_media(exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
+    call = exchange.call_of(event["leg"])
+    leg = call.legs.get(event["leg"]) if call is not None else None
+    if call is not None and leg is not None and leg.state == "answered":
+        call.no_media(leg, event["seconds"], now, out)
+
+
+def _player_finished(
+    exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]
+) -> None:
+    call = exchange.call_of(event["id"])
+    if event["reason"] == "failed":
+        out.append(Fact("alarm_raised", {"code": "prompt_failed", "message": event.get("detail", "")}))
+    if call is not None:
+        call.player_finished(event["id"], now, out)
+
+
+def _recorder_finished(
+    exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]
+) -> None:
+    recording = exchange.recordings.get(event["id"])
+    if recording is not None:
+        exchange.deadlines.cancel(("recording", recording.id))
+        recording.finished(event, out)
+        call = exchange.calls.get(recording.call)
+        if call is not None:
+            call.recording_finished(recording.id, out)
+
+
+def _recorder_alarm(
+    exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]
+) -> None:
+    out.append(Fact("alarm_raised", {"code": "recorder", "message": event["message"]}))
+
+
+_MEDIA_EVENTS = {
+    "snapshot": _connected,
+    "ports": _ports,
+    "digit": _digit,
+    "no_media": _no_media,
+    "player_finished": _player_finished,
+    "recorder_finished": _recorder_finished,
+    "recorder_alarm": _recorder_alarm,
+}

@@ -1,0 +1,30 @@
+"""Who is at the other end of a leg."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who is at the other end of a leg. `kind` is user, trunk or anonymous; `agent` is set while offered."""
+
+    kind: str
+    name: str
+    number: str
+    display: str = ""
+    agent: str | None = None
+
+    @property
+    def source(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+    def to_state(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "number": self.number,
+            "display": self.display,
+            "agent": self.agent,
+        }

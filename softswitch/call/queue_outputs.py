@@ -1,0 +1,68 @@
+"""What the queues want of the calls that wait in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from softswitch.acd import events as acd
+from softswitch.acd import outputs as acd_outputs
+from softswitch.call.outputs import Fact
+
+if TYPE_CHECKING:
+    from softswitch.call.exchange import Exchange
+    from softswitch.call.waiting import Waiting
+
+
+def carry_out(exchange: Exchange, output: acd_outputs.Output, now: float, out: list[Any]) -> None:
+    _ACD_OUTPUTS[type(output)](exchange, output, now, out)
+
+
+def waiting_call(exchange: Exchange, id: str) -> Waiting | None:
+    """The stay in a queue of this call, if it is still there."""
+    call = exchange.calls.get(id)
+    return call.waiting if call is not None else None
+
+
+def _offer(exchange: Exchange, offer: acd_outputs.OfferCall, now: float, out: list[Any]) -> None:
+    waiting = waiting_call(exchange, offer.call)
+    if waiting is not None:
+        exchange.offered_calls[offer.offer] = offer.call
+        waiting.offer(offer, now, out)
+    else:
+        exchange.acd_event(acd.CallLeft(offer.call, "internal_error"), now, out)
+
+
+def _withdraw(exchange: Exchange, withdrawn: acd_outputs.WithdrawOffer, now: float, out: list[Any]) -> None:
+    waiting = waiting_call(exchange, exchange.offered_calls.pop(withdrawn.offer, ""))
+    if waiting is not None:
+        waiting.withdraw(withdrawn.offer, withdrawn.reason, now, out)
+
+
+def _announce(
+    exchange: Exchange, announcement: acd_outputs.AnnouncePosition, now: float, out: list[Any]
+) -> None:
+    waiting = waiting_call(exchange, announcement.call)
+    if waiting is not None:
+        waiting.announce(announcement, now, out)
+
+
+def _gave_up(exchange: Exchange, timed_out: acd_outputs.QueueTimedOut, now: float, out: list[Any]) -> None:
+    waiting = waiting_call(exchange, timed_out.call)
+    if waiting is not None:
+        waiting.gave_up(timed_out, now, out)
+
+
+def _acd_fact(exchange: Exchange, fact: acd_outputs.AcdFact, now: float, out: list[Any]) -> None:
+    if fact.type == "offer_ended":
+        exchange.offered_calls.pop(fact.data["offer"], None)
+    out.append(Fact(fact.type, fact.data))
+
+
+_ACD_OUTPUTS: dict[type, Callable[..., None]] = {
+    acd_outputs.OfferCall: _offer,
+    acd_outputs.WithdrawOffer: _withdraw,
+    acd_outputs.AnnouncePosition: _announce,
+    acd_outputs.QueueTimedOut: _gave_up,
+    acd_outputs.AcdFact: _acd_fact,
+}
