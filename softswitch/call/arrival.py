@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from softswitch.call.call import Call
 from softswitch.call.flow_activity import FlowActivity
 from softswitch.call.forwarding import SERVICES, ForwardingActivity, destination
+from softswitch.call.identity import claimed, introduction, trunk_of
 from softswitch.call.party import Party
 from softswitch.call.pickup import pick_up, ringing_activity
 from softswitch.call.routing import NoRoute, Route, outward, route, trunk_of_address, user_named
@@ -75,6 +76,7 @@ class Arrivals:
             pick_up(ringing, caller, transaction, message, now, out)
             return
         call = Call(exchange, id, caller, dialled, now, message.max_forwards - 1)
+        call.introduction = introduction(message, trunk_of(exchange.centre, caller))
         exchange.calls[call.id] = call
         call.started_with(message.sip_call_id, out)
         leg = call.inbound
@@ -105,8 +107,7 @@ class Arrivals:
             trunk = next((each for each in exchange.centre.trunks.values() if each.user == user), None)
             if trunk is None:
                 return Party("user", user, user, exchange.centre.users[user].display)
-        sender = Address.parse(message.need("From"))
-        return Party("trunk", trunk.name, sender.uri.user or "anonymous", sender.display)
+        return Party("trunk", trunk.name, *claimed(message, trunk))
 
     def _refuse(self, call: Call, reason: str, now: float, out: list[Any]) -> None:
         overload = REASONS[reason].status == 503

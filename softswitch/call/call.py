@@ -14,6 +14,7 @@ from softswitch.call.conversation import Conversation
 from softswitch.call.dial_activity import DialActivity
 from softswitch.call.flow_activity import FlowActivity
 from softswitch.call.hunt import Group
+from softswitch.call.identity import NO_INTRODUCTION, Introduction
 from softswitch.call.leg import Leg
 from softswitch.call.outputs import Fact, Keep
 from softswitch.call.party import Party
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from softswitch.call.leg_media import LegMedia
     from softswitch.call.routing import Route
     from softswitch.call.waiting import Waiting
+    from softswitch.sip.values import Reason
 
 
 class Call:
@@ -54,6 +56,8 @@ class Call:
         self.max_forwards = max_forwards
         self.forwarded: list[str] = []
         self.diversions: list[str] = []
+        self.introduction = NO_INTRODUCTION
+        self.heard: tuple[str, Sequence[Reason]] = ("", ())
         self.player = ""
         self._count = 0
         self.legs: dict[str, Leg] = {}
@@ -304,6 +308,7 @@ class Call:
             "queue": self.queue,
             "agent": self.agent,
             "max_forwards": self.max_forwards,
+            "introduction": self.introduction.to_state(),
             "count": self._count,
             "inbound": self.inbound.to_state(),
             "activity": self.activity.to_state() if self.activity else None,
@@ -317,6 +322,8 @@ class Call:
         call = cls(exchange, state["id"], caller, state["dialled"], state["started"], state["max_forwards"])
         for name in ("answered_at", "wait_s", "talk_s", "queue", "agent"):
             setattr(call, name, state[name])
+        if "introduction" in state:
+            call.introduction = Introduction.from_state(state["introduction"])
         # Parts made after the last kept state may exist in the workers: leave a gap.
         call._count = state["count"] + 1000
         call.inbound = call.restore_leg(state["inbound"], out)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from softswitch.reasons import from_status
 from softswitch.reasons import reason as reason_of
+from softswitch.sip.values import Reason
 
 _CAUSES = {
     "timeout": "no_response",
@@ -26,8 +29,13 @@ def ending(cause: str, status: int, side: str) -> tuple[str, str]:
     return _CAUSES.get(cause, "internal_error"), "switch"
 
 
-def reason_header(reason: str) -> str:
-    """For phones that did not win the call: no missed call is to be shown (RFC 3326)."""
+def reason_header(reason: str, heard: tuple[str, Sequence[Reason]]) -> str | Sequence[Reason]:
+    """What the other legs are told of an ending (RFC 3326): what the one said that ended so, else ours.
+
+    For phones that did not win the call: no missed call is to be shown.
+    """
+    if heard[1] and heard[0] == reason:
+        return heard[1]
     if reason == "answered_elsewhere":
         return 'SIP;cause=200;text="Call completed elsewhere"'
     return reason_of(reason).header()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.call.digits import info_digit
 from softswitch.call.endings import ending, reason_header
+from softswitch.call.identity import introduce
 from softswitch.call.leg_media import LegMedia
 from softswitch.call.party import Party
 from softswitch.reasons import REASONS
@@ -13,6 +14,7 @@ from softswitch.reasons import reason as reason_of
 from softswitch.sdp.description import BadSdp
 from softswitch.sdp.negotiation import NegotiatedAudio, NotAcceptable
 from softswitch.sip.uri import Address
+from softswitch.sip.values import reason_line
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
@@ -42,16 +44,17 @@ class Leg(LegMedia):
 
     def dial(self, binding: Binding, caller: Address, codec: str | None, now: float, out: list[Any]) -> None:
         """Send INVITE to where the party can be reached, our offer led by `codec` to avoid transcoding."""
+        shown, introduction = introduce(self.call, self.party, caller)
         self.session = self.call.exchange.ua.invite(
             self,
             request_uri=binding.uri,
-            from_=str(caller),
+            from_=str(shown),
             to=f"<{binding.aor}>",
             sip_flow=binding.sip_flow,
             sdp=self._offer(codec),
             credentials=binding.credentials,
             max_forwards=self.call.max_forwards,
-            headers="".join(self.call.diversions),
+            headers="".join([*self.call.diversions, introduction]),
             now=now,
             out=out,
         )
@@ -103,6 +106,7 @@ class Leg(LegMedia):
             return
         if self.session is not None:
             status = REASONS[reason].status
+            headers += reason_line(reason_header(reason, self.call.heard))
             # What is a good ending of an answered call is none of one that was not.
             self.session.reject(status if status >= 300 else 480, now, out, headers=headers)
         self._end(reason, "local", out)
@@ -113,7 +117,7 @@ class Leg(LegMedia):
             self.refuse(reason, now, out)
         elif self.state != "ended":
             if self.session is not None:
-                self.session.hang_up(now, out, reason_header=reason_header(reason))
+                self.session.hang_up(now, out, reason_header=reason_header(reason, self.call.heard))
             self._end(reason, "local", out)
 
     def be_patient(self, seconds: float, now: float) -> None:
@@ -194,6 +198,8 @@ class Leg(LegMedia):
     ) -> None:
         reason, ended_by = ending(cause, status, "caller" if self is self.call.inbound else "agent")
         self.final_status = status or reason_of(reason).status
+        if session.reasons:
+            self.call.heard = (reason, session.reasons)
         self._end(reason, "remote" if ended_by != "switch" else "local", out)
         self.owner.leg_ended(self, reason, ended_by, now, out)
 

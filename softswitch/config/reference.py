@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 from softswitch.config.base import NAME, PATTERNS, AddressText, Model, NetworkText, TargetText
 from softswitch.config.centre import KINDS, Centre, FeatureCodes
 from softswitch.config.commented import yaml_value
+from softswitch.config.header_names import HeaderLine, HeaderName
 from softswitch.config.node import Node, PortsText
 
 _INTRODUCTION = """# Configuration
@@ -34,12 +35,14 @@ This page is made from the settings models: `python -m softswitch.cli.reference 
 
 # The function that checks a kind of text tells which kind it is.
 _CHECKED = {
-    get_args(kind)[1].func: word
+    get_args(kind)[-1].func: word
     for kind, word in (
         (TargetText, "target"),
         (AddressText, "address"),
         (NetworkText, "IP address or network"),
         (PortsText, "range of ports, FIRST-LAST"),
+        (HeaderName, "name of a header or *"),
+        (HeaderLine, "NAME: VALUE"),
     )
 }
 

@@ -16,6 +16,7 @@ from softswitch.config.base import (
     NetworkText,
     Secret,
 )
+from softswitch.config.header_names import HeaderLine, HeaderName
 
 
 class Trunk(Model):
@@ -55,6 +56,27 @@ class Trunk(Model):
     max_calls: int | None = Field(default=None, ge=1, description="Calls at one time; unset: no limit.")
     caller_id: DialledNumber | None = Field(
         default=None, description="Number shown for outgoing calls; unset: the caller's own."
+    )
+    trust_identity: bool = Field(
+        default=False,
+        description="Who calls is what the peer asserts (P-Asserted-Identity, else Remote-Party-ID); false:"
+        " these are dropped, and its From is shown.",
+    )
+    send_identity: Literal["pai", "rpid", "from", "none"] = Field(
+        default="from",
+        description="How the peer hears who calls: in P-Asserted-Identity or Remote-Party-ID (trusted peers:"
+        " also for anonymous calls), in From only, or not at all.",
+    )
+    pass_headers: tuple[HeaderName, ...] = Field(
+        default=("User-to-User",),
+        description="Headers of an INVITE that pass from and to this peer, also unknown ones; * for all that"
+        " the switch does not write itself. No other header passes.",
+    )
+    strip_headers: tuple[HeaderName, ...] = Field(
+        default=(), description="Headers that do not pass although pass_headers has them."
+    )
+    set_headers: tuple[HeaderLine, ...] = Field(
+        default=(), description="Headers of each INVITE to this peer, NAME: VALUE, in place of any that pass."
     )
 
     @model_validator(mode="after")

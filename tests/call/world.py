@@ -89,7 +89,15 @@ class Phone:
             ),
         )
 
-    def call(self, number: str, codecs: tuple[str, ...] = ("PCMU", "PCMA"), sdp: str | None = None) -> None:
+    def call(
+        self,
+        number: str,
+        codecs: tuple[str, ...] = ("PCMU", "PCMA"),
+        sdp: str | None = None,
+        *,
+        from_: str = "",
+        headers: str = "",
+    ) -> None:
         offer = (
             sdp
             if sdp is not None
@@ -101,7 +109,8 @@ class Phone:
                 self.ua.invite(
                     self,
                     request_uri=f"sip:{number}@{SWITCH[0]}",
-                    from_=f"sip:{self.name}@{SWITCH[0]}",
+                    from_=from_ or f"sip:{self.name}@{SWITCH[0]}",
+                    headers=headers,
                     to=f"sip:{number}@{SWITCH[0]}",
                     sip_flow=self.flow,
                     sdp=offer,
