@@ -23,7 +23,7 @@ from softswitch.store.reader import Fact, JournalGap, JournalReader
 from softswitch.store.schema import VIEWS_VERSION, database_path, open_for_writing
 from softswitch.store.views import ViewsPosition, clear_views, copy_facts, read_position
 
-_POLL_S = 0.02
+_POLL_S = 0.1
 _RETRY_S = 0.5
 _STOP_WITHIN_S = 10.0
 _SNAPSHOT_EVERY_BYTES = 4 << 20
