@@ -27,6 +27,7 @@ missing_for_tests() {
     command -v sipp >/dev/null || echo sip-tester
     command -v baresip >/dev/null || echo baresip-core
     command -v linphonec >/dev/null || echo linphone-cli
+    command -v tshark >/dev/null || echo tshark # reads the captures that trace writes
     command -v git >/dev/null || echo git # the packaging tests build what git knows of
 }
 

@@ -28,6 +28,7 @@ from softswitch.directory import ConfigCommands, Directory, Outcome
 from softswitch.media.client import MediaClient
 from softswitch.net.driver import Driver
 from softswitch.net.sockets import from_environment
+from softswitch.net.trace import open_trace
 from softswitch.prompts import MUSIC, TONES, Manifest, load_manifest, prompts_directory
 from softswitch.store.journal import Journal
 from softswitch.store.livestate import load
@@ -72,7 +73,8 @@ class Switch:
         self.exchange = Exchange(
             node, directory, prompts_of(manifest), nonce_secret=nonce_secret(node), entropy=Entropy()
         )
-        self.driver = Driver(self.exchange, self.journal.append, from_environment())
+        self._trace = open_trace(node)
+        self.driver = Driver(self.exchange, self.journal.append, from_environment(), self._trace)
         self._config = ConfigCommands(directory, lambda values: write_secrets(node.secrets_path, values))
         self._commands = SwitchCommands(self.exchange)
         self._control = ControlServer(node.control_path, self.command)
@@ -153,6 +155,8 @@ class Switch:
         while True:
             await asyncio.sleep(SYNC_EVERY_S)
             self._set_clock()
+            if self._trace is not None:
+                self._trace.forget()
             await loop.run_in_executor(None, self.journal.sync)
             alarms, self._alarms = self._alarms, []
             for code, message in alarms:

@@ -89,6 +89,8 @@ class Call:
         leg = Leg(self, self.next_id("l"), direction, party)
         self.legs[leg.id] = leg
         named = {"leg": leg.id, "direction": direction, "address": party.number, party.kind: party.name}
+        if direction == "outbound":
+            leg.sip_call_id = named["sip_call_id"] = self.exchange.ua.endpoint.token()
         self.fact("leg_started", named if party.agent is None else {**named, "agent": party.agent}, out)
         return leg
 

@@ -29,7 +29,7 @@ class Leg(LegMedia):
     The owner is the call, or the hunt that made it until the answer.
     """
 
-    __slots__ = ("direction", "final_status", "owner", "state")
+    __slots__ = ("direction", "final_status", "owner", "sip_call_id", "state")
 
     def __init__(self, call: Call, id: str, direction: str, party: Party) -> None:
         super().__init__(call, id, party)
@@ -37,6 +37,7 @@ class Leg(LegMedia):
         self.state = "setup"
         self.owner: Any = call
         self.final_status = 0
+        self.sip_call_id = ""
         if party.kind == "trunk":
             self._take_trunk()
 

@@ -20,6 +20,7 @@ from softswitch.cli.options import example
 from softswitch.cli.queue import queue
 from softswitch.cli.recording import recording
 from softswitch.cli.run import demo, run
+from softswitch.cli.trace import trace
 from softswitch.cli.trunk import trunk
 from softswitch.cli.user import user
 from softswitch.config.errors import ConfigError
@@ -95,5 +96,6 @@ for _command in (
     registration,
     cdr,
     recording,
+    trace,
 ):
     main.add_command(_command)

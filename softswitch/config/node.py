@@ -171,6 +171,18 @@ class Log(Model):
     )
 
 
+class Trace(Model):
+    """The last SIP messages, kept for softswitch trace."""
+
+    mebibytes: int = Field(
+        default=32, ge=0, le=4096, description="Room for messages; the oldest make way. 0: nothing is kept."
+    )
+    hours: float = Field(default=24, gt=0, le=8760, description="Older messages are wiped.")
+    mask_digits: bool = Field(
+        default=True, description="Show no digits that were sent by SIP INFO. Passwords and keys never are."
+    )
+
+
 class Limits(Model):
     """Where the switch refuses instead of breaking down."""
 
@@ -222,12 +234,18 @@ class Node(Model):
     media: Media = Field(default=Media(), description="Audio.")
     recording: Recording = Field(default=Recording(), description="Recording of calls.")
     log: Log = Field(default=Log(), description="Log.")
+    trace: Trace = Field(default=Trace(), description="Trace of SIP messages.")
     limits: Limits = Field(default=Limits(), description="Limits.")
 
     @property
     def control_path(self) -> Path:
         """The Unix socket of the commands."""
         return self.run_dir / "control.sock"
+
+    @property
+    def trace_path(self) -> Path:
+        """The ring of the last SIP messages."""
+        return self.run_dir / "trace.ring"
 
     @property
     def secrets_path(self) -> Path:

@@ -16,6 +16,7 @@ from softswitch.call.exchange import Exchange
 from softswitch.call.outputs import Fact, Keep, MediaCommand
 from softswitch.media.client import MediaClient
 from softswitch.net.sockets import Listener
+from softswitch.net.trace import Trace
 from softswitch.net.transports import Transports
 from softswitch.net.udp import Batch
 from softswitch.sip.flow import Send, SipFlow
@@ -32,10 +33,13 @@ Write = Callable[[list[dict[str, Any]]], Any]
 class Driver:
     """Runs one exchange on the running event loop."""
 
-    def __init__(self, exchange: Exchange, write: Write, listeners: list[Listener]) -> None:
+    def __init__(
+        self, exchange: Exchange, write: Write, listeners: list[Listener], trace: Trace | None = None
+    ) -> None:
         self.exchange = exchange
         self._journal_write = write
         self.media: list[MediaClient] = []
+        self._trace = trace
         self._transports = Transports(exchange.node, listeners, self._received, self._lost)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
@@ -79,6 +83,8 @@ class Driver:
             for data, flow in batch:
                 self._receive(data, flow, now, out)
 
+        if self._trace is not None:
+            self._trace.received(batch)
         self.turn(receive)
 
     def _lost(self, flow: SipFlow) -> None:
@@ -137,6 +143,8 @@ class Driver:
         # A port is put into use before the SDP that names it leaves, so that no first packet is lost.
         for command in commands:
             self.media[command.worker].send(command.command)
+        if self._trace is not None and sends:
+            self._trace.sent(sends)
         for send in sends:
             self._transports.send(send.flow, send.data)
 

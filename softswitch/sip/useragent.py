@@ -157,10 +157,14 @@ class UserAgent:
         headers: str = "",
         credentials: Credentials | None = None,
         max_forwards: int = 70,
+        sip_call_id: str = "",
     ) -> Session:
-        """Call. `from_` and `to` are name-addr without tag; an empty `sdp` asks for an offer."""
+        """Call. `from_` and `to` are name-addr without tag; an empty `sdp` asks for an offer.
+
+        A `sip_call_id` that the caller made is a token of the endpoint.
+        """
         endpoint = self.endpoint
-        dialog = self.new_dialog(request_uri, from_, to, sip_flow)
+        dialog = self.new_dialog(request_uri, from_, to, sip_flow, sip_call_id)
         session = Session(endpoint, owner, dialog, outbound=True, state=CALLING)
         outgoing = Outgoing(
             endpoint,
@@ -214,11 +218,13 @@ class UserAgent:
         outgoing.send(now, out)
         return outgoing
 
-    def new_dialog(self, request_uri: str, from_: str, to: str, sip_flow: SipFlow) -> Dialog:
+    def new_dialog(
+        self, request_uri: str, from_: str, to: str, sip_flow: SipFlow, sip_call_id: str = ""
+    ) -> Dialog:
         """Names for requests that have no dialog yet."""
         tag = self.endpoint.token()
         dialog = Dialog(
-            sip_call_id=self.endpoint.token(),
+            sip_call_id=sip_call_id or self.endpoint.token(),
             local=f"{_name_addr(from_)};tag={tag}",
             local_tag=tag,
             remote=_name_addr(to),

@@ -85,10 +85,10 @@ def offer_ended(db: sqlite3.Connection, fact: Told) -> None:
 def leg_started(db: sqlite3.Connection, fact: Told) -> None:
     of = fact.of
     db.execute(
-        "INSERT OR IGNORE INTO legs (call, leg, direction, address, user, agent, trunk, started_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO legs (call, leg, direction, address, user, agent, trunk, started_at,"
+        " sip_call_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (of["call"], of["leg"], of.get("direction"), of.get("address"), of.get("user"), of.get("agent"),
-         of.get("trunk"), fact.at))
+         of.get("trunk"), fact.at, of.get("sip_call_id")))
 
 
 def leg_answered(db: sqlite3.Connection, fact: Told) -> None:

@@ -89,6 +89,14 @@ def list_legs(db: sqlite3.Connection, call: str) -> list[Row]:
     return db.execute("SELECT * FROM legs WHERE call = ? ORDER BY started_at, leg", (call,)).fetchall()
 
 
+def find_calls(db: sqlite3.Connection, wanted: str, limit: int = 2) -> list[Row]:
+    """Calls, newest first, that are called `wanted`: by their id, a SIP Call-ID of any leg, or a number."""
+    return db.execute(
+        "SELECT * FROM calls WHERE call = ?1 OR sip_call_id = ?1 OR from_number = ?1 OR to_number = ?1"
+        " OR call IN (SELECT call FROM legs WHERE sip_call_id = ?1) ORDER BY started_at DESC LIMIT ?2",
+        (wanted, limit)).fetchall()
+
+
 def list_queue_calls(
     db: sqlite3.Connection, *, since: float | None = None, until: float | None = None,
     queue: str | None = None, agent: str | None = None, call: str | None = None,

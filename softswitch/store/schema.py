@@ -13,7 +13,7 @@ from sqlite_utils import Database, Migrations
 
 DATABASE_NAME = "softswitch.db"
 # Raise it when a view function changes: the views of an older version are rebuilt from the journal.
-VIEWS_VERSION = 1
+VIEWS_VERSION = 2
 POSITION_TABLE = "journal_position"
 _BUSY_TIMEOUT_S = 1.0
 
@@ -108,6 +108,14 @@ def m002_position(db: Database) -> None:
     db.table(POSITION_TABLE).create(columns, pk="id")
     db.table(POSITION_TABLE).insert({"id": 1, "log_position": 0, "record_bytes": 0, "record_crc32": 0,
                                "views_version": VIEWS_VERSION})
+
+
+@migrations()
+def m003_call_ids(db: Database) -> None:
+    """The Call-ID of each leg, by which a trace finds its messages."""
+    db.table("legs").add_column("sip_call_id", str)
+    db.table("legs").create_index(["sip_call_id"])
+    db.table("calls").create_index(["sip_call_id"])
 
 
 def database_path(state_dir: Path) -> Path:
