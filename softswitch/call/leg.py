@@ -56,6 +56,7 @@ class Leg(LegMedia):
             credentials=binding.credentials,
             max_forwards=self.call.max_forwards,
             headers="".join([*self.call.diversions, introduction]),
+            sip_call_id=self.sip_call_id,
             now=now,
             out=out,
         )
