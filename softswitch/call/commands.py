@@ -52,6 +52,7 @@ class SwitchCommands:
             "registered": len(exchange.registrar.users()),
             "media": workers,
             "alarms": [*exchange.alarms],
+            "overload": exchange.overload.describe(),
             "trunks": exchange.trunks.snapshot(),
             **exchange.acd.snapshot(now),
         }

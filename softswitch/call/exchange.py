@@ -24,6 +24,7 @@ from softswitch.call.forwarding import Forwards
 from softswitch.call.media import MediaPlane
 from softswitch.call.media_events import media_event
 from softswitch.call.outputs import Fact, Keep, MediaCommand
+from softswitch.call.overload import EMERGENCY_NUMBERS, Overload
 from softswitch.call.queue_outputs import carry_out, waiting_call
 from softswitch.call.registrar import Registrar
 from softswitch.call.trunks import Trunks
@@ -99,6 +100,7 @@ class Exchange:
             entropy,
         )
         self.ua = UserAgent(sip_settings(node), entropy, Arrivals(self))
+        self.overload = Overload(self.ua, entropy, EMERGENCY_NUMBERS.__contains__)
         self.trunks = Trunks(self.ua, node)
         self.forwards = Forwards()
 

@@ -41,6 +41,7 @@ class Driver:
         self.media: list[MediaClient] = []
         self._trace = trace
         self._transports = Transports(exchange.node, listeners, self._received, self._lost)
+        self._overload = exchange.overload
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
 
@@ -69,6 +70,7 @@ class Driver:
         finally:
             self._carry_out(out)
             self._arm(now)
+            self._overload.occupancy.worked(now, time.monotonic())
 
     # Events
 
@@ -79,6 +81,10 @@ class Driver:
         self.exchange.media_lost(worker)
 
     def _received(self, batch: Batch) -> None:
+        self._overload.received(batch)
+        if self._overload.watching:
+            batch = self.turn(lambda now, out: self._admitted(batch, now, out))
+
         def receive(now: float, out: list[Any]) -> None:
             for data, flow in batch:
                 self._receive(data, flow, now, out)
@@ -86,6 +92,12 @@ class Driver:
         if self._trace is not None:
             self._trace.received(batch)
         self.turn(receive)
+
+    def _admitted(self, batch: Batch, now: float, out: list[Any]) -> Batch:
+        """What is left of a batch after new calls that are too many have been refused, before all else."""
+        refuses = self._overload.refuses
+        self._overload.tell(now, out)
+        return [(data, flow) for data, flow in batch if not refuses(data, flow, now, out)]
 
     def _lost(self, flow: SipFlow) -> None:
         self._event(f"loss of {flow.transport} to {flow.remote}", self.exchange.transport_failed, flow)

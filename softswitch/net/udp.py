@@ -7,12 +7,13 @@ import socket
 from collections.abc import Callable
 from functools import lru_cache
 
+from softswitch.call.overload import BACKLOG
 from softswitch.net import stun
 from softswitch.net.sockets import Listener
 from softswitch.sip.flow import SipFlow
 
 SLOT_S = 0.004
-BATCH = 256
+BATCH = BACKLOG
 MAX_DATAGRAM = 65535
 KNOWN_PEERS = 8192
 _FIRST_LETTER = b"A"
@@ -63,16 +64,17 @@ class UdpListener:
         if batch:
             self._deliver(batch)
             if len(batch) > 1 or not self._watching:
-                self._next_slot(loop)
+                self._next_slot(loop, 0.0 if len(batch) == BATCH else SLOT_S)
         elif not self._watching:
             self._slot = None
             self.start()
 
-    def _next_slot(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _next_slot(self, loop: asyncio.AbstractEventLoop, pause_s: float) -> None:
+        """Read again, at once where more is waiting."""
         if self._watching:
             loop.remove_reader(self._sock)
             self._watching = False
-        self._slot = loop.call_later(SLOT_S, self._ready)
+        self._slot = loop.call_later(pause_s, self._ready)
 
     def _receive(self) -> Batch:
         batch: Batch = []
