@@ -138,9 +138,8 @@ class Arrivals:
             raise NoRoute("shutting_down")
         if len(exchange.calls) > exchange.node.limits.max_calls:
             raise NoRoute("overload")
-        if call.caller.kind == "trunk" and not exchange.trunks.has_room(
-            exchange.centre.trunks[call.caller.name], 0
-        ):
+        trunk = trunk_of(exchange.centre, call.caller)
+        if trunk is not None and not exchange.trunks.admits(trunk, 0, call.started):
             raise NoRoute("trunk_limit")
 
     def _to_flow(self, call: Call, found: Route, now: float, out: list[Any]) -> None:

@@ -101,7 +101,7 @@ class Exchange:
         )
         self.ua = UserAgent(sip_settings(node), entropy, Arrivals(self))
         self.overload = Overload(self.ua, entropy, EMERGENCY_NUMBERS.__contains__)
-        self.trunks = Trunks(self.ua, node)
+        self.trunks = Trunks(self.ua, node, self.deadlines, entropy)
         self.forwards = Forwards()
 
     # Doors
@@ -277,6 +277,7 @@ class Exchange:
 
 
 _TIMEOUTS: dict[str, Callable[..., None]] = {
+    "options": lambda exchange, id, now, out: exchange.trunks.health.timeout(id, now, out),
     "call": Exchange._activity_timeout,
     "ring": Exchange._ring,
     "patience": Exchange._patience_timeout,

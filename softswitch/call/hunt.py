@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from softswitch.call.identity import trunk_of
 from softswitch.call.leg import Leg
 from softswitch.call.party import Party
 from softswitch.call.registrar import Binding
@@ -35,8 +36,6 @@ class Group:
     caller: Address
 
 
-PATIENCE_S = 4.0
-"""How long a trunk may be silent while there is another one to try."""
 _PREFERRED = {415: 0, 420: 0, 484: 0, 486: 1, 600: 1, 603: 0, 408: 3}
 
 
@@ -83,29 +82,31 @@ class Hunt:
             self.owner.hunt_failed(self, self._reason, now, out)
             return
         group = self._groups.pop(0)
-        if self._has_room(group.party):
+        if self._admits(group.party, now):
             self._dial(group, now, out)
         else:
             self._reason = "trunk_limit"
         if not self.legs:
             self.start(now, out)
 
-    def _has_room(self, party: Party) -> bool:
-        exchange = self.call.exchange
-        trunk = exchange.centre.trunks.get(party.name) if party.kind == "trunk" else None
-        return party.kind != "trunk" or (trunk is not None and exchange.trunks.has_room(trunk, 1))
+    def _admits(self, party: Party, now: float) -> bool:
+        trunk = trunk_of(self.call.exchange.centre, party)
+        return party.kind != "trunk" or (
+            trunk is not None and self.call.exchange.trunks.admits(trunk, 1, now)
+        )
 
     def _dial(self, group: Group, now: float, out: list[Any]) -> None:
         inbound = self.call.inbound
         codec = inbound.offered_codec()
+        trunk = trunk_of(self.call.exchange.centre, group.party)
         for binding in group.bindings:
             leg = self.call.new_leg("outbound", group.party, out)
             leg.owner = self
             if leg.allocate(inbound.worker if inbound.port else None):
                 self.legs.append(leg)
                 leg.dial(binding, group.caller, codec, now, out)
-                if self._groups and group.party.kind == "trunk":
-                    leg.be_patient(PATIENCE_S, now)
+                if self._groups and trunk is not None:
+                    leg.be_patient(trunk.failover_after_s, now)
             else:
                 self._reason = "no_ports"
                 leg.hang_up("no_ports", now, out)
@@ -134,8 +135,8 @@ class Hunt:
 
     def leg_unheard(self, leg: Leg, now: float, out: list[Any]) -> None:
         """A trunk has not said anything: the next one has its turn."""
-        leg.hang_up("no_response", now, out)
         leg.final_status = 408
+        leg.hang_up("no_response", now, out)
         self.leg_ended(leg, "no_response", "switch", now, out)
 
     def leg_ended(self, leg: Leg, reason: str, ended_by: str, now: float, out: list[Any]) -> None:

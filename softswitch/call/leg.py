@@ -224,11 +224,11 @@ class Leg(LegMedia):
     def _end(self, reason: str, ended_by: str, out: list[Any]) -> None:
         if self.state == "ended":
             return
-        self.state = "ended"
         exchange = self.call.exchange
-        self.drop_media(out)
         if self.party.kind == "trunk":
-            exchange.trunks.released(self.party.name)
+            exchange.trunks.released(self)
+        self.state = "ended"
+        self.drop_media(out)
         exchange.deadlines.cancel(("patience", self.id))
         self.call.legs.pop(self.id, None)
         self.call.fact("leg_ended", {"leg": self.id, "reason": reason, "ended_by": ended_by}, out)

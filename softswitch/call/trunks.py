@@ -1,35 +1,29 @@
-"""Trunks as peers: where their numbers are reached, and our registrations with those that want one."""
+"""Trunks as peers: where their numbers are reached, how much they may carry, and our registrations."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.outputs import Fact
 from softswitch.call.registrar import Binding
+from softswitch.call.token_bucket import TokenBucket
+from softswitch.call.trunk_health import TrunkHealth
+from softswitch.call.trunk_statistics import TrunkStatistics
+from softswitch.call.trunk_targets import flow_to, in_order, targets, uri_to
 from softswitch.config.base import split_host_port
-from softswitch.sip.flow import SipFlow
+from softswitch.config.trunk_address import uri_host
 from softswitch.sip.registration import Registration
 from softswitch.sip.uri import Uri
 from softswitch.sip.useragent import Credentials
 
 if TYPE_CHECKING:
+    from softswitch.acd.deadlines import Deadlines
+    from softswitch.call.leg import Leg
     from softswitch.config import Node, Trunk
     from softswitch.sip.useragent import UserAgent
-
-
-def bindings(trunk: Trunk, number: str, registered: list[Binding], node: Node) -> list[list[Binding]]:
-    """Where a number is reached over a trunk: its addresses, one tried after the other, then the contacts
-    with which it is registered here."""
-    groups = []
-    for address in trunk.addresses:
-        uri = f"sip:{number}@{_uri_host(address)}"
-        groups.append([Binding(uri, uri, _flow(trunk, address, node), credentials=credentials(trunk))])
-    for contact in registered:
-        uri = str(replace(Uri.parse(contact.uri), user=number))
-        groups.append([Binding(uri, uri, contact.sip_flow, credentials=credentials(trunk))])
-    return groups
 
 
 def credentials(trunk: Trunk) -> Credentials | None:
@@ -40,65 +34,97 @@ def credentials(trunk: Trunk) -> Credentials | None:
 
 
 class Trunks:
-    """Keeps us registered with every trunk that has a `registrar`, and counts the legs on each."""
+    """Keeps us registered with every trunk that has a `registrar`, and watches what goes over each."""
 
-    def __init__(self, ua: UserAgent, node: Node) -> None:
+    def __init__(
+        self, ua: UserAgent, node: Node, deadlines: Deadlines, entropy: Callable[[int], bytes]
+    ) -> None:
         self._ua = ua
         self._node = node
+        self._entropy = entropy
+        self.health = TrunkHealth(ua, node, deadlines)
         self._registrations: dict[str, Registration] = {}
         self._legs: Counter[str] = Counter()
+        self._statistics: dict[str, TrunkStatistics] = {}
+        self._buckets: dict[str, TokenBucket] = {}
 
     def configured(self, name: str, trunk: Trunk | None, now: float, out: list[Any]) -> None:
         """Take up a new, changed or removed trunk."""
         former = self._registrations.pop(name, None)
         if former is not None:
             former.stop(now, out)
-        if trunk is None or trunk.registrar is None:
+        self.health.configured(name, trunk, now)
+        self._buckets.pop(name, None)
+        if trunk is None:
+            self._statistics.pop(name, None)
             return
-        registrar = _uri_host(trunk.registrar)
+        self._statistics.setdefault(name, TrunkStatistics())
+        if trunk.max_calls_per_s is not None:
+            self._buckets[name] = TokenBucket(trunk.max_calls_per_s)
+        if trunk.registrar is not None:
+            self._register(name, trunk, trunk.registrar, now, out)
+
+    def _register(self, name: str, trunk: Trunk, registrar: str, now: float, out: list[Any]) -> None:
+        host, port = split_host_port(registrar)
         registration = self._registrations[name] = Registration(
             self._ua,
-            registrar=f"sip:{registrar}",
-            aor=f"sip:{trunk.username}@{registrar}",
-            sip_flow=_flow(trunk, trunk.registrar, self._node),
+            registrar=uri_to(registrar),
+            aor=f"sip:{trunk.username}@{uri_host(host, 0 if port == 5060 else port)}",
+            sip_flow=flow_to(trunk, registrar, self._node),
             credentials=credentials(trunk),
             on_change=lambda changed, now, out: _tell(name, changed, out),
         )
         registration.start(now, out)
 
+    # Calls
+
+    def bindings(self, trunk: Trunk, number: str, registered: list[Binding]) -> list[list[Binding]]:
+        """Where a number is reached over a trunk, one after the other: its addresses, those that are down
+        last, then the contacts with which it is registered here."""
+        groups = []
+        for target in in_order(targets(trunk.addresses), self.health.down(trunk.name), self._draw):
+            uri = uri_to(target.address, number)
+            flow = flow_to(trunk, target.address, self._node)
+            groups.append([Binding(uri, uri, flow, credentials=credentials(trunk))])
+        for contact in registered:
+            uri = str(replace(Uri.parse(contact.uri), user=number))
+            groups.append([Binding(uri, uri, contact.sip_flow, credentials=credentials(trunk))])
+        return groups
+
+    def _draw(self) -> float:
+        return int.from_bytes(self._entropy(4), "big") / 2**32
+
     def taken(self, name: str) -> None:
         self._legs[name] += 1
 
-    def released(self, name: str) -> None:
+    def released(self, leg: Leg) -> None:
+        """A leg on a trunk ends, in the state that it has."""
+        name = leg.party.name
         self._legs[name] -= 1
+        statistics = self._statistics.get(name)
+        if statistics is not None:
+            statistics.ended(leg.direction, leg.state == "answered", leg.final_status or 487)
 
     def has_room(self, trunk: Trunk, legs: int) -> bool:
         """Whether the trunk may carry `legs` more (0: whether those that it carries are not too many)."""
         return trunk.max_calls is None or self._legs[trunk.name] + legs <= trunk.max_calls
 
+    def admits(self, trunk: Trunk, legs: int, now: float) -> bool:
+        """Whether a call may begin now, which is one of the calls per second; `legs` as in `has_room`."""
+        bucket = self._buckets.get(trunk.name)
+        return self.has_room(trunk, legs) and (bucket is None or bucket.take(now))
+
     def snapshot(self) -> dict[str, dict[str, Any]]:
-        """Calls on each trunk, and how our registration with it stands."""
+        """By trunk: calls now, what became of those before, its addresses, how our registration stands."""
         rows: dict[str, dict[str, Any]] = {
-            name: {"calls": count} for name, count in self._legs.items() if count
+            name: {"calls": self._legs[name], **each.snapshot(), "targets": self.health.snapshot(name)}
+            for name, each in self._statistics.items()
         }
-        for name, each in self._registrations.items():
-            rows.setdefault(name, {"calls": 0}).update(registered=each.registered, status=each.status)
+        for name, registration in self._registrations.items():
+            rows[name].update(registered=registration.registered, status=registration.status)
         return rows
 
 
 def _tell(name: str, registration: Registration, out: list[Any]) -> None:
     told = {"trunk": name, "registered": registration.registered, "status": registration.status}
     out.append(Fact("trunk_registration", told))
-
-
-def _flow(trunk: Trunk, address: str, node: Node) -> SipFlow:
-    """From our listener of the trunk's transport, the first one where there is none of it, to the peer."""
-    of_transport = [listen for listen in node.sip.listen if listen.transport == trunk.transport]
-    local = (of_transport or node.sip.listen)[0].address
-    return SipFlow(trunk.transport, local, split_host_port(address))
-
-
-def _uri_host(address: str) -> str:
-    host, port = split_host_port(address)
-    named = f"[{host}]" if ":" in host else host
-    return named if port == 5060 else f"{named}:{port}"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from softswitch.call.hunt import Group
 from softswitch.call.party import Party
 from softswitch.call.routing import outward
-from softswitch.call.trunks import bindings
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
@@ -21,5 +20,5 @@ def outward_groups(call: Call, number: str, now: float) -> list[Group]:
         registered = exchange.registrar.contacts(trunk.user, now) if trunk.user else []
         party = Party("trunk", trunk.name, number)
         caller = call.caller_address(trunk.caller_id)
-        groups += [Group(party, way, caller) for way in bindings(trunk, number, registered, exchange.node)]
+        groups += [Group(party, way, caller) for way in exchange.trunks.bindings(trunk, number, registered)]
     return groups

@@ -13,10 +13,11 @@ import click
 from softswitch.cli.connection import call
 from softswitch.cli.options import config_option, example, json_option, node_of
 from softswitch.cli.output import print_changes, print_json, print_rows
-from softswitch.config import KINDS
+from softswitch.config import KINDS, Node
 from softswitch.config.errors import SECRET_KEYS
 
 Prepare = Callable[[dict[str, Any]], str]
+Live = Callable[[Node, list[dict[str, Any]]], None]
 
 
 def noun(
@@ -29,15 +30,17 @@ def noun(
     without: Iterable[str] = (),
     prepare: Prepare | None = None,
     extra: Sequence[click.Option] = (),
+    live: Live | None = None,
 ) -> click.Group:
     """The group of commands of a kind.
 
     `columns` are those of `list`; `sample` and `sample_options` make the examples; fields in `without` get no
     option; `extra` are further options, whose values `prepare` turns into fields in place before `add` and
-    `set`; it returns text to print after success.
+    `set`; it returns text to print after success. `live` adds to the rows of `list` what a running switch
+    knows.
     """
     group = click.Group(kind, help=about, epilog=example(f"softswitch {kind} list"))
-    group.add_command(_list_command(kind, columns))
+    group.add_command(_list_command(kind, columns, live))
     for verb, must in (("add", "new"), ("set", "exist")):
         command = _write_command(
             kind, verb, must, f"softswitch {kind} {verb} {sample} {sample_options}", prepare
@@ -53,14 +56,17 @@ def _one(kind: str) -> str:
     return f"an {kind}" if kind[0] in "aeio" else f"a {kind}"  # a user
 
 
-def _list_command(kind: str, columns: Sequence[str]) -> click.Command:
+def _list_command(kind: str, columns: Sequence[str], live: Live | None) -> click.Command:
     plural = KINDS[kind].group
 
     @click.command("list", help=f"List the {plural}.", epilog=example(f"softswitch {kind} list --json"))
     @config_option
     @json_option
     def command(config_path: Path | None, as_json: bool) -> None:
-        rows = call(node_of(config_path), f"{kind}.list")
+        node = node_of(config_path)
+        rows = call(node, f"{kind}.list")
+        if live is not None:
+            live(node, rows)
         empty = f"There are no {plural}; add one with: softswitch {kind} add"
         print_rows(rows, columns, json=as_json, empty=empty)
 

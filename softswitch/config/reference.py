@@ -14,6 +14,7 @@ from softswitch.config.centre import KINDS, Centre, FeatureCodes
 from softswitch.config.commented import yaml_value
 from softswitch.config.header_names import HeaderLine, HeaderName
 from softswitch.config.node import Node, PortsText
+from softswitch.config.trunk_address import WeightedAddressText
 
 _INTRODUCTION = """# Configuration
 
@@ -39,6 +40,7 @@ _CHECKED = {
     for kind, word in (
         (TargetText, "target"),
         (AddressText, "address"),
+        (WeightedAddressText, "address, ;priority=N, ;weight=N"),
         (NetworkText, "IP address or network"),
         (PortsText, "range of ports, FIRST-LAST"),
         (HeaderName, "name of a header or *"),

@@ -14,19 +14,37 @@ from softswitch.config.base import (
     Model,
     Name,
     NetworkText,
+    PositiveSeconds,
     Secret,
 )
 from softswitch.config.header_names import HeaderLine, HeaderName
+from softswitch.config.trunk_address import WeightedAddressText
 
 
 class Trunk(Model):
     """A peer: a carrier, a gateway or another exchange."""
 
     name: Name = Field(description="Name of the trunk.")
-    addresses: tuple[AddressText, ...] = Field(
+    addresses: tuple[WeightedAddressText, ...] = Field(
         default=(),
         description="Where calls are sent, host or host:port, tried in this order; a name without port is"
-        " looked up by its NAPTR and SRV records first.",
+        " looked up by its NAPTR and SRV records first. With ;priority=N (the lowest first; unset: the place"
+        " in this list) and ;weight=N those of one priority share the calls.",
+    )
+    failover_after_s: PositiveSeconds = Field(
+        default=4, description="How long an address may say nothing while there is another one to try."
+    )
+    options_every_s: PositiveSeconds | None = Field(
+        default=None,
+        ge=1,
+        description="How often each address is asked by OPTIONS whether it is there; unset: never. Those that"
+        " are down are tried last.",
+    )
+    options_down_after: int = Field(
+        default=2, ge=1, le=100, description="After how many OPTIONS without an answer an address is down."
+    )
+    options_up_after: int = Field(
+        default=1, ge=1, le=100, description="After how many answers it is up again."
     )
     allow_from: tuple[NetworkText, ...] = Field(
         default=(),
@@ -54,6 +72,9 @@ class Trunk(Model):
         description="learn: take the peer's RTP address from its first packets (it is behind NAT).",
     )
     max_calls: int | None = Field(default=None, ge=1, description="Calls at one time; unset: no limit.")
+    max_calls_per_s: float | None = Field(
+        default=None, gt=0, le=10000, description="Calls that may begin in a second; unset: no limit."
+    )
     caller_id: DialledNumber | None = Field(
         default=None, description="Number shown for outgoing calls; unset: the caller's own."
     )

@@ -25,7 +25,8 @@ QUERY_S = 1.5
 MAX_RECORDS = 16
 MAX_PLACES = 16
 ADDRESSES_OF_A_TARGET = 4
-UNSAID_PORT = 5060
+UNSAID_PORT = 0
+DEFAULT_PORT = 5060
 DEFAULT_PORTS = {"TLS": 5061}
 _SERVICES = {
     "UDP": ("SIP+D2U", "_sip._udp"),
@@ -47,10 +48,10 @@ class Resolver:
     async def places(self, transport: str, remote: Address, family: int) -> list[Address]:
         """Addresses for a host and port, to be tried in this order; OSError when there are none in time.
 
-        A name with port 5060, which is also what a name without a port has, may have SRV records.
+        A name whose port is not said (0) may have SRV records (RFC 3263 §4.2).
         """
         host, port = remote
-        default = DEFAULT_PORTS.get(transport, port) if port == UNSAID_PORT else port
+        default = DEFAULT_PORTS.get(transport, DEFAULT_PORT) if port == UNSAID_PORT else port
         if is_address(host):
             return [(host, default)]
         by_host = asyncio.ensure_future(self._by_host(host, default, family))

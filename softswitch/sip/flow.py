@@ -19,7 +19,8 @@ NEVER: Final = float("inf")
 class SipFlow(NamedTuple):
     """Transport ('UDP', 'TCP', …), our address and theirs; `connection` is the driver's number of a stream.
 
-    `connection` 0 on a stream transport means: reuse a connection to `remote`, or open one.
+    Port 0 of theirs is that of a name whose port is not said. `connection` 0 on a stream transport means:
+    reuse a connection to `remote`, or open one.
     """
 
     transport: str

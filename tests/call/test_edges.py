@@ -184,7 +184,7 @@ class TestRestart:
         world.restart_switch()
         assert world.command("status")["trunks"]["carrier"]["calls"] == 1
         peer.hang_up()
-        assert world.command("status")["trunks"] == {}
+        assert world.command("status")["trunks"]["carrier"]["calls"] == 0
 
     def test_dial_step_is_started_again(self) -> None:
         steps = [{"dial": "user:bob"}, {"queue": "sales"}]

@@ -18,7 +18,7 @@ from tests.net.house import DEADLINE_S, House, free_port, house, peer, request, 
 from tests.net.nameserver import Nameserver, nameserver
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
-CARRIER = ("carrier.example", 5060)
+CARRIER = ("carrier.example", 0)
 HOSTS = {
     ("one.example", "A"): ["127.0.0.1"],
     ("two.example", "A"): ["127.0.0.2"],
@@ -127,8 +127,9 @@ def test_a_port_that_is_said_is_not_looked_up() -> None:
             resolver = Resolver([dns.text])
             assert await resolver.places("TCP", ("one.example", 5090), V4) == [("127.0.0.1", 5090)]
             assert await resolver.places("TCP", ("192.0.2.7", 5060), V4) == [("192.0.2.7", 5060)]
-            assert await resolver.places("TCP", ("localhost", 5060), V4) == [("127.0.0.1", 5060)]
-            assert dns.asked == [("one.example", "A")]
+            assert await resolver.places("TCP", ("localhost", 0), V4) == [("127.0.0.1", 5060)]
+            assert await resolver.places("TLS", ("two.example", 5060), V4) == [("127.0.0.2", 5060)]
+            assert dns.asked == [("one.example", "A"), ("two.example", "A")]
 
     run(scene())
 
