@@ -64,6 +64,8 @@ REASONS: dict[str, Reason] = _catalogue(
            "The caller hung up inside the flow. The flow step of the call record says where."),
     Reason("abandoned_in_ring", "abandoned", 487, 16, "Abandoned while ringing",
            "The caller hung up while an agent's phone was ringing."),
+    Reason("abandoned_in_transfer", "abandoned", 487, 16, "Abandoned in transfer",
+           "The party hung up while the phone of a transfer's target was ringing."),
     Reason("caller_cancelled", "abandoned", 487, 16, "Caller cancelled",
            "The caller cancelled before the call was answered."),
     # The queue's own limits.
@@ -98,6 +100,8 @@ REASONS: dict[str, Reason] = _catalogue(
            "The called side says that the number no longer exists."),
     Reason("address_incomplete", "rejected", 484, 28, "Number incomplete",
            "The called side needs more digits."),
+    Reason("transfer_failed", "failed", 480, 19, "Transfer failed",
+           "The target of a transfer was not reached, and then the transferor did not answer either."),
     Reason("redirected", "failed", 480, 23, "Redirected",
            "The called side redirected the call to an address that this system does not follow."),
     # Refused on purpose.

@@ -17,6 +17,9 @@ class Activity:
     abandoned = "abandoned_in_flow"
     """Reason code of the call if the answered caller hangs up now."""
 
+    reached = False
+    """Whether a transfer has come to its end with it."""
+
     def __init__(self, call: Call) -> None:
         self.call = call
         self.waiting: Waiting | None = None

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 from softswitch.call.activity import Activity
 from softswitch.call.conversation import Conversation
 from softswitch.call.dial_activity import DialActivity
+from softswitch.call.failing import fail
 from softswitch.call.flow_activity import FlowActivity
 from softswitch.call.hunt import Group
 from softswitch.call.identity import NO_INTRODUCTION, Introduction
 from softswitch.call.leg import Leg
 from softswitch.call.outputs import Fact, Keep
 from softswitch.call.party import Party
+from softswitch.call.referring import referred
+from softswitch.call.transfer import Transfer
 from softswitch.call.ways import outward_groups
 from softswitch.config import Target
 from softswitch.reasons import reason as reason_of
@@ -26,8 +29,10 @@ from softswitch.sip.uri import Address, Uri
 if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
     from softswitch.call.leg_media import LegMedia
+    from softswitch.call.recording import Recording
     from softswitch.call.routing import Route
     from softswitch.call.waiting import Waiting
+    from softswitch.sip.refer import Referral
     from softswitch.sip.values import Reason
 
 
@@ -58,6 +63,8 @@ class Call:
         self.diversions: list[str] = []
         self.introduction = NO_INTRODUCTION
         self.heard: tuple[str, Sequence[Reason]] = ("", ())
+        self.referred_by = ""
+        self.transfer: Transfer | None = None
         self.player = ""
         self._count = 0
         self.legs: dict[str, Leg] = {}
@@ -109,10 +116,16 @@ class Call:
 
     def engages(self, user: str) -> bool:
         """Whether this user talks, or calls somebody."""
+        return any(party.kind == "user" and party.name == user for party in self.parties())
+
+    def parties(self) -> list[Party]:
+        """Those for whom this call is theirs: the caller, who talks to the caller, who transfers."""
         parties = [self.caller]
         if self.conversation is not None:
             parties.append(self.conversation.callee.party)
-        return any(party.kind == "user" and party.name == user for party in parties)
+        if self.transfer is not None:
+            parties += self.transfer.engaged
+        return parties
 
     # Media for the caller
 
@@ -164,6 +177,8 @@ class Call:
 
     def begin(self, activity: Activity, now: float, out: list[Any]) -> None:
         self.turn_to(activity, now, out)
+        if activity.reached and self.transfer is not None:
+            self.transfer.succeeded(now, out)
         activity.start(now, out)
         self.keep(out)
 
@@ -209,10 +224,36 @@ class Call:
         """Join the caller with a leg that answered."""
         self.turn_to(None, now, out)
         self.agent = leg.party.agent or self.agent
-        self.conversation = Conversation(self, self.inbound, leg, queue=queue)
+        transfer, recording = self.transfer, None
+        if transfer is not None:
+            recording, transfer.recording = transfer.recording, None
+        self.conversation = Conversation(self, self.inbound, leg, queue=queue, recording=recording)
         self.conversation.start(self.exchange.records(queue), now, out)
         self.exchange.engage(leg.party, self.id, True, now, out)
+        if transfer is not None:
+            transfer.succeeded(now, out)
         self.keep(out)
+
+    def part(self, now: float, out: list[Any]) -> Recording | None:
+        """End the conversation, not its recording, which the next one goes on with."""
+        conversation, self.conversation = self.conversation, None
+        if conversation is None:
+            return None
+        self.talk_s += now - conversation.started
+        recording, conversation.recording = conversation.recording, None
+        conversation.end(now, out)
+        return recording
+
+    def released(self, party: Party, now: float, out: list[Any]) -> None:
+        """A party has left the call, which goes on."""
+        if not (party.kind == "user" and self.engages(party.name)):
+            self.exchange.engage(party, self.id, False, now, out)
+        self.exchange.served(party, self.id, now, out)
+
+    def unreached(self, reason: str, now: float, out: list[Any]) -> None:
+        """Nobody was reached for the caller; who has transferred the call has it back."""
+        if self.transfer is None or not self.transfer.failed(reason, now, out):
+            fail(self, reason, "agent" if reason.startswith("user_") else "switch", now, out)
 
     def end(self, reason: str, ended_by: str, now: float, out: list[Any]) -> None:
         """End everything of this call, once, with one reason.
@@ -224,17 +265,19 @@ class Call:
         self.ended = True
         self.wake_at(None)
         self.stop_playing(out)
-        conversation, self.conversation = self.conversation, None
-        if conversation is not None:
-            self.talk_s += now - conversation.started
-            conversation.end(now, out)
+        parties, recording = self.parties(), self.part(now, out)
+        if recording is not None:
+            recording.stop(out)
+        transfer, self.transfer = self.transfer, None
+        if transfer is not None:
+            transfer.call_ended(reason, now, out)
         for leg in [*self.legs.values()]:
             leg.hang_up(reason, now, out)
         activity, self.activity = self.activity, None
         if activity is not None:
             activity.left(reason, now, out)
         self._record(reason, ended_by, now, out)
-        self.exchange.call_over(self, conversation, now, out)
+        self.exchange.call_over(self, parties, now, out)
 
     def _record(self, reason: str, ended_by: str, now: float, out: list[Any]) -> None:
         outcome = "answered" if self.talk_s else reason_of(reason).outcome
@@ -270,6 +313,9 @@ class Call:
             reason = self.activity.abandoned
         self.end(reason, ended_by, now, out)
 
+    def leg_referred(self, leg: Leg, referral: Referral, now: float, out: list[Any]) -> bool:
+        return referred(self, leg, referral, now, out)
+
     def hold_changed(self, leg: LegMedia, out: list[Any]) -> None:
         if self.conversation is not None:
             self.conversation.hold_changed(leg, out)
@@ -284,10 +330,10 @@ class Call:
 
     def recording_finished(self, recording: str, out: list[Any]) -> None:
         """A recording that could not go on is over before its conversation is."""
-        conversation = self.conversation
-        if conversation is not None and conversation.recording and conversation.recording.id == recording:
-            conversation.recording = None
-            self.keep(out)
+        for keeper in (self.conversation, self.transfer):
+            if keeper is not None and keeper.recording and keeper.recording.id == recording:
+                keeper.recording = None
+                self.keep(out)
 
     # Facts and live state
 
@@ -315,6 +361,7 @@ class Call:
             "inbound": self.inbound.to_state(),
             "activity": self.activity.to_state() if self.activity else None,
             "conversation": self.conversation.to_state() if self.conversation else None,
+            "transfer": self.transfer.to_state() if self.transfer else None,
         }
 
     @classmethod
@@ -332,6 +379,8 @@ class Call:
         if state["conversation"]:
             callee = call.restore_leg(state["conversation"]["callee"], out)
             call.conversation = Conversation.from_state(call, state["conversation"], callee, out)
+        if state.get("transfer"):
+            call.transfer = Transfer.from_state(call, state["transfer"], out)
         return call
 
     def restore_leg(self, state: dict[str, Any], out: list[Any]) -> Leg:

@@ -24,14 +24,23 @@ def bridge_id(call: Call) -> str:
 class Conversation:
     """The caller's leg and the other one, bridged from `start` to `end`."""
 
-    def __init__(self, call: Call, caller: Leg, callee: Leg, *, queue: str | None = None) -> None:
+    def __init__(
+        self,
+        call: Call,
+        caller: Leg,
+        callee: Leg,
+        *,
+        queue: str | None = None,
+        recording: Recording | None = None,
+    ) -> None:
+        """`recording` is that of the conversation before, which goes on."""
         self.call = call
         self.caller = caller
         self.callee = callee
         self.queue = queue
         self.agent = callee.party.agent
         self.started = 0.0
-        self.recording: Recording | None = None
+        self.recording = recording
         self.listeners: list[Leg] = []
 
     @property
@@ -47,7 +56,9 @@ class Conversation:
             {"leg": self.callee.id, party.kind: party.name, "agent": self.agent, "queue": self.queue},
             out,
         )
-        if record:
+        if self.recording is not None:
+            self.recording.join(self.caller.id, self.callee.id, out)
+        elif record:
             self.recording = Recording(
                 self.call.exchange, self.call.next_id("r"), self.call.id, self.agent, self.queue
             )
@@ -72,13 +83,17 @@ class Conversation:
         for listener in listeners:
             listener.call.end("conversation_ended", "switch", now, out)
 
+    @property
+    def legs(self) -> tuple[Leg, Leg]:
+        return self.caller, self.callee
+
     def other(self, leg: Leg) -> Leg:
         return self.callee if leg is self.caller else self.caller
 
     def dead(self, now: float) -> bool:
         """Whether nobody is heard any more, and nobody has put the other on hold."""
         timeout = self.call.exchange.node.limits.rtp_timeout_s
-        legs = (self.caller, self.callee)
+        legs = self.legs
         if timeout is None or any(leg.on_hold for leg in legs):
             return False
         return all(leg.silent_for(now) >= timeout for leg in legs)
@@ -100,7 +115,7 @@ class Conversation:
 
     def _put_bridge(self, out: list[Any]) -> None:
         """Both hear each other, unless one holds: then the other one hears music, whatever the one sends."""
-        media, legs = self.call.exchange.media, (self.caller, self.callee)
+        media, legs = self.call.exchange.media, self.legs
         edges: list[list[Any]] = [[ear.id, mouth.id, 1.0] for ear in self.listeners for mouth in legs]
         held = any(leg.holds for leg in legs)
         if held:
@@ -131,6 +146,6 @@ class Conversation:
         conversation.started = state["started"]
         if state["recording"]:
             conversation.recording = Recording.from_state(call.exchange, state["recording"])
-            conversation.recording.put(call.inbound.worker, call.inbound.id, callee.id, out)
+            conversation.recording.join(call.inbound.id, callee.id, out)
         conversation._put_bridge(out)
         return conversation

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.call.activity import Activity
 from softswitch.call.conversation import bridge_id
-from softswitch.call.failing import fail
 from softswitch.call.forwarding import AFTER, forward
 from softswitch.call.hunt import Group, Hunt
 from softswitch.call.leg import Leg
@@ -23,7 +22,6 @@ class DialActivity(Activity):
     """Rings a party; the caller hears ringing until the answer. `flow` goes on when nobody answers."""
 
     kind = "dial"
-    abandoned = "caller_cancelled"
 
     def __init__(
         self,
@@ -60,7 +58,9 @@ class DialActivity(Activity):
         self.hunt_failed(self.hunt, "user_no_answer", now, out)
 
     def hunt_ringing(self, hunt: Hunt, now: float, out: list[Any]) -> None:
-        """Who was answered already, by a flow, hears ringing from us."""
+        """Who was answered already, by a flow or before a transfer, hears ringing from us."""
+        if self.call.transfer is not None:
+            self.call.transfer.ringing(now, out)
         if self.call.inbound.state == "answered":
             self.call.play(self.call.exchange.tone_paths("ringback"), out, loop=True)
         else:
@@ -95,12 +95,17 @@ class DialActivity(Activity):
         self.hunt_answered(self.hunt, leg, now, out)
 
     @property
+    def abandoned(self) -> str:  # type: ignore[override]
+        return "caller_cancelled" if self.call.transfer is None else "abandoned_in_transfer"
+
+    @property
     def _ring_s(self) -> float:
-        exchange = self.call.exchange
+        exchange, transfer = self.call.exchange, self.call.transfer
+        most = RING_S if transfer is None else exchange.node.transfer.recall_s
         user = exchange.centre.users.get(self.user) if self.user else None
         if user is None or exchange.forwards.target(exchange.centre, user.name, "no_answer") is None:
-            return RING_S
-        return min(user.forward_no_answer_s, RING_S)
+            return most
+        return min(user.forward_no_answer_s, most)
 
     def hunt_failed(self, hunt: Hunt, reason: str, now: float, out: list[Any]) -> None:
         exchange, kind = self.call.exchange, AFTER.get(reason)
@@ -117,7 +122,7 @@ class DialActivity(Activity):
         if self.flow is not None:
             self.flow.dial_ended(reason, now, out)
         else:
-            fail(self.call, reason, "agent" if reason.startswith("user_") else "switch", now, out)
+            self.call.unreached(reason, now, out)
 
     def to_state(self) -> dict[str, Any]:
         """A flow starts its dial step again."""

@@ -33,7 +33,6 @@ from softswitch.ivr.run import FlowRun
 from softswitch.sip.useragent import SipSettings, UserAgent
 
 if TYPE_CHECKING:
-    from softswitch.call.conversation import Conversation
     from softswitch.call.party import Party
     from softswitch.call.recording import Recording
     from softswitch.config import Centre, Node, Target
@@ -261,14 +260,18 @@ class Exchange:
         path = self._prompts.tones.get(name)
         return [] if path is None else [path]
 
-    def call_over(self, call: Call, conversation: Conversation | None, now: float, out: list[Any]) -> None:
-        """A call has ended, in this conversation: agents who were busy with it are free."""
+    def served(self, party: Party, call: str, now: float, out: list[Any]) -> None:
+        """An agent has done with a call that a queue gave."""
+        if party.agent is not None:
+            self.acd_event(acd.AgentCallEnded(party.agent, call), now, out)
+
+    def call_over(self, call: Call, parties: Sequence[Party], now: float, out: list[Any]) -> None:
+        """A call of these parties has ended: agents who were busy with it are free."""
         self.calls.pop(call.id, None)
-        self.engage(call.caller, call.id, False, now, out)
-        if conversation is not None:
-            self.engage(conversation.callee.party, call.id, False, now, out)
-            if conversation.agent is not None:
-                self.acd_event(acd.AgentCallEnded(conversation.agent, call.id), now, out)
+        for party in parties:
+            self.engage(party, call.id, False, now, out)
+        for party in parties:
+            self.served(party, call.id, now, out)
 
     # Media events
 

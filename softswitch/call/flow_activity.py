@@ -22,6 +22,7 @@ class FlowActivity(Activity):
     """Runs one flow for an answered inbound leg; a queue step makes it wait."""
 
     kind = "flow"
+    reached = True
 
     def __init__(self, call: Call, run: FlowRun) -> None:
         super().__init__(call)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from softswitch.call.call import Call
     from softswitch.call.registrar import Binding
     from softswitch.sip.message import Message
+    from softswitch.sip.refer import Referral
     from softswitch.sip.session import Session
 
 
@@ -55,7 +56,7 @@ class Leg(LegMedia):
             sdp=self._offer(codec),
             credentials=binding.credentials,
             max_forwards=self.call.max_forwards,
-            headers="".join([*self.call.diversions, introduction]),
+            headers="".join([*self.call.diversions, self.call.referred_by, introduction]),
             sip_call_id=self.sip_call_id,
             now=now,
             out=out,
@@ -194,6 +195,11 @@ class Leg(LegMedia):
         self, session: Session, transaction: Any, message: Message, now: float, out: list[Any]
     ) -> bool:
         return False
+
+    def session_referred(self, session: Session, referral: Referral, now: float, out: list[Any]) -> bool:
+        """A REFER: the party wants to send the other one elsewhere."""
+        referred: bool = self.owner.leg_referred(self, referral, now, out)
+        return referred
 
     def session_ended(
         self, session: Session, cause: str, status: int, message: Message | None, now: float, out: list[Any]

@@ -22,11 +22,13 @@ class Recording:
         self.queue = queue
         self.path = ""
         self.worker = -1
+        self.left = self.right = ""
 
     def start(self, left: Leg, right: Leg, now: float, out: list[Any]) -> None:
         self.path = f"{self.exchange.recordings_directory}/{self.exchange.utc_date(now)}/{self.id}.wav"
         self.exchange.recordings[self.id] = self
-        self.put(left.worker, left.id, right.id, out)
+        self.worker = left.worker
+        self._put(left.id, right.id, out)
         out.append(Keep(f"recording/{self.id}", self))
         out.append(
             Fact(
@@ -43,11 +45,18 @@ class Recording:
             )
         )
 
-    def put(self, worker: int, left: str, right: str, out: list[Any]) -> None:
-        self.worker = worker
+    def join(self, one: str, other: str, out: list[Any]) -> None:
+        """Go on with these legs ('': there is none now); a party that stays keeps its side of the file."""
+        if one == self.right or other == self.left:
+            one, other = other, one
+        self._put(one, other, out)
+        out.append(Keep(f"recording/{self.id}", self))
+
+    def _put(self, left: str, right: str, out: list[Any]) -> None:
+        self.left, self.right = left, right
         self.exchange.recordings[self.id] = self
         self.exchange.media.put(
-            worker,
+            self.worker,
             "recorder",
             self.id,
             {"left": left, "right": right, "path": self.path, "paused": False},
@@ -76,6 +85,8 @@ class Recording:
             "queue": self.queue,
             "path": self.path,
             "worker": self.worker,
+            "left": self.left,
+            "right": self.right,
         }
 
     @classmethod
@@ -83,4 +94,5 @@ class Recording:
         recording = cls(exchange, state["id"], state["call"], state["agent"], state["queue"])
         recording.path = state["path"]
         recording.worker = state["worker"]
+        recording.left, recording.right = state.get("left", ""), state.get("right", "")
         return recording

@@ -162,7 +162,20 @@ def _give_up(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -
     call.end(RESTARTED, "switch", now, out)
 
 
-_RESUME = {"flow": _resume_flow, "supervision": _resume_supervision, "failing": _resume_failing}
+def _resume_dial(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
+    """Only who is transferred was answered before."""
+    if call.transfer is None:
+        _give_up(call, activity, now, out)
+    else:
+        call.transfer.resume(now, out)
+
+
+_RESUME = {
+    "dial": _resume_dial,
+    "flow": _resume_flow,
+    "supervision": _resume_supervision,
+    "failing": _resume_failing,
+}
 
 
 def _forget_lost_calls(exchange: Exchange, state: Mapping[str, Any], now: float, out: list[Any]) -> None:

@@ -214,6 +214,15 @@ class Limits(Model):
     )
 
 
+class Transfer(Model):
+    """How calls are transferred."""
+
+    recall_s: PositiveSeconds = Field(
+        default=30,
+        description="How long the target of a transfer rings; then the transferor has the call back.",
+    )
+
+
 class Node(Model):
     """softswitch.yaml: the settings of one machine.
 
@@ -236,6 +245,7 @@ class Node(Model):
     log: Log = Field(default=Log(), description="Log.")
     trace: Trace = Field(default=Trace(), description="Trace of SIP messages.")
     limits: Limits = Field(default=Limits(), description="Limits.")
+    transfer: Transfer = Field(default=Transfer(), description="Transfer of calls.")
 
     @property
     def control_path(self) -> Path:

@@ -75,6 +75,10 @@ class Trunk(Model):
     max_calls_per_s: float | None = Field(
         default=None, gt=0, le=10000, description="Calls that may begin in a second; unset: no limit."
     )
+    allow_refer: bool = Field(
+        default=False,
+        description="The peer may transfer its calls (REFER), to configured numbers only.",
+    )
     caller_id: DialledNumber | None = Field(
         default=None, description="Number shown for outgoing calls; unset: the caller's own."
     )

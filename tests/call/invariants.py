@@ -80,6 +80,8 @@ def _check_calls(world: World) -> None:
         assert not call.ended
         assert (call.activity is None) != (call.conversation is None)
         assert call.inbound.id in call.legs
+        assert call.transfer is None or call.conversation is None
+        assert call.transfer is None or call.transfer.leg is None or call.transfer.leg.id in call.legs
         assert call.talk_s >= 0 and call.wait_s >= 0
         waiting = call.waiting
         queued = world.exchange.acd._room.calls.get(call.id)
@@ -99,6 +101,8 @@ def _expected_media(call: Call) -> set[tuple[str, str]]:
     expected = {("leg", leg.id) for leg in call.legs.values() if leg.audio is not None}
     if call.player:
         expected.add(("player", call.player))
+    if call.transfer is not None and call.transfer.recording is not None:
+        expected.add(("recorder", call.transfer.recording.id))
     if call.conversation is not None:
         expected.add(("bridge", call.conversation.bridge_id))
         if call.conversation.recording is not None:
@@ -180,8 +184,7 @@ def _check_agents(world: World) -> None:
     exchange = world.exchange
     for name, agent in exchange.acd._roster.agents.items():
         if agent.state is AgentState.TALKING:
-            conversation = exchange.calls[agent.call or ""].conversation
-            assert conversation is not None and conversation.agent == name
+            assert name in [party.agent for party in exchange.calls[agent.call or ""].parties()]
         elif agent.state in (AgentState.RESERVED, AgentState.RINGING):
             assert agent.offer in exchange.offered_calls
         user = exchange.centre.agents[name].user

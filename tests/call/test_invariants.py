@@ -38,6 +38,7 @@ CENTRE: dict[str, Any] = {
             "allow_from": ["198.51.100.0/24"],
             "addresses": ["198.51.100.9", "198.51.100.10"],
             "max_calls": 3,
+            "allow_refer": True,
         }
     },
     "numbers": {"100": "flow:main", "200": "queue:sales", "300": "queue:support", "400": "user:bob"},
@@ -167,6 +168,12 @@ class Floor(RuleBasedStateMachine):
                 host=host, port=4100, codecs=("PCMA", "PCMU"), session_id=1, version=2, direction=direction
             )
             self.world.do(phone, lambda now, out: session.reinvite("" if late else sdp, now, out))
+
+    @rule(data=st.data(), number=st.sampled_from(NUMBERS))
+    def transfers(self, data: st.DataObject, number: str) -> None:
+        phone, session = self.choose(data, "up")
+        if phone is not None:
+            phone.refer(number, session)
 
     @rule(data=st.data(), digit=st.sampled_from("12345#"))
     def presses_a_key(self, data: st.DataObject, digit: str) -> None:

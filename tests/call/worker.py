@@ -112,7 +112,7 @@ class Worker:
 
 def _legs_of(command: dict[str, Any]) -> list[str]:
     if command["do"] == "put_recorder":
-        return [command["left"], command["right"]]
+        return [leg for leg in (command["left"], command["right"]) if leg]
     ears = [edge[0] for edge in command.get("edges", ())]
     return [*command.get("legs", ()), *command.get("members", ()), *ears]
 

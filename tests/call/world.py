@@ -141,6 +141,12 @@ class Phone:
     def hang_up(self) -> None:
         self.world.do(self, lambda now, out: self.session.hang_up(now, out))
 
+    def refer(self, number: str, session: Session | None = None, headers: str = "") -> None:
+        """Ask to transfer the call to a number, or by a whole Refer-To value."""
+        target = number if number.startswith("<") else f"<sip:{number}@{SWITCH[0]}>"
+        session = session or self.session
+        self.world.do(self, lambda now, out: session.refer(target, now, out, headers=headers))
+
     # The user agent's core and sessions' owner
 
     def request(self, transaction: Any, message: Any, now: float, out: list[Any]) -> None:
@@ -188,6 +194,16 @@ class Phone:
         self, session: Session, transaction: Any, message: Any, now: float, out: list[Any]
     ) -> bool:
         return False
+
+    def session_refer_answered(
+        self, session: Session, referral: Any, status: int, message: Any, now: float, out: list[Any]
+    ) -> None:
+        self.events.append(("referred", status))
+
+    def session_refer_notified(
+        self, session: Session, referral: Any, status: int, now: float, out: list[Any]
+    ) -> None:
+        self.events.append(("notified", status))
 
     def session_ended(
         self, session: Session, cause: str, status: int, message: Any, now: float, out: list[Any]

@@ -1,0 +1,52 @@
+"""REFER from a party of a conversation: whether it may transfer, and what it asks for (RFC 3515, 5589)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from softswitch.call.routing import NoRoute
+from softswitch.call.transfer import Transfer, destination
+from softswitch.reasons import REASONS
+
+if TYPE_CHECKING:
+    from softswitch.call.call import Call
+    from softswitch.call.leg import Leg
+    from softswitch.call.party import Party
+    from softswitch.sip.refer import Referral
+
+SCHEMES = ("sip", "sips", "tel")
+
+
+def referred(call: Call, leg: Leg, referral: Referral, now: float, out: list[Any]) -> bool:
+    """Carry out or refuse a REFER; always True, because it is answered here."""
+    status = _refusal(call, leg, referral)
+    if status:
+        referral.refuse(status, now, out)
+        return True
+    number = referral.refer_to.uri.user
+    try:
+        found = destination(call, leg.party, number)
+    except NoRoute as no_route:
+        referral.refuse(REASONS[no_route.reason].status, now, out)
+        return True
+    Transfer(call, leg.party, leg, number).start(found, referral, now, out)
+    return True
+
+
+def _refusal(call: Call, leg: Leg, referral: Referral) -> int:
+    """The status with which it is refused, whatever the number is; 0: it may be tried."""
+    if not may_transfer(call, leg.party):
+        return 403
+    if call.conversation is None or leg not in call.conversation.legs:
+        return 603
+    if referral.refer_to.method != "INVITE" or referral.refer_to.uri.scheme not in SCHEMES:
+        return 400
+    return 0
+
+
+def may_transfer(call: Call, party: Party) -> bool:
+    """Users may; of those who come from a trunk only where its settings say so."""
+    if party.kind == "trunk":
+        trunk = call.exchange.centre.trunks.get(party.name)
+        return trunk is not None and trunk.allow_refer
+    return party.kind == "user"
