@@ -243,6 +243,8 @@ class Leg(LegMedia):
     # Over a restart
 
     def to_state(self) -> dict[str, Any]:
+        """Of a leg that was not answered nothing goes on in a new process, so its session is left out."""
+        session = self.session if self.state == "answered" else None
         return {
             "id": self.id,
             "direction": self.direction,
@@ -253,7 +255,7 @@ class Leg(LegMedia):
             "sdp_id": self.sdp_id,
             "sdp_version": self.sdp_version,
             "audio": self.audio.to_state() if self.audio else None,
-            "session": self.session.to_state() if self.session else None,
+            "session": session.to_state() if session else None,
         }
 
     @classmethod

@@ -79,9 +79,8 @@ class SessionDescription:
         if len(starts) > MAX_MEDIA:
             raise BadSdp(f"more than {MAX_MEDIA} media lines")
         edges = [*starts, len(lines)]
-        session = lines[: edges[0]]
-        media = tuple([_media(lines[start:end]) for start, end in pairwise(edges)])
-        return _session(session, media)
+        media = tuple([_media(_fields(lines[start:end])) for start, end in pairwise(edges)])
+        return _session(_fields(lines[: edges[0]]), media)
 
     def host_of(self, media: Media) -> str:
         """The connection address that holds for one of the media; raises BadSdp if there is none."""
@@ -159,8 +158,19 @@ def _lines(text: bytes | str) -> list[str]:
     return lines
 
 
-def _session(lines: list[str], media: tuple[Media, ...]) -> SessionDescription:
-    origins = _all(lines, "o")
+Fields = dict[str, list[str]]
+"""Values of a section's lines by their letter, in order."""
+
+
+def _fields(lines: list[str]) -> Fields:
+    fields: Fields = {}
+    for line in lines:
+        fields.setdefault(line[0], []).append(line[2:].strip())
+    return fields
+
+
+def _session(fields: Fields, media: tuple[Media, ...]) -> SessionDescription:
+    origins = fields.get("o", ())
     parts = origins[0].split() if len(origins) == 1 else []
     if len(parts) != 6:
         raise BadSdp("bad origin")
@@ -168,18 +178,18 @@ def _session(lines: list[str], media: tuple[Media, ...]) -> SessionDescription:
         session_id=_number(parts[1]),
         version=_number(parts[2]),
         origin_host=_host(parts[5]),
-        host=_connection(lines),
+        host=_connection(fields),
         media=media,
-        attributes=_attributes(lines),
+        attributes=_attributes(fields),
         username=parts[0],
-        name=next(iter(_all(lines, "s")), "") or "-",
-        bandwidth=_all(lines, "b"),
+        name=fields.get("s", ("",))[0] or "-",
+        bandwidth=tuple(fields.get("b", ())),
     )
 
 
-def _media(lines: list[str]) -> Media:
-    parts = lines[0][2:].split()
-    if len(parts) < 4 or not all(_TOKEN.fullmatch(part) for part in parts):
+def _media(fields: Fields) -> Media:
+    parts = fields["m"][0].split()
+    if len(parts) < 4 or not all(map(_TOKEN.fullmatch, parts)):
         raise BadSdp("bad media line")
     kind, port, protocol, *formats = parts
     return Media(
@@ -187,14 +197,10 @@ def _media(lines: list[str]) -> Media:
         port=_port(port.partition("/")[0]),
         protocol=protocol,
         formats=tuple(formats),
-        attributes=_attributes(lines),
-        host=_connection(lines),
-        bandwidth=_all(lines, "b"),
+        attributes=_attributes(fields),
+        host=_connection(fields),
+        bandwidth=tuple(fields.get("b", ())),
     )
-
-
-def _all(lines: list[str], key: str) -> tuple[str, ...]:
-    return tuple([line[2:].strip() for line in lines if line[0] == key])
 
 
 def _number(text: str) -> int:
@@ -215,21 +221,19 @@ def _host(text: str) -> str:
     return text
 
 
-def _connection(lines: list[str]) -> str:
+def _connection(fields: Fields) -> str:
     """The address of the first c= line (several are for layered multicast), without a multicast TTL."""
-    for line in lines:
-        if line[0] == "c":
-            parts = line[2:].split()
-            if len(parts) != 3 or parts[0].upper() != "IN":
-                raise BadSdp("bad connection line")
-            return _host(parts[2].partition("/")[0])
-    return ""
+    if "c" not in fields:
+        return ""
+    parts = fields["c"][0].split()
+    if len(parts) != 3 or parts[0].upper() != "IN":
+        raise BadSdp("bad connection line")
+    return _host(parts[2].partition("/")[0])
 
 
-def _attributes(lines: list[str]) -> Attributes:
+def _attributes(fields: Fields) -> Attributes:
     pairs: list[tuple[str, str | None]] = []
-    for line in lines:
-        if line[0] == "a":
-            name, colon, value = line[2:].partition(":")
-            pairs.append((name.strip(), value.strip() if colon else None))
+    for text in fields.get("a", ()):
+        name, colon, value = text.partition(":")
+        pairs.append((name.strip(), value.strip() if colon else None))
     return tuple(pairs)

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from softswitch.sdp.description import Attributes, BadSdp, Media, SessionDescription
@@ -251,6 +252,7 @@ def _direction(sends: bool, receives: bool) -> str:
     return "recvonly" if receives else "inactive"
 
 
+@lru_cache(maxsize=4096)
 def _is_unspecified(host: str) -> bool:
     """Whether the address is the old sign for hold. A name or a multicast address is refused: media is sent
     to one host, and looking up a name would hold up everybody's."""

@@ -96,6 +96,8 @@ class Digest:
         self.realm = header_safe(realm)
         self.algorithms = tuple(algorithms)
         self.nonce_lifetime_s = nonce_lifetime_s
+        # With the algorithms in it a nonce of one Digest is none of another, which has not seen its counts.
+        self._signed_with = f"{self.realm}:{','.join(algorithms)}:"
         self._secret = secret
         self._counts: dict[str, tuple[int, int]] = {}
         self._forgotten_ms = -1
@@ -145,9 +147,8 @@ class Digest:
         return None
 
     def _sign(self, text: str) -> str:
-        # With the algorithms in it a nonce of one Digest is none of another, which has not seen its counts.
-        signed = f"{self.realm}:{','.join(self.algorithms)}:{text}"
-        return hmac.new(self._secret, signed.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32]
+        signed = f"{self._signed_with}{text}"
+        return hmac.digest(self._secret, signed.encode("utf-8", "replace"), "sha256").hex()[:32]
 
     def _freshness(self, parameters: Mapping[str, str], now: float) -> str:
         nonce = parameters.get("nonce", "")
@@ -165,7 +166,7 @@ class Digest:
         stamp, _, signature = nonce.rpartition(".")
         if not hmac.compare_digest(self._sign(stamp).encode(), signature.encode()):
             return -1
-        return int(stamp.partition(".")[0], 16)
+        return _stamped_ms(nonce)
 
     def _use_count(self, nonce: str, count: int, now: float) -> bool:
         """Take a nonce count, once. A request may overtake a few others, as datagrams do."""
@@ -186,13 +187,18 @@ class Digest:
         age or older is accepted again."""
         while self._counts:
             oldest = next(iter(self._counts))
-            issued_ms = self._issued_ms(oldest)
+            issued_ms = _stamped_ms(oldest)
             expired = now * 1000 - issued_ms > self.nonce_lifetime_s * 1000 + 1000
             if not expired and len(self._counts) <= _MAX_NONCES:
                 return
             del self._counts[oldest]
             if not expired:
                 self._forgotten_ms = max(self._forgotten_ms, issued_ms)
+
+
+def _stamped_ms(nonce: str) -> int:
+    """When a nonce that is known to be ours was made."""
+    return int(nonce.partition(".")[0], 16)
 
 
 def authorize(

@@ -39,6 +39,7 @@ class Outgoing:
         "method",
         "on_response",
         "raises",
+        "sent_to",
         "sequence",
         "tries",
         "withdrawn",
@@ -71,6 +72,7 @@ class Outgoing:
         self.authorization = ""
         self.branch = ""
         self.cseq = 0
+        self.sent_to = ("", "", "")
         self.tries = self.raises = 0
         self.sequence: Sequence | None = None
         self.withdrawn = False
@@ -80,10 +82,13 @@ class Outgoing:
         dialog.local_cseq += 1
         self.cseq = dialog.local_cseq
         self.branch = endpoint.branch()
+        via = endpoint.via(dialog.sip_flow, self.branch)
+        # A response changes what the dialog knows of these; a CANCEL has to say them as they were.
+        self.sent_to = dialog.remote_target, via, dialog.remote
         data = dialog.request(
             self.method,
             self.cseq,
-            endpoint.via(dialog.sip_flow, self.branch),
+            via,
             f"{self.headers}{self.authorization}{endpoint.user_agent}",
             self.body,
             self.content_type,
@@ -136,20 +141,15 @@ class Outgoing:
         self.endpoint.transactions.keep(success_key(dialog, self.cseq), send, now)
 
     def to_state(self) -> dict[str, Any]:
-        """What a CANCEL, and the ACK to a late response, need of this INVITE."""
-        sent = parse(self.client.data)
-        return {
-            "branch": self.branch,
-            "uri": sent.uri,
-            "via": sent.need("Via"),
-            "to": sent.need("To"),
-            "cseq": self.cseq,
-        }
+        """What a CANCEL, and the ACK to a late response, need of this INVITE, which begins its dialog."""
+        uri, via, to = self.sent_to
+        return {"branch": self.branch, "uri": uri, "via": via, "to": to, "cseq": self.cseq}
 
     def take_over(self, state: dict[str, Any], now: float) -> None:
         """Wait for the response to the INVITE of a former process, without sending it again."""
         dialog = self.dialog
         self.branch, self.cseq = state["branch"], state["cseq"]
+        self.sent_to = state["uri"], state["via"], state["to"]
         data = request(
             "INVITE",
             state["uri"],

@@ -173,9 +173,10 @@ class Journal:
 
     def _encode(self, facts: Sequence[Mapping[str, Any]]) -> None:
         at, mono = self._wall(), self._monotonic()
+        position = self.log_position
         for fact in facts:
             record: dict[str, Any] = {
-                "id": fact.get("id") or [entity_of(fact, self.node), self.log_position],
+                "id": fact.get("id") or [entity_of(fact, self.node), position],
                 "type": fact["type"],
                 "v": fact.get("v", VERSION),
                 "tenant": fact.get("tenant", self.tenant),
@@ -187,7 +188,9 @@ class Journal:
             }
             if keep := fact.get("keep"):
                 record["keep"] = keep
-            self._pending += encode(record)
+            line = encode(record)
+            self._pending += line
+            position += len(line)
 
     def _lose(self, facts: Sequence[Mapping[str, Any]]) -> None:
         if not self._lost_facts:

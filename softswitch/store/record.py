@@ -28,7 +28,10 @@ def encode(record: Mapping[str, Any]) -> bytes:
 def entity_of(fact: Mapping[str, Any], node: str) -> str:
     """Whom the fact is about: its call where it has one, else agent, user …, else the node itself."""
     told = fact.get("data", {})
-    return str(next((told[key] for key in _ENTITY_KEYS if told.get(key)), node))
+    for key in _ENTITY_KEYS:
+        if named := told.get(key):
+            return str(named)
+    return node
 
 
 def _storable(value: Any) -> Any:
