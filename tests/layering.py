@@ -28,6 +28,7 @@ LAYERS = {
     "control": 7,
     "net": 8,
     "startup": 9,
+    "check": 10,
     "node": 10,
     "parent": 10,
     "phone": 11,

@@ -12,6 +12,7 @@ import click
 from softswitch.cli.agent import agent
 from softswitch.cli.apply import apply
 from softswitch.cli.cdr import cdr
+from softswitch.cli.check import check
 from softswitch.cli.flow import flow
 from softswitch.cli.init import init
 from softswitch.cli.live import call, registration, status, stop
@@ -83,6 +84,7 @@ for _command in (
     run,
     demo,
     init,
+    check,
     apply,
     status,
     stop,

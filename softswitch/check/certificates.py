@@ -1,0 +1,105 @@
+"""TLS: a handshake with ourselves in memory, as a phone would make it, tells what a certificate is worth."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from softswitch.check.finding import Finding, error, ok, warning
+from softswitch.config import Listen, Node
+from softswitch.net.tls import CannotSecure, client_context, covers, server_context
+
+SOON_DAYS = 14
+_DAY_S = 86400.0
+_OTHERS = 0o077
+
+
+def check_certificates(node: Node, now: float) -> Iterator[Finding]:
+    """`now` is UTC seconds."""
+    for listen in node.sip.listen:
+        if listen.secure:
+            yield from check_listener(listen, now)
+    try:
+        client_context(node.sip.tls)
+    except CannotSecure as problem:
+        yield error("sip.tls", str(problem), "change the files in sip.tls")
+
+
+def check_listener(listen: Listen, now: float) -> Iterator[Finding]:
+    about = f"certificate of {listen.transport} {listen.host}:{listen.port}"
+    try:
+        server_context(listen)
+    except CannotSecure as problem:
+        yield error(about, str(problem), "change certificate or key in sip.listen")
+        return
+    assert listen.certificate is not None
+    key = listen.key or listen.certificate
+    if key.stat().st_mode & _OTHERS:
+        yield warning(about, f"other users may read the key in {key}", f"chmod 600 {key}")
+    try:
+        shown = _handshake(listen, _trusting(listen.certificate))
+    except ssl.SSLError as problem:
+        yield error(about, f"a phone refuses it: {_why(problem)}", "have a new one issued")
+        return
+    yield _lasts(about, shown, now)
+    name = listen.advertised_address[0]
+    if name not in ("0.0.0.0", "::") and not covers(shown, name):
+        yield warning(
+            about,
+            f"it is for {_names(shown)}, but phones connect to {name}",
+            "have one issued for that name, or set advertised in sip.listen to a name that it has",
+        )
+    try:
+        _handshake(listen, _default())
+    except ssl.SSLError as problem:
+        yield warning(
+            about,
+            f"only phones that are given its authority trust it: {_why(problem)}",
+            "add the certificates of the authorities between to the file, or give phones the authority",
+        )
+
+
+def _handshake(listen: Listen, client: ssl.SSLContext) -> dict[str, Any]:
+    """What a client sees of our certificate; ssl.SSLError when it does not accept it."""
+    server = server_context(listen.model_copy(update={"client_authorities": None}))
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    theirs = client.wrap_bio(to_client, to_server, server_side=False)
+    ours = server.wrap_bio(to_server, to_client, server_side=True)
+    for side in (theirs, ours, theirs):
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+    certificate: dict[str, Any] = theirs.getpeercert() or {}
+    return certificate
+
+
+def _trusting(certificate: Path) -> ssl.SSLContext:
+    """A client for which this very certificate is its own authority."""
+    context = _default()
+    context.load_verify_locations(certificate)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
+def _default() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    return context
+
+
+def _lasts(about: str, certificate: dict[str, Any], now: float) -> Finding:
+    days = int((ssl.cert_time_to_seconds(certificate["notAfter"]) - now) // _DAY_S)
+    if days < SOON_DAYS:
+        return warning(about, f"expires in {days} days", "have a new one issued; it is taken up by itself")
+    return ok(about, f"for {_names(certificate)}, expires in {days} days")
+
+
+def _names(certificate: dict[str, Any]) -> str:
+    return ", ".join(value for _, value in certificate.get("subjectAltName", ())) or "no name"
+
+
+def _why(problem: ssl.SSLError) -> str:
+    return str(getattr(problem, "verify_message", "") or problem.reason or problem)
