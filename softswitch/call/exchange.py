@@ -73,6 +73,7 @@ class Exchange:
         self.calls: dict[str, Call] = {}
         self.recordings: dict[str, Recording] = {}
         self.draining = False
+        self.no_srtp = ""
         self.alarms: deque[dict[str, str]] = deque(maxlen=ALARMS_SHOWN)
         self._prompts = prompts
         self.offered_calls: dict[str, str] = {}

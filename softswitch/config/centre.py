@@ -18,6 +18,7 @@ from softswitch.config.base import (
     PositiveSeconds,
     Seconds,
     Secret,
+    Srtp,
     TargetText,
 )
 from softswitch.config.trunk import Trunk
@@ -58,6 +59,7 @@ class User(Model):
     forward_unreachable: DialledNumber | None = Field(
         default=None, description="Where calls go when no phone is registered or none responds."
     )
+    srtp: Srtp | None = Field(default=None, description="SRTP with this user's phones; unset: media.srtp.")
     do_not_disturb: bool = Field(
         default=False, description="The phones do not ring, except for calls that a queue offers."
     )

@@ -19,6 +19,7 @@ from softswitch.config.base import (
     Name,
     PositiveSeconds,
     Secret,
+    Srtp,
 )
 from softswitch.config.listen import Listen, TlsPeers
 
@@ -141,6 +142,15 @@ class Media(Model):
         default=("PCMA", "PCMU"),
         min_length=1,
         description="Codecs offered and accepted, the preferred one first.",
+    )
+    srtp: Srtp = Field(
+        default="optional",
+        description="SRTP with keys in the SDP, over TLS and WSS. optional: RTP with keys beside it is"
+        " offered, and either is taken; required: calls without it are refused.",
+    )
+    srtp_keys_in_clear: bool = Field(
+        default=False,
+        description="Exchange SRTP keys over UDP, TCP and WS too, where anyone on the way can read them.",
     )
 
     @property

@@ -414,7 +414,8 @@ class World:
         """What phones send; each says by its own address who it is."""
         for send in out:
             if phone is None or self.phones.get(phone.flow.local) is phone:
-                self.wire.append((None, SipFlow("UDP", SWITCH, send.flow.local), send.data))
+                flow = SipFlow(send.flow.transport, SWITCH, send.flow.local, send.flow.connection)
+                self.wire.append((None, flow, send.data))
 
     def _keep(self, keep: Keep) -> None:
         value = keep.value.to_state() if hasattr(keep.value, "to_state") else keep.value
