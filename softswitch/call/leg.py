@@ -74,6 +74,7 @@ class Leg(LegMedia):
         """Tell an inbound party that somebody is being called."""
         if self.session is not None and self.state == "setup":
             self.state = "ringing"
+            self.call.fact("leg_ringing", {"leg": self.id}, out)
             self.session.progress(180, now, out)
             self.call.keep(out)
 
@@ -88,6 +89,8 @@ class Leg(LegMedia):
             sdp, audio = self._answer_to(self.remote_sdp, prefer)
         except (BadSdp, NotAcceptable):
             return False
+        if self.state == "setup":
+            self.call.fact("leg_ringing", {"leg": self.id}, out)
         self.state = "ringing"
         self.session.progress(183, now, out, sdp=sdp)
         self._put_media(audio, out)
@@ -153,6 +156,8 @@ class Leg(LegMedia):
         if self.state not in ("setup", "ringing"):
             return
         former, self.state = self.state, "ringing"
+        if former == "setup":
+            self.call.fact("leg_ringing", {"leg": self.id}, out)
         # Phones ring in groups, and what each of them plays is not heard.
         if message.body and self.party.kind == "trunk" and self._take_answer(message, out):
             self.owner.leg_early(self, now, out)

@@ -64,6 +64,17 @@ class User(Model):
         default=False, description="The phones do not ring, except for calls that a queue offers."
     )
 
+    lamp_shows: Literal["nothing", "state", "identity"] = Field(
+        default="state",
+        description="What lamps of other users may show (SUBSCRIBE dialog, presence): whether this user is on"
+        " the phone, also with whom, or nothing. Users who may supervise see everything.",
+    )
+    message_waiting: Literal["subscribed", "unsolicited"] = Field(
+        default="subscribed",
+        description="Phones hear of waiting messages when they subscribe to them; unsolicited: all registered"
+        " phones, for those that do not subscribe.",
+    )
+
     @model_validator(mode="after")
     def _one_credential(self) -> User:
         if self.password is not None and self.ha1:

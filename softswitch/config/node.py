@@ -222,6 +222,12 @@ class Limits(Model):
     max_contacts_per_user: int = Field(
         default=5, ge=1, le=100, description="Phones that one user may register."
     )
+    max_subscriptions: int = Field(
+        default=10_000, ge=1, description="Lamps and mailboxes watched at one time; more get 503."
+    )
+    max_subscriptions_per_user: int = Field(
+        default=200, ge=1, description="Lamps and mailboxes that one user's phones may watch; more get 503."
+    )
 
 
 class Transfer(Model):

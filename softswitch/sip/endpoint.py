@@ -12,6 +12,7 @@ from softswitch.sip.timers import Deadlines, Wheel
 from softswitch.sip.transaction import COOKIE, ServerTransaction, Transactions
 
 if TYPE_CHECKING:
+    from softswitch.sip.dialog import Dialog
     from softswitch.sip.refer import Referrals
     from softswitch.sip.session import Session
 
@@ -63,6 +64,8 @@ class Credentials:
 
 class EventDialog(Protocol):
     """A dialog of a subscription (RFC 6665), of either side."""
+
+    dialog: Dialog
 
     def takes(self, tag: str) -> bool:
         """Whether a request with this From tag is in it."""

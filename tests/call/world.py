@@ -56,6 +56,8 @@ class Phone:
         self.ua = UserAgent(SipSettings(contact_user=name), self.random.randbytes, self)
         self.events: list[tuple[Any, ...]] = []
         self.sessions: list[Session] = []
+        self.requests: list[Any] = []
+        self.status = 200
         self.auto_answer = False
         self.auto_reject = 0
         self.silent = False
@@ -150,6 +152,10 @@ class Phone:
     # The user agent's core and sessions' owner
 
     def request(self, transaction: Any, message: Any, now: float, out: list[Any]) -> None:
+        if message.method != "INVITE":
+            self.requests.append(message)
+            self.ua.respond(transaction, message, self.status, now, out)
+            return
         session = self.ua.accept_invite(transaction, message, self, now, out)
         self.sessions.append(session)
         self.events.append(("ringing", message.get("From")))
@@ -396,7 +402,7 @@ class World:
         self._deliver(out)
 
     def _deliver(self, out: list[Any]) -> None:
-        self.exchange.end_turn(out)
+        self.exchange.end_turn(self.now, out)
         for output in out:
             if isinstance(output, Fact):
                 self.facts.append(output)
