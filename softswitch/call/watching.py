@@ -141,7 +141,7 @@ class Watching:
         for state in states:
             watcher, resource = state["watcher"], state["resource"]
             if watcher in self._exchange.centre.users and self._exists(resource):
-                self.notifier.restore(state, now)
+                self.notifier.restore(state, now, out)
             else:
                 out.append(Keep(f"watch/{state['dialog']['local_tag']}", None))
 

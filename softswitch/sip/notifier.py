@@ -245,7 +245,7 @@ class Notifier:
         watch.renew(transaction, message, seconds, now, out)
         return watch
 
-    def restore(self, state: dict[str, Any], now: float) -> None:
+    def restore(self, state: dict[str, Any], now: float, out: Outputs) -> None:
         """Take up a subscription of a former process; its watcher is told the whole state soon."""
         dialog = Dialog.from_state(state["dialog"])
         dialog.local_cseq += RESTART_CSEQ_STEP
@@ -253,6 +253,7 @@ class Notifier:
         watch.version = state["version"] + RESTART_CSEQ_STEP
         watch.expires_at = state["expires_at"]
         self._add(watch)
+        self.kept(watch, out)
         soon = now + self.count * RESTORED_EACH_S
         self.ua.endpoint.deadlines.at(watch, min(soon, max(watch.expires_at, now)))
 

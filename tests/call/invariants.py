@@ -215,8 +215,13 @@ def _check_kept(world: World) -> None:
         f"binding/{user}": {"bindings": [each.to_state() for each in bindings]}
         for user, bindings in exchange.registrar.users().items()
     }
-    state |= {f"watch/{each.dialog.local_tag}": each.to_state() for each in exchange.watching.notifier.watches()}
-    state |= {f"mailbox/{user}": {"new": each.new, "old": each.old} for user, each in exchange.mailboxes.all().items()}
+    state |= {
+        f"watch/{each.dialog.local_tag}": each.to_state() for each in exchange.watching.notifier.watches()
+    }
+    state |= {
+        f"mailbox/{user}": {"new": each.new, "old": each.old}
+        for user, each in exchange.mailboxes.all().items()
+    }
     state |= {f"forward/{user}": kinds for user, kinds in exchange.forwards.to_state().items()}
     prefixes = ("watch/", "mailbox/", "forward/", "acd/", "call/", "recording/", "binding/")
     kept = {key: value for key, value in world.kept.items() if key.startswith(prefixes)}

@@ -3,84 +3,17 @@
 from __future__ import annotations
 
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 
-from softswitch.sip.message import Message
-from softswitch.sip.subscriber import Subscription
-from softswitch.sip.values import SubscriptionState, first
+from tests.call.lamp import NAMES, Lamp
 from tests.call.world import CENTRE, SWITCH, Phone, World
-
-KINDS = {
-    "dialog": "application/dialog-info+xml",
-    "presence": "application/pidf+xml",
-    "message-summary": "application/simple-message-summary",
-}
-NAMES = {"d": "urn:ietf:params:xml:ns:dialog-info", "p": "urn:ietf:params:xml:ns:pidf"}
 
 
 def centre(**users: dict[str, Any]) -> dict[str, Any]:
     """The usual centre, some users with other settings."""
     settings = {name: {**given, **users.get(name, {})} for name, given in CENTRE["users"].items()}  # type: ignore[attr-defined]
     return {**CENTRE, "users": settings}
-
-
-class Lamp:
-    """A watching phone's subscription with the NOTIFYs it has had, and the dialogs as they add up."""
-
-    def __init__(self, phone: Phone, name: str, event: str = "dialog", expires_s: int = 600) -> None:
-        self.phone = phone
-        self.heard: list[Message] = []
-        self.dialogs: dict[str, str] = {}
-        self.version = -1
-        self.subscription = Subscription(
-            phone.ua,
-            request_uri=f"sip:{name}@{SWITCH[0]}",
-            from_=f"sip:{phone.name}@{SWITCH[0]}",
-            to=f"sip:{name}@{SWITCH[0]}",
-            sip_flow=phone.flow,
-            event=event,
-            accept=KINDS[event],
-            on_notify=self._notified,
-            expires_s=expires_s,
-            credentials=phone.credentials,
-        )
-        phone.world.do(phone, self.subscription.start)
-
-    def _notified(self, subscription: Subscription, message: Message, now: float, out: list[Any]) -> None:
-        self.heard.append(message)
-        if message.get("Content-Type") == KINDS["dialog"]:
-            self._add_up(ElementTree.fromstring(message.body))
-
-    def _add_up(self, info: ElementTree.Element) -> None:
-        version, full = int(info.attrib["version"]), info.attrib["state"] == "full"
-        assert version == self.version + 1 or (full and version > self.version)
-        self.version = version
-        if full:
-            self.dialogs = {}
-        for dialog in info.findall("d:dialog", NAMES):
-            state = dialog.findtext("d:state", "", NAMES)
-            self.dialogs[dialog.attrib["id"]] = state
-            if state == "terminated":
-                del self.dialogs[dialog.attrib["id"]]
-
-    @property
-    def states(self) -> list[str]:
-        return sorted(self.dialogs.values())
-
-    @property
-    def last(self) -> ElementTree.Element:
-        return ElementTree.fromstring(self.heard[-1].body)
-
-    @property
-    def ended(self) -> str:
-        """The reason with which the switch has ended it, or ''."""
-        state = first(self.heard[-1], SubscriptionState)
-        return state.reason if state is not None and state.state == "terminated" else ""
-
-    def stop(self) -> None:
-        self.phone.world.do(self.phone, self.subscription.stop)
 
 
 class TestLampsOfUsers:
@@ -286,6 +219,19 @@ class TestRestart:
         world.wait(2000)
         assert lamp.subscription.state == "active"
         assert lamp.version > 100
+
+    def test_twice_in_a_row(self) -> None:
+        world = World()
+        bob, carol = world.phone("bob"), world.phone("carol")
+        bob.auto_answer = True
+        lamp = Lamp(world.phone("dave"), "bob")
+        for _ in range(3):
+            world.restart_switch()
+            world.wait(1)
+            carol.call("bob")
+            assert lamp.states == ["confirmed"]
+            carol.hang_up()
+            assert lamp.states == []
 
     def test_what_rang_is_dark(self) -> None:
         world = World()
