@@ -80,6 +80,9 @@ REASONS: dict[str, Reason] = _catalogue(
     # The called side.
     Reason("number_not_found", "rejected", 404, 1, "Number not in service",
            "No number, user or feature code matches what was dialled. See `softswitch number list`."),
+    Reason("no_route", "rejected", 404, 3, "No route outside",
+           "No route of centre.yaml leads to the number at this time. `softswitch route NUMBER --as USER` "
+           "says which would."),
     Reason("user_not_registered", "failed", 480, 20, "User not registered",
            "The user has no registered phone. Check the phone's server address, user name and password."),
     Reason("user_busy", "rejected", 486, 17, "User busy", "The called phone answered 486 or 600."),

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.call import Call
+from softswitch.call.callerid import chosen_number
 from softswitch.call.flow_activity import FlowActivity
 from softswitch.call.forwarding import SERVICES, ForwardingActivity, destination
-from softswitch.call.identity import claimed, introduction, trunk_of
+from softswitch.call.identity import Introduction, claimed, introduction, trunk_of
 from softswitch.call.party import Party
-from softswitch.call.pickup import pick_up, ringing_activity
-from softswitch.call.routing import NoRoute, Route, outward, route, trunk_of_address, user_named
+from softswitch.call.pickup import may_pick_up, pick_up, ringing_activity
+from softswitch.call.routing import NoRoute, Route, is_emergency, trunk_of_address, user_named
 from softswitch.call.services import ServiceActivity
 from softswitch.call.supervision import SupervisionActivity
-from softswitch.call.watching import PACKAGES
 from softswitch.config import Target
 from softswitch.reasons import REASONS
 from softswitch.sip.message import BadMessage
+from softswitch.sip.telephone import telephone
 from softswitch.sip.uri import Address
 from softswitch.sip.useragent import SipSettings
 
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
     from softswitch.sip.message import Message
 
-ALLOW = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER, SUBSCRIBE, NOTIFY\r\n"
-ALLOW_EVENTS = f"Allow-Events: {', '.join(PACKAGES)}\r\n"
+ALLOW = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER\r\n"
 RETRY_AFTER_S = 5
 CONTACT_USER = SipSettings().contact_user
 
@@ -53,7 +54,7 @@ class Arrivals:
 
     def _options(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
         self._exchange.ua.respond(
-            transaction, message, 200, now, out, headers=f"{ALLOW}{ALLOW_EVENTS}Accept: application/sdp\r\n"
+            transaction, message, 200, now, out, headers=f"{ALLOW}Accept: application/sdp\r\n"
         )
 
     def _register(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
@@ -67,21 +68,18 @@ class Arrivals:
             return
         exchange.registrar.register(exchange.ua, transaction, message, user, flow, now, out)
 
-    def _subscribe(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
-        self._exchange.watching.subscribe(transaction, message, now, out)
-
     def _invite(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
         exchange = self._exchange
         caller = self._caller(transaction, message, now, out)
         if caller is None:
             return
-        id, dialled = f"c{exchange.entropy(8).hex()}", self._dialled(message)
-        ringing = ringing_activity(exchange, caller, dialled, message)
+        id, dialled, hidden = f"c{exchange.entropy(8).hex()}", *self._dialled(message, caller)
+        ringing = ringing_activity(exchange, caller, dialled)
         if ringing is not None:
             pick_up(ringing, caller, transaction, message, now, out)
             return
         call = Call(exchange, id, caller, dialled, now, message.max_forwards - 1)
-        call.introduction = introduction(message, trunk_of(exchange.centre, caller))
+        call.introduction = self._introduction(message, caller, hidden)
         exchange.calls[call.id] = call
         call.started_with(message.sip_call_id, out)
         leg = call.inbound
@@ -91,15 +89,31 @@ class Arrivals:
             if not call.ended:
                 self._begin(call, now, out)
         except NoRoute as no_route:
+            if no_route.about is not None:
+                call.fact("calling_refused", {"source": caller.source, **no_route.about}, out)
             self._refuse(call, no_route.reason, now, out)
         except Exception as error:
             call.end("bad_request" if isinstance(error, BadMessage) else "internal_error", "switch", now, out)
             raise
 
-    def _dialled(self, message: Message) -> str:
-        """The number: in the Request-URI, or in To where a registrar of ours calls our Contact itself."""
-        user = message.request_uri.user
-        return user if user != CONTACT_USER else Address.parse(message.need("To")).uri.user
+    def _dialled(self, message: Message, caller: Party) -> tuple[str, bool]:
+        """The number: in the Request-URI, or in To where a registrar of ours calls our Contact itself; and
+        whether a code before it hides who calls."""
+        uri = message.request_uri
+        dialled = telephone(uri if uri.user != CONTACT_USER else Address.parse(message.need("To")).uri)
+        centre, code = self._exchange.centre, self._exchange.centre.feature_codes.hide_number
+        trunk = trunk_of(centre, caller)
+        if trunk is not None:
+            return self._exchange.plan.called_by_trunk(trunk, dialled), False
+        hidden = dialled.startswith(code) and dialled != code
+        return (dialled.removeprefix(code), True) if hidden else (dialled, False)
+
+    def _introduction(self, message: Message, caller: Party, hidden: bool) -> Introduction:
+        exchange = self._exchange
+        trunk = trunk_of(exchange.centre, caller)
+        number = "" if trunk is not None else chosen_number(exchange.plan, caller.name, message)
+        found = introduction(message, trunk)
+        return replace(found, private=True, number=number) if hidden else replace(found, number=number)
 
     def _caller(self, transaction: Any, message: Message, now: float, out: list[Any]) -> Party | None:
         """The trunk whose address this is, or the authenticated user; None after it has been refused."""
@@ -112,7 +126,8 @@ class Arrivals:
             trunk = next((each for each in exchange.centre.trunks.values() if each.user == user), None)
             if trunk is None:
                 return Party("user", user, user, exchange.centre.users[user].display)
-        return Party("trunk", trunk.name, *claimed(message, trunk))
+        number, display = claimed(message, trunk)
+        return Party("trunk", trunk.name, exchange.plan.read_from(trunk, number), display)
 
     def _refuse(self, call: Call, reason: str, now: float, out: list[Any]) -> None:
         overload = REASONS[reason].status == 503
@@ -123,8 +138,9 @@ class Arrivals:
 
     def _begin(self, call: Call, now: float, out: list[Any]) -> None:
         exchange = self._exchange
-        self._admit(call)
-        found = route(exchange.centre, call.caller, call.dialled)
+        if not is_emergency(exchange.plan, call.caller, call.dialled):
+            self._admit(call)
+        found = exchange.route(call.caller, call.dialled, now)
         listens = found.kind == "feature" and found.name == "listen"
         conversation = self._conversation(call, found) if listens else None
         if not call.inbound.allocate(conversation.caller.worker if conversation else None):
@@ -158,20 +174,26 @@ class Arrivals:
         call.dial(Target("user", found.name), None, now, out)
 
     def _to_trunk(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
-        exchange = self._exchange
-        if not any(exchange.trunks.has_room(trunk, 1) for trunk in outward(exchange.centre)):
+        exchange, outward = self._exchange, found.outward
+        assert outward is not None
+        trunks = [exchange.centre.trunks[name] for name in outward.trunks]
+        if not outward.emergency and not any(exchange.trunks.has_room(trunk, 1) for trunk in trunks):
             raise NoRoute("trunk_limit")
-        call.dial_out(found.number, None, now, out)
+        call.dial_out(outward, None, now, out)
 
     def _to_forwarding(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
         kind, on = SERVICES[found.name]
         if on and kind != "do_not_disturb":
-            destination(self._exchange.centre, call.caller.name, found.number)
+            destination(self._exchange, call.caller.name, found.number, now)
         if call.answer(now, out):
             call.begin(ForwardingActivity(call, found.name, found.number), now, out)
 
     def _to_service(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
         if found.name == "pickup":
+            centre, picker = self._exchange.centre, call.caller.name
+            allowed = may_pick_up(centre, picker, user_named(centre, found.number))
+            raise NoRoute("number_not_found" if allowed else "forbidden")
+        if found.name == "hide_number":
             raise NoRoute("number_not_found")
         if found.name in SERVICES:
             self._to_forwarding(call, found, now, out)
@@ -197,12 +219,7 @@ class Arrivals:
         raise NoRoute("number_not_found")
 
 
-_METHODS = {
-    "INVITE": Arrivals._invite,
-    "REGISTER": Arrivals._register,
-    "OPTIONS": Arrivals._options,
-    "SUBSCRIBE": Arrivals._subscribe,
-}
+_METHODS = {"INVITE": Arrivals._invite, "REGISTER": Arrivals._register, "OPTIONS": Arrivals._options}
 _ROUTES = {
     "flow": Arrivals._to_flow,
     "queue": Arrivals._to_flow,

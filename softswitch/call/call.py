@@ -7,6 +7,7 @@ caller, a conversation joins two legs. What is left here is who belongs to the c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.activity import Activity
@@ -27,6 +28,7 @@ from softswitch.reasons import reason as reason_of
 from softswitch.sip.uri import Address, Uri
 
 if TYPE_CHECKING:
+    from softswitch.call.dialplan import Outward
     from softswitch.call.exchange import Exchange
     from softswitch.call.leg_media import LegMedia
     from softswitch.call.recording import Recording
@@ -59,6 +61,7 @@ class Call:
         self.conversation: Conversation | None = None
         self.ended = False
         self.max_forwards = max_forwards
+        self.emergency = False
         self.forwarded: list[str] = []
         self.diversions: list[str] = []
         self.introduction = NO_INTRODUCTION
@@ -207,14 +210,25 @@ class Call:
         group = Group(party, self.exchange.registrar.contacts(target.name, now), self.caller_address())
         self.begin(DialActivity(self, [group], flow, target.name), now, out)
 
-    def dial_out(self, number: str, flow: FlowActivity | None, now: float, out: list[Any]) -> None:
-        """Call a number outside over the first trunk that takes it, in their configured order."""
-        self.begin(DialActivity(self, outward_groups(self, number, now), flow), now, out)
+    def dial_out(self, outward: Outward, flow: FlowActivity | None, now: float, out: list[Any]) -> None:
+        """Call a number outside over the first trunk of its way that takes it."""
+        if outward.emergency:
+            self._is_emergency(outward, out)
+        self.begin(DialActivity(self, outward_groups(self, outward, now), flow), now, out)
+
+    def _is_emergency(self, outward: Outward, out: list[Any]) -> None:
+        """Somebody of this house should hear of it, and those who are called who it is."""
+        self.emergency = True
+        self.introduction = replace(self.introduction, private=False)
+        source = self.caller.source
+        self.fact("emergency_call", {"number": outward.number, "source": source}, out)
+        message = f"emergency call to {outward.number} from {source}, number {self.caller.number}"
+        out.append(Fact("alarm_raised", {"code": "emergency_call", "message": message}))
 
     def follow(self, found: Route, flow: FlowActivity | None, now: float, out: list[Any]) -> None:
         """Send the caller, answered or not, to where a number leads; `flow` goes on if nobody answers."""
-        if found.kind == "trunk":
-            self.dial_out(found.number, flow, now, out)
+        if found.outward is not None:
+            self.dial_out(found.outward, flow, now, out)
         elif found.kind == "user":
             self.dial(Target("user", found.name), flow, now, out)
         elif self.inbound.state == "answered" or self.answer(now, out):

@@ -20,16 +20,16 @@ from softswitch.call.arrival import Arrivals
 from softswitch.call.authentication import Authenticator, Listener
 from softswitch.call.call import Call
 from softswitch.call.configured import take_up
+from softswitch.call.dialplan import DialPlan
 from softswitch.call.forwarding import Forwards
-from softswitch.call.mailboxes import Mailboxes
 from softswitch.call.media import MediaPlane
 from softswitch.call.media_events import media_event
 from softswitch.call.outputs import Fact, Keep, MediaCommand
 from softswitch.call.overload import EMERGENCY_NUMBERS, Overload
 from softswitch.call.queue_outputs import carry_out, waiting_call
 from softswitch.call.registrar import Registrar
+from softswitch.call.routing import Route, route
 from softswitch.call.trunks import Trunks
-from softswitch.call.watching import Watching
 from softswitch.ivr.flow import Flow
 from softswitch.ivr.run import FlowRun
 from softswitch.sip.useragent import SipSettings, UserAgent
@@ -75,7 +75,6 @@ class Exchange:
         self.calls: dict[str, Call] = {}
         self.recordings: dict[str, Recording] = {}
         self.draining = False
-        self.no_srtp = ""
         self.alarms: deque[dict[str, str]] = deque(maxlen=ALARMS_SHOWN)
         self._prompts = prompts
         self.offered_calls: dict[str, str] = {}
@@ -83,6 +82,7 @@ class Exchange:
         self._agents_by_user: dict[str, list[str]] = {}
         self.user_of_agent: dict[str, str] = {}
         self._utc_offset = 0.0
+        self._plan = DialPlan(directory.centre)
         self.deadlines = Deadlines()
         self.media = MediaPlane(node.media.sdp_host, node.media.worker_count)
         self.acd = Acd(entropy)
@@ -102,11 +102,9 @@ class Exchange:
             entropy,
         )
         self.ua = UserAgent(sip_settings(node), entropy, Arrivals(self))
-        self.overload = Overload(self.ua, entropy, EMERGENCY_NUMBERS.__contains__)
+        self.overload = Overload(self.ua, entropy, self._is_urgent)
         self.trunks = Trunks(self.ua, node, self.deadlines, entropy)
         self.forwards = Forwards()
-        self.mailboxes = Mailboxes(self)
-        self.watching = Watching(self)
 
     # Doors
 
@@ -162,10 +160,8 @@ class Exchange:
     def media_command(self, worker: int, command: dict[str, Any], out: list[Any]) -> None:
         out.append(MediaCommand(worker, command))
 
-    def end_turn(self, now: float, out: list[Any]) -> None:
-        """Before the outputs of a turn are carried out: what else has to be kept, which alarms are shown,
-        which watchers are told."""
-        self.watching.end_turn(now, out)
+    def end_turn(self, out: list[Any]) -> None:
+        """Before the outputs of a turn are carried out: what else has to be kept, which alarms are shown."""
         for output in out:
             if type(output) is Fact and output.type == "alarm_raised":
                 self.alarms.append(output.data)
@@ -219,8 +215,26 @@ class Exchange:
 
     # Services for calls
 
+    def utc(self, now: float) -> datetime:
+        return datetime.fromtimestamp(now + self._utc_offset, UTC)
+
     def utc_date(self, now: float) -> str:
-        return datetime.fromtimestamp(now + self._utc_offset, UTC).strftime("%Y-%m-%d")
+        return self.utc(now).strftime("%Y-%m-%d")
+
+    @property
+    def plan(self) -> DialPlan:
+        """The dial plan of the present configuration."""
+        if self._plan.centre is not self.centre:
+            self._plan = DialPlan(self.centre)
+        return self._plan
+
+    def _is_urgent(self, number: str) -> bool:
+        """Whether a call to the number is taken however busy the switch is."""
+        return number in EMERGENCY_NUMBERS or self.plan.numbering.emergency(number) is not None
+
+    def route(self, caller: Party, dialled: str, now: float) -> Route:
+        """Where a number leads; raises NoRoute."""
+        return route(self.plan, caller, dialled, self.utc(now))
 
     def records(self, queue: str | None) -> bool:
         settings = self.centre.queues.get(queue) if queue else None

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from softswitch.call.activity import Activity
 from softswitch.call.outputs import Fact, Keep
 from softswitch.call.party import Party
-from softswitch.call.routing import NoRoute, Route, route
+from softswitch.call.routing import NoRoute, Route
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
+    from softswitch.call.exchange import Exchange
     from softswitch.call.flow_activity import FlowActivity
     from softswitch.config import Centre
 
@@ -83,10 +84,10 @@ class Forwards:
         return {user: dict(kinds) for user, kinds in self._set.items()}
 
 
-def destination(centre: Centre, user: str, number: str) -> Route:
+def destination(exchange: Exchange, user: str, number: str, now: float) -> Route:
     """Where a number leads that a user forwards to, with the user's permissions. Raises NoRoute."""
-    found = route(centre, Party("user", user, user), number)
-    if found.kind == "feature":
+    found = exchange.route(Party("user", user, user), number, now)
+    if found.kind == "feature" or (found.outward is not None and found.outward.emergency):
         raise NoRoute("forbidden")
     return found
 
@@ -98,7 +99,7 @@ def forward(
     if user in call.forwarded or len(call.forwarded) >= MOST_FORWARDS:
         return "loop_detected"
     try:
-        found = destination(call.exchange.centre, user, number)
+        found = destination(call.exchange, user, number, now)
     except NoRoute as no_route:
         return no_route.reason
     call.forwarded.append(user)

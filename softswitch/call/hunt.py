@@ -90,10 +90,10 @@ class Hunt:
             self.start(now, out)
 
     def _admits(self, party: Party, now: float) -> bool:
+        if party.kind != "trunk" or self.call.emergency:
+            return True
         trunk = trunk_of(self.call.exchange.centre, party)
-        return party.kind != "trunk" or (
-            trunk is not None and self.call.exchange.trunks.admits(trunk, 1, now)
-        )
+        return trunk is not None and self.call.exchange.trunks.admits(trunk, 1, now)
 
     def _dial(self, group: Group, now: float, out: list[Any]) -> None:
         inbound = self.call.inbound
@@ -103,11 +103,8 @@ class Hunt:
             leg = self.call.new_leg("outbound", group.party, out)
             leg.owner = self
             if leg.allocate(inbound.worker if inbound.port else None):
-                if not leg.dial(binding, group.caller, codec, now, out):
-                    self._reason = "not_acceptable_media"
-                    leg.hang_up("not_acceptable_media", now, out)
-                    continue
                 self.legs.append(leg)
+                leg.dial(binding, group.caller, codec, now, out)
                 if self._groups and trunk is not None:
                     leg.be_patient(trunk.failover_after_s, now)
             else:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from softswitch.call.headers import Headers, brought, lines_for
 from softswitch.sip.headers import BadMessage, header_safe
 from softswitch.sip.identities import AddressValue, AssertedIdentity, RemotePartyId
+from softswitch.sip.telephone import telephone
 from softswitch.sip.uri import Address, Uri
 
 if TYPE_CHECKING:
@@ -27,17 +28,21 @@ _WITHHELD = frozenset(("id", "user", "full", "name", "uri"))
 
 @dataclass(frozen=True, slots=True)
 class Introduction:
-    """What a caller's INVITE says beside the number: `private` callers are not told to whom they call."""
+    """What a caller's INVITE says beside who calls: `private` callers are not told to whom they call,
+    `number` is to be shown outside ('': whichever the rules give)."""
 
     private: bool = False
     headers: Headers = ()
+    number: str = ""
 
     def to_state(self) -> dict[str, Any]:
-        return {"private": self.private, "headers": [list(each) for each in self.headers]}
+        headers = [list(each) for each in self.headers]
+        return {"private": self.private, "headers": headers, "number": self.number}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Introduction:
-        return cls(state["private"], tuple((name, value) for name, value in state["headers"]))
+        headers = tuple((name, value) for name, value in state["headers"])
+        return cls(state["private"], headers, state.get("number", ""))
 
 
 NO_INTRODUCTION = Introduction()
@@ -58,7 +63,7 @@ def claimed(message: Message, trunk: Trunk) -> tuple[str, str]:
     """Number and display name of who calls through a trunk; raises BadMessage for a From that is none."""
     value = _asserted(message) if trunk.trust_identity else None
     address = value.address if value is not None else Address.parse(message.need("From"))
-    return address.uri.user or "anonymous", address.display
+    return telephone(address.uri) or "anonymous", address.display
 
 
 def introduce(call: Call, party: Party, caller: Address) -> tuple[Address, str]:

@@ -6,26 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.call.dial_activity import DialActivity
 from softswitch.call.routing import feature_of, user_named
-from softswitch.sip.values import Replaces, first
 
 if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
     from softswitch.call.leg import Leg
     from softswitch.call.party import Party
+    from softswitch.config import Centre
     from softswitch.sip.message import Message
 
 
-def ringing_activity(
-    exchange: Exchange, picker: Party, dialled: str, message: Message
-) -> DialActivity | None:
-    """What rings at the phone that a pick-up code or a Replaces names. Calls that a queue offers are not
-    found: those are the agent's."""
-    if picker.kind == "user" and "Replaces" in message and not exchange.draining:
-        return _replaced(exchange, message)
+def ringing_activity(exchange: Exchange, picker: Party, dialled: str) -> DialActivity | None:
+    """What rings at the phone that a pick-up code names, if the picker may take its calls. Calls that a queue
+    offers are not found: those are the agent's."""
     found = feature_of(exchange.centre, dialled) if picker.kind == "user" else None
     if found is None or found.name != "pickup" or exchange.draining:
         return None
     user = user_named(exchange.centre, found.number)
+    if not may_pick_up(exchange.centre, picker.name, user):
+        return None
     for call in exchange.calls.values():
         activity = call.activity
         if isinstance(activity, DialActivity) and any(
@@ -35,20 +33,13 @@ def ringing_activity(
     return None
 
 
-def _replaced(exchange: Exchange, message: Message) -> DialActivity | None:
-    """What rings in the dialog that a lamp told of (RFC 3891 §7.1): its tags are those of the phone that
-    rings, for which we stand."""
-    replaces = first(message, Replaces)
-    if replaces is None:
-        return None
-    session = exchange.ua.endpoint.sessions.get((replaces.sip_call_id, replaces.from_tag))
-    if session is None or session.dialog.remote_tag != replaces.to_tag:
-        return None
-    for call in exchange.calls.values():
-        activity = call.activity
-        if isinstance(activity, DialActivity) and any(leg.session is session for leg in activity.hunt.legs):
-            return activity
-    return None
+def may_pick_up(centre: Centre, picker: str, user: str) -> bool:
+    """Whether one user may take the calls that ring at another's phone: both are in a group, or the picker
+    may take everybody's. Of somebody unknown nothing rings."""
+    settings, other = centre.users.get(picker), centre.users.get(user)
+    if settings is None or other is None or "pickup" in settings.permissions:
+        return True
+    return not set(settings.pickup_groups).isdisjoint(other.pickup_groups)
 
 
 class Picking:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from softswitch.call.routing import NoRoute
 from softswitch.call.transfer import Transfer, destination
 from softswitch.reasons import REASONS
+from softswitch.sip.telephone import telephone
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
@@ -23,9 +24,9 @@ def referred(call: Call, leg: Leg, referral: Referral, now: float, out: list[Any
     if status:
         referral.refuse(status, now, out)
         return True
-    number = referral.refer_to.uri.user
+    number = telephone(referral.refer_to.uri)
     try:
-        found = destination(call, leg.party, number)
+        found = destination(call, leg.party, number, now)
     except NoRoute as no_route:
         referral.refuse(REASONS[no_route.reason].status, now, out)
         return True

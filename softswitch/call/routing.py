@@ -3,74 +3,108 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from softswitch.call.dialplan import outward_trunks
 from softswitch.config import Target
 from softswitch.config.base import split_host_port
 
 if TYPE_CHECKING:
+    from softswitch.call.dialplan import DialPlan, Outward
     from softswitch.call.party import Party
     from softswitch.config import Centre, Trunk
-
-_OUTSIDE = re.compile(r"\+?[0-9]{2,20}")
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`kind` is flow, queue, user, trunk or feature; `number` is what goes with it (dialled or argument)."""
+    """`kind` is flow, queue, user, trunk or feature; `number` is what goes with it (dialled or argument).
+
+    `rule` names what in the configuration led there; `outward` is how a number outside is reached.
+    """
 
     kind: str
     name: str
     number: str = ""
+    rule: str = ""
+    outward: Outward | None = None
 
 
 class NoRoute(Exception):
-    """The number leads nowhere for this caller; `reason` is a code of the catalogue."""
+    """The number leads nowhere for this caller; `reason` is a code of the catalogue, `about` says in a fact
+    what was not allowed."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, about: dict[str, Any] | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.about = about
 
 
-def route(centre: Centre, caller: Party, dialled: str) -> Route:
-    """Find the route or raise NoRoute. Who comes from a trunk reaches configured numbers, nothing else."""
-    number = centre.numbers.get(dialled)
+def route(plan: DialPlan, caller: Party, dialled: str, at: datetime) -> Route:
+    """Find the route at this moment or raise NoRoute. Who comes from a trunk reaches configured numbers, and
+    outside only what the trunk's `calling` allows."""
+    if is_emergency(plan, caller, dialled):
+        return _to_emergency(plan, dialled)
+    number = plan.own(dialled)
     if number is not None and number.trunk in (None, caller.name if caller.kind == "trunk" else None):
-        return _to_target(Target.parse(number.target), dialled)
-    if caller.kind != "user":
-        raise NoRoute("number_not_found")
+        target = Target.parse(number.target)
+        return Route(target.kind, target.name, dialled, f"numbers.{number.number}")
+    inside = _inside(plan.centre, dialled) if caller.kind == "user" else None
+    return inside or _outside(plan, caller, dialled, at)
+
+
+def is_emergency(plan: DialPlan, caller: Party, dialled: str) -> bool:
+    """Whether this is an emergency call, which no permission and no limit may stop.
+
+    Users may make them, and callers of a trunk that may call outside through us at all.
+    """
+    able = caller.kind == "user" or (caller.kind == "trunk" and bool(plan.classes_of(caller)))
+    return able and plan.emergency(dialled) is not None
+
+
+def _to_emergency(plan: DialPlan, dialled: str) -> Route:
+    outward = plan.emergency(dialled)
+    if outward is None or not outward.trunks:
+        raise NoRoute("no_route")
+    return Route("trunk", outward.trunks[0], outward.number, "emergency_numbers", outward)
+
+
+def _inside(centre: Centre, dialled: str) -> Route | None:
+    """A service, a user or an agent."""
     feature = feature_of(centre, dialled)
     if feature is not None:
         return feature
     if dialled in centre.users:
-        return Route("user", dialled, dialled)
+        return Route("user", dialled, dialled, f"users.{dialled}")
     if dialled in centre.agents:
-        return Route("user", centre.agents[dialled].user, dialled)
-    return _outside(centre, caller, dialled)
-
-
-def _to_target(target: Target, dialled: str) -> Route:
-    return Route(target.kind, target.name, dialled)
+        return Route("user", centre.agents[dialled].user, dialled, f"agents.{dialled}")
+    return None
 
 
 def feature_of(centre: Centre, dialled: str) -> Route | None:
     """The service of the switch that this is the code of."""
     for name, code in centre.feature_codes:
         if dialled.startswith(code):
-            return Route("feature", name, dialled[len(code) :])
+            return Route("feature", name, dialled[len(code) :], f"feature_codes.{name}")
     return None
 
 
-def _outside(centre: Centre, caller: Party, dialled: str) -> Route:
-    trunks = outward(centre)
-    if not trunks or not _OUTSIDE.fullmatch(dialled):
+def _outside(plan: DialPlan, caller: Party, dialled: str, at: datetime) -> Route:
+    number = plan.numbering.outside(dialled) if outward_trunks(plan.centre) else None
+    if number is None or (caller.kind == "trunk" and caller.name not in plan.centre.trunks):
         raise NoRoute("number_not_found")
-    if "dial_out" not in centre.users[caller.name].permissions:
-        raise NoRoute("forbidden")
-    return Route("trunk", trunks[0].name, dialled)
+    calling_class, allowed = plan.calling_class(number), plan.classes_of(caller)
+    if calling_class not in allowed:
+        raise NoRoute(
+            "forbidden", {"number": number.text, "class": calling_class, "allowed": sorted(allowed)}
+        )
+    outward = plan.outward(number, at)
+    if outward is None:
+        raise NoRoute("no_route")
+    rule = f"routes.{outward.route.name}" if outward.route is not None else "trunks"
+    return Route("trunk", outward.trunks[0], outward.number, rule, outward)
 
 
 def user_named(centre: Centre, name: str) -> str:
@@ -80,11 +114,6 @@ def user_named(centre: Centre, name: str) -> str:
     wanted = target.name if target is not None and target.kind == "user" else name
     agent = centre.agents.get(wanted)
     return agent.user if agent is not None else wanted
-
-
-def outward(centre: Centre) -> list[Trunk]:
-    """The trunks over which numbers outside are called, the first choice first."""
-    return [trunk for trunk in centre.trunks.values() if trunk.addresses or trunk.user]
 
 
 def trunk_of_address(centre: Centre, host: str) -> Trunk | None:

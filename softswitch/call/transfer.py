@@ -10,7 +10,7 @@ from softswitch.call.hunt import Group
 from softswitch.call.identity import NO_INTRODUCTION
 from softswitch.call.party import Party
 from softswitch.call.recording import Recording
-from softswitch.call.routing import NoRoute, Route, route
+from softswitch.call.routing import NoRoute, Route
 from softswitch.reasons import REASONS
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ class Transfer:
             self.recall(now, out)
             return
         try:
-            found = destination(self.call, self.by, self.target)
+            found = destination(self.call, self.by, self.target, now)
         except NoRoute as no_route:
             if not self.failed(no_route.reason, now, out):
                 self.call.unreached(no_route.reason, now, out)
@@ -220,9 +220,9 @@ class ResumedTransfer(Activity):
             self.call.wake_at(now + MEDIA_RETRY_S)
 
 
-def destination(call: Call, by: Party, number: str) -> Route:
+def destination(call: Call, by: Party, number: str, now: float) -> Route:
     """Where a number leads that a party transfers to, with that party's permissions. Raises NoRoute."""
-    found = route(call.exchange.centre, by, number)
+    found = call.exchange.route(by, number, now)
     if found.kind == "feature":
         raise NoRoute("forbidden")
     return found

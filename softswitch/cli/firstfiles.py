@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from softswitch.config import Agent, FeatureCodes, Listen, Media, Node, Number, Queue, Sip, Trunk, User
+from softswitch.config import (
+    Agent,
+    CallingClass,
+    FeatureCodes,
+    Listen,
+    Media,
+    Node,
+    Number,
+    Numbering,
+    OutboundRoute,
+    Queue,
+    Sip,
+    Trunk,
+    User,
+)
 from softswitch.config.commented import commented, yaml_value
 
 _NODE_HEAD = """\
@@ -43,6 +57,8 @@ flows:
       - hang_up
 """
 
+_CLASS = CallingClass(name="neighbours", prefixes=("+43", "+41"))
+_ROUTE = OutboundRoute(name="everything", trunks=("carrier",))
 _QUEUES = ("sales", "support", "billing")
 _AGENTS = {"alice": ("sales", "support"), "bob": ("support", "billing")}
 
@@ -56,7 +72,10 @@ def node_file(host: str, secret: str) -> str:
 
 def centre_file(password: Callable[[], str], pin: Callable[[], str]) -> str:
     """centre.yaml: two agents, a supervisor, three queues, a menu on the number 100."""
-    users = [User(name=name, password=password(), display=name.title()) for name in _AGENTS]
+    house = ("house",)
+    users = [
+        User(name=name, password=password(), display=name.title(), pickup_groups=house) for name in _AGENTS
+    ]
     users.append(User(name="sue", password=password(), display="Sue", permissions=("supervise", "dial_out")))
     agents = [Agent(name=name, user=name, pin=pin(), queues=queues) for name, queues in _AGENTS.items()]
     trunk = Trunk(name="carrier", addresses=("192.0.2.10:5060",), allow_from=("192.0.2.10",))
@@ -67,11 +86,7 @@ def centre_file(password: Callable[[], str], pin: Callable[[], str]) -> str:
             *_group("agents", "People who answer queued calls.", agents, ("name",)),
             *_group("queues", "Where calls wait.", [Queue(name=name) for name in _QUEUES], ("name",)),
             "# Carriers and gateways. Take away the # to use it.\n",
-            *(
-                f"# {line}\n"
-                for line in "".join(_group("trunks", "", [trunk], ("name",))).split("\n")
-                if line
-            ),
+            *_as_comment(_group("trunks", "", [trunk], ("name",))),
             "\n# Numbers and where each leads: flow:NAME, queue:NAME or user:NAME.\nnumbers:\n",
             f"  {yaml_value(Number(number='100', target='flow:main').number)}: flow:main\n",
             *(f'  "20{place}": user:{user.name}\n' for place, user in enumerate(users, 1)),
@@ -79,14 +94,24 @@ def centre_file(password: Callable[[], str], pin: Callable[[], str]) -> str:
             _FLOW,
             "\n# What users dial for services; no code may be the beginning of another.\nfeature_codes:\n",
             commented(FeatureCodes(), 2),
+            "\n# How numbers outside are read, and which of them are emergency numbers.\nnumbering:\n",
+            commented(Numbering(), 2),
+            "\n# Classes of numbers outside, for calling of users. Take away the # to use it.\n",
+            *_as_comment(_group("calling_classes", "", [_CLASS], ("name",))),
+            "\n# Over which trunks numbers outside are called, and when. Take away the # to use it.\n",
+            *_as_comment(_group("routes", "", [_ROUTE], ("name",))),
         ]
     )
+
+
+def _as_comment(lines: Iterator[str]) -> Iterator[str]:
+    return (f"# {line}\n" for line in "".join(lines).split("\n") if line)
 
 
 def _group(
     group: str,
     about: str,
-    models: list[User] | list[Agent] | list[Queue] | list[Trunk],
+    models: list[User] | list[Agent] | list[Queue] | list[Trunk] | list[CallingClass] | list[OutboundRoute],
     without: tuple[str, ...],
 ) -> Iterator[str]:
     """A group by name; the keys are explained at the first object, the others have only what they set."""

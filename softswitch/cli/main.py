@@ -16,7 +16,6 @@ from softswitch.cli.check import check
 from softswitch.cli.flow import flow
 from softswitch.cli.init import init
 from softswitch.cli.live import call, registration, status, stop
-from softswitch.cli.mailbox import mailbox
 from softswitch.cli.number import number
 from softswitch.cli.options import example
 from softswitch.cli.queue import queue
@@ -100,6 +99,5 @@ for _command in (
     cdr,
     recording,
     trace,
-    mailbox,
 ):
     main.add_command(_command)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from softswitch.config.base import Model, Target
 from softswitch.config.centre import (
     KINDS,
+    SINGLES,
     Agent,
     Centre,
     FeatureCodes,
@@ -17,13 +18,16 @@ from softswitch.config.centre import (
     Queue,
     User,
 )
+from softswitch.config.dialplan import CallingClass, Numbering, OutboundRoute
 from softswitch.config.listen import Listen, TlsPeers
 from softswitch.config.node import Limits, Log, Media, Node, PortRange, Recording, Sip
 from softswitch.config.trunk import Trunk
 
 __all__ = [
     "KINDS",
+    "SINGLES",
     "Agent",
+    "CallingClass",
     "Centre",
     "FeatureCodes",
     "Flow",
@@ -34,6 +38,8 @@ __all__ = [
     "Model",
     "Node",
     "Number",
+    "Numbering",
+    "OutboundRoute",
     "PortRange",
     "Queue",
     "Recording",

@@ -11,7 +11,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 Algorithm = Literal["MD5", "SHA-256", "SHA-512-256"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 Codec = Literal["PCMU", "PCMA", "G722"]
-Srtp = Literal["off", "optional", "required"]
 
 HOST_AND_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 TARGET_KINDS = ("flow", "queue", "user")
@@ -93,6 +92,10 @@ NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"
 NUMBER = r"^\+?[A-Za-z0-9*#._-]+$"
 CODE = r"^[*#][0-9*#]+$"
 PIN = r"^[0-9]{3,12}$"
+COUNTRY = r"^[A-Z]{2}$"
+DIGITS = r"^[0-9]*$"
+PREFIX = r"^\+?[0-9*#]*$"
+CLOCK_HOURS = r"^[0-9]{2}:[0-5][0-9]-[0-9]{2}:[0-5][0-9]$"
 HA1 = r"^([0-9a-f]{32}|[0-9a-f]{64})$"
 HOST = r"^[A-Za-z0-9.:_-]+$"
 ORIGIN = r"^[Hh][Tt][Tt][Pp][Ss]?://[A-Za-z0-9._:\[\]-]+$"
@@ -101,6 +104,10 @@ PATTERNS = {
     NUMBER: "digits, letters and * # . _ - without spaces, beginning with + if need be",
     CODE: "* or # followed by digits",
     PIN: "3 to 12 digits",
+    COUNTRY: "two capital letters (ISO 3166)",
+    DIGITS: "digits",
+    PREFIX: "digits, beginning with + if need be",
+    CLOCK_HOURS: "HH:MM-HH:MM",
     HA1: "32 or 64 digits of 0-9a-f",
     ORIGIN: "https://HOST or https://HOST:PORT without anything behind it",
     HOST: "an IP address or a host name",

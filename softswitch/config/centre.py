@@ -18,13 +18,13 @@ from softswitch.config.base import (
     PositiveSeconds,
     Seconds,
     Secret,
-    Srtp,
     TargetText,
 )
+from softswitch.config.dialplan import CallingClass, Numbering, OutboundRoute
 from softswitch.config.trunk import Trunk
 
 Language = Literal["en", "zh"]
-Permission = Literal["supervise", "dial_out"]
+Permission = Literal["supervise", "dial_out", "pickup"]
 
 
 class User(Model):
@@ -41,9 +41,26 @@ class User(Model):
     display: Line = Field(default="", description="Name shown on the phones of others.")
     permissions: tuple[Permission, ...] = Field(
         default=(),
-        description="supervise: may listen to calls. dial_out: may call numbers outside through a trunk.",
+        description="supervise: may listen to calls. dial_out: may call numbers outside through a trunk;"
+        " where numbering.country is set not premium ones and those of no known kind (other). pickup: may"
+        " take calls that ring at anybody's phone.",
     )
-
+    calling: tuple[Name, ...] = Field(
+        default=(),
+        description="Kinds of number outside that the user may call besides: local, national, mobile,"
+        " international, toll_free, shared_cost, premium, other, or names of calling_classes.",
+    )
+    caller_id: DialledNumber | None = Field(
+        default=None, description="Number shown outside; unset: that of route or trunk, else the user's name."
+    )
+    caller_ids: tuple[DialledNumber, ...] = Field(
+        default=(),
+        description="Further numbers that the user's phone may choose to show outside, by From or"
+        " P-Preferred-Identity.",
+    )
+    pickup_groups: tuple[Name, ...] = Field(
+        default=(), description="Groups in which users take calls that ring at each other's phones."
+    )
     forward_always: DialledNumber | None = Field(
         default=None, description="Number or user to which all calls go; unset: the phones ring."
     )
@@ -59,20 +76,8 @@ class User(Model):
     forward_unreachable: DialledNumber | None = Field(
         default=None, description="Where calls go when no phone is registered or none responds."
     )
-    srtp: Srtp | None = Field(default=None, description="SRTP with this user's phones; unset: media.srtp.")
     do_not_disturb: bool = Field(
         default=False, description="The phones do not ring, except for calls that a queue offers."
-    )
-
-    lamp_shows: Literal["nothing", "state", "identity"] = Field(
-        default="state",
-        description="What lamps of other users may show (SUBSCRIBE dialog, presence): whether this user is on"
-        " the phone, also with whom, or nothing. Users who may supervise see everything.",
-    )
-    message_waiting: Literal["subscribed", "unsolicited"] = Field(
-        default="subscribed",
-        description="Phones hear of waiting messages when they subscribe to them; unsolicited: all registered"
-        " phones, for those that do not subscribe.",
     )
 
     @model_validator(mode="after")
@@ -175,6 +180,9 @@ class FeatureCodes(Model):
     pickup: Code = Field(
         default="*8", description="Followed by a user, agent or number: take the call that rings there."
     )
+    hide_number: Code = Field(
+        default="*67", description="Followed by what is called: the caller's number is not shown."
+    )
     sign_in: Code = Field(default="*21", description="Sign in as agent (asks for the PIN if there is one).")
     sign_out: Code = Field(default="*22", description="Sign out.")
     available: Code = Field(default="*23", description="Status available.")
@@ -217,6 +225,14 @@ class Centre(Model):
         default={}, description='Numbers; short form `"100": flow:main`.'
     )
     flows: dict[Name, Flow] = Field(default={}, description="IVR flows.")
+    calling_classes: dict[Name, CallingClass] = Field(
+        default={}, description="Classes of numbers outside, for `calling` of users and trunks."
+    )
+    routes: dict[Name, OutboundRoute] = Field(
+        default={},
+        description="Over which trunks numbers outside are called; none: over all, in their order.",
+    )
+    numbering: Numbering = Field(default=Numbering(), description="How numbers are read.")
     feature_codes: FeatureCodes = Field(default=FeatureCodes(), description="Service codes.")
 
     @model_validator(mode="before")
@@ -258,4 +274,8 @@ KINDS: dict[str, Kind] = {
     "trunk": Kind(Trunk, "trunks"),
     "number": Kind(Number, "numbers", "number"),
     "flow": Kind(Flow, "flows"),
+    "calling_class": Kind(CallingClass, "calling_classes"),
+    "route": Kind(OutboundRoute, "routes"),
 }
+SINGLES: dict[str, type[Model]] = {"feature_codes": FeatureCodes, "numbering": Numbering}
+"""Groups of which there is one, without names."""

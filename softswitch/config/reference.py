@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from softswitch.config.base import NAME, PATTERNS, AddressText, Model, NetworkText, TargetText
-from softswitch.config.centre import KINDS, Centre, FeatureCodes
+from softswitch.config.centre import KINDS, SINGLES, Centre
 from softswitch.config.commented import yaml_value
 from softswitch.config.header_names import HeaderLine, HeaderName
 from softswitch.config.node import Node, PortsText
@@ -57,7 +57,8 @@ def configuration_page() -> str:
     for kind in KINDS.values():
         description = Centre.model_fields[kind.group].description
         parts += [f"### {kind.group}\n", f"{description}\n", _table(kind.model, without=kind.key)]
-    parts += ["### feature_codes\n", _table(FeatureCodes)]
+    for name, model in SINGLES.items():
+        parts += [f"### {name}\n", _table(model)]
     return "\n".join(parts)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from softswitch.config.base import (
+    PREFIX,
     AddressText,
     Codec,
     DialledNumber,
@@ -16,8 +17,8 @@ from softswitch.config.base import (
     NetworkText,
     PositiveSeconds,
     Secret,
-    Srtp,
 )
+from softswitch.config.dialplan import NUMBER_FORM, Country, NumberForm, Prefix
 from softswitch.config.header_names import HeaderLine, HeaderName
 from softswitch.config.trunk_address import WeightedAddressText
 
@@ -68,7 +69,6 @@ class Trunk(Model):
     codecs: tuple[Codec, ...] | None = Field(
         default=None, description="Codecs of this trunk; unset: media.codecs."
     )
-    srtp: Srtp | None = Field(default=None, description="SRTP with the peer; unset: media.srtp.")
     media_source: Literal["sdp", "learn"] = Field(
         default="sdp",
         description="learn: take the peer's RTP address from its first packets (it is behind NAT).",
@@ -82,7 +82,32 @@ class Trunk(Model):
         description="The peer may transfer its calls (REFER), to configured numbers only.",
     )
     caller_id: DialledNumber | None = Field(
-        default=None, description="Number shown for outgoing calls; unset: the caller's own."
+        default=None,
+        description="Number shown for outgoing calls, unless user or route have one; unset: the caller's"
+        " own.",
+    )
+    caller_ids: tuple[Prefix, ...] = Field(
+        default=(),
+        description="How numbers begin that the peer lets us show; for others caller_id is shown. Unset:"
+        " any.",
+    )
+    number_form: NumberForm | None = Field(
+        default=None, description=f"{NUMBER_FORM} Unset: e164 where numbering.country is set, else dialled."
+    )
+    country: Country | None = Field(
+        default=None,
+        description="Country by whose rules the peer reads and writes numbers; unset: numbering.country.",
+    )
+    incoming_strip: int = Field(
+        default=0, ge=0, le=20, description="Characters taken off the front of numbers that the peer calls."
+    )
+    incoming_add: Annotated[str, Field(max_length=20, pattern=PREFIX)] = Field(
+        default="", description="What is put in front of them then, such as + or the number of the main line."
+    )
+    calling: tuple[Name, ...] = Field(
+        default=(),
+        description="Kinds of number outside, and calling_classes, that the peer's callers may call through"
+        " this switch (a branch office), emergency numbers with them; unset: none.",
     )
     trust_identity: bool = Field(
         default=False,
@@ -105,6 +130,12 @@ class Trunk(Model):
     set_headers: tuple[HeaderLine, ...] = Field(
         default=(), description="Headers of each INVITE to this peer, NAME: VALUE, in place of any that pass."
     )
+
+    @model_validator(mode="after")
+    def _shows_something(self) -> Trunk:
+        if self.caller_ids and self.caller_id is None:
+            raise ValueError("caller_ids needs caller_id, which is shown in place of other numbers; give it")
+        return self
 
     @model_validator(mode="after")
     def _reachable(self) -> Trunk:

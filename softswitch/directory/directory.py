@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from softswitch.config import KINDS, Centre, FeatureCodes, Flow, Model, Queue, User
+from softswitch.config import KINDS, SINGLES, Centre, Flow, Model, Queue, User
 from softswitch.config.base import ALGORITHMS
 from softswitch.config.errors import ConfigError, Path, Problem, did_you_mean, key_text, validate
 from softswitch.directory.change import Action, Change, Stored
 from softswitch.directory.flows import FlowCatalogue
+from softswitch.directory.names import Names
 from softswitch.directory.prompts import PromptNames
-from softswitch.directory.references import Names, check_references, names_of
+from softswitch.directory.references import check_references, names_of
 from softswitch.directory.usable import Usable
 from softswitch.sip.digest import ha1
 
-FEATURE_CODES = "feature_codes"
 # The field of a kind that must be known in clear: it is kept in the secrets, never in the journal.
 SECRET_FIELDS = {"trunk": "password", "agent": "pin"}
 
@@ -46,19 +46,19 @@ class Directory:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up the configuration in a live state; keys of other owners are left alone."""
         groups: dict[str, dict[str, Model]] = {kind.group: {} for kind in KINDS.values()}
-        codes = FeatureCodes()
+        singles: dict[str, Model] = {}
         for key, kept in state.items():
             kind, _, name = key.partition("/")
             if kind in KINDS:
                 secret = {SECRET_FIELDS[kind]: self.secrets.get(key)} if kind in SECRET_FIELDS else {}
                 given = {**kept["value"], **secret}
                 groups[KINDS[kind].group][name] = validate(KINDS[kind].model, given, (kind, name))
-            elif kind == FEATURE_CODES:
-                codes = validate(FeatureCodes, kept["value"], (kind,))
+            elif kind in SINGLES:
+                singles[kind] = validate(SINGLES[kind], kept["value"], (kind,))
             else:
                 continue
             self._stored[key], self._origins[key] = kept["value"], kept["created_by"]
-        self.centre = Centre().model_copy(update={**groups, "feature_codes": codes})
+        self.centre = Centre().model_copy(update={**groups, **singles})
 
     def ha1(self, username: str, algorithm: str) -> str | None:
         """HA1 of a user for a digest algorithm, None when there is none that fits the realm."""
@@ -75,7 +75,7 @@ class Directory:
         """Changes that make the stored configuration hold all of `centre`.
 
         With `prune` what an earlier plan of the same origin created and `centre` lacks is removed. Feature
-        codes that `centre` does not mention stay.
+        codes and numbering that `centre` does not mention stay.
         """
         return self._checked(self._changes(centre, prune, origin))
 
@@ -92,8 +92,10 @@ class Directory:
             for kind, group in ((kind, entry.group) for kind, entry in KINDS.items())
             for name, model in getattr(centre, group).items()
         ]
-        if FEATURE_CODES in centre.model_fields_set and centre.feature_codes != self.centre.feature_codes:
-            changes.append(self._change(FEATURE_CODES, "", centre.feature_codes, origin))
+        for kind in SINGLES:
+            wanted = getattr(centre, kind)
+            if kind in centre.model_fields_set and wanted != getattr(self.centre, kind):
+                changes.append(self._change(kind, "", wanted, origin))
         if prune:
             changes += self._pruned(centre, origin)
         return changes
@@ -202,8 +204,8 @@ class Directory:
             kind.group: dict(getattr(self.centre, kind.group)) for kind in KINDS.values()
         }
         for change in changes:
-            if change.kind == FEATURE_CODES:
-                update[FEATURE_CODES] = change.model
+            if change.kind in SINGLES:
+                update[change.kind] = change.model
             elif change.model is None:
                 del update[KINDS[change.kind].group][change.name]
             else:

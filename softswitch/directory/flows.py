@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from softswitch.config import KINDS, Centre
 from softswitch.config import Flow as FlowSettings
 from softswitch.config.errors import Path, Problem
+from softswitch.directory.names import Names, missing
 from softswitch.directory.prompts import PromptNames
-from softswitch.directory.references import Names, missing
 from softswitch.ivr.flow import Flow, FlowError, Reference
 
 Reading = tuple[tuple[Problem, ...], tuple[Reference, ...]]

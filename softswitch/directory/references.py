@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from softswitch.config import KINDS, Centre, Target
-from softswitch.config.errors import Path, Problem, did_you_mean
-
-Names = Mapping[str, frozenset[str]]
-"""The names that there are, by kind."""
+from softswitch.config.errors import Path, Problem
+from softswitch.directory.dialplan import check_dial_plan
+from softswitch.directory.names import Names, missing
 
 
 def names_of(centre: Centre) -> Names:
@@ -22,14 +21,8 @@ def check_references(centre: Centre, names: Names) -> list[Problem]:
         *_queues(centre, names),
         *_trunks(centre, names),
         *_numbers(centre, names),
+        *check_dial_plan(centre, names),
     ]
-
-
-def missing(names: Names, path: Path, kind: str, name: str) -> Iterator[Problem]:
-    """A problem when there is no `kind` called `name`."""
-    known = names[kind]
-    if name not in known:
-        yield Problem(path, f"there is no {kind} {name!r}; {did_you_mean(name, known)}")
 
 
 def missing_target(names: Names, path: Path, text: str | None) -> Iterator[Problem]:

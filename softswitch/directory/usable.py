@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from softswitch.config import KINDS, Centre
+from softswitch.config import KINDS, SINGLES, Centre
 from softswitch.config.errors import ConfigError, Path, Problem, validate
-from softswitch.directory.references import Names, names_of
+from softswitch.directory.names import Names
+from softswitch.directory.references import names_of
 
 GROUPS = {entry.group: kind for kind, entry in KINDS.items()}
 
@@ -22,7 +23,7 @@ class Usable(NamedTuple):
 def usable(tree: Any, problems: Iterable[Problem]) -> Usable | None:
     """None when a whole group cannot be read: what refers to its objects cannot be judged."""
     told = [problem.path for problem in problems]
-    if any(len(path) < 2 and path != ("feature_codes",) for path in told):
+    if any(len(path) < 2 and not (path and path[0] in SINGLES) for path in told):
         return None
     rest = {group: _copy(entries) for group, entries in tree.items()}
     names = {kind: frozenset(map(str, rest.get(group) or ())) for group, kind in GROUPS.items()}

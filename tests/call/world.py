@@ -20,7 +20,9 @@ from tests.call.worker import Worker
 SWITCH = ("192.0.2.1", 5060)
 START = 1000.0
 CENTRE = {
-    "users": {name: {"password": "secret"} for name in ("alice", "bob", "carol", "dave")},
+    "users": {
+        name: {"password": "secret", "pickup_groups": ["house"]} for name in ("alice", "bob", "carol", "dave")
+    },
     "agents": {"a1": {"user": "alice", "queues": ["sales"]}, "a2": {"user": "bob", "queues": ["sales"]}},
     "queues": {"sales": {"wrap_up_s": 5, "ring_timeout_s": 10, "announce_position_every_s": 30}},
     "trunks": {"carrier": {"allow_from": ["198.51.100.0/24"], "addresses": ["198.51.100.9"]}},
@@ -56,8 +58,6 @@ class Phone:
         self.ua = UserAgent(SipSettings(contact_user=name), self.random.randbytes, self)
         self.events: list[tuple[Any, ...]] = []
         self.sessions: list[Session] = []
-        self.requests: list[Any] = []
-        self.status = 200
         self.auto_answer = False
         self.auto_reject = 0
         self.silent = False
@@ -152,10 +152,6 @@ class Phone:
     # The user agent's core and sessions' owner
 
     def request(self, transaction: Any, message: Any, now: float, out: list[Any]) -> None:
-        if message.method != "INVITE":
-            self.requests.append(message)
-            self.ua.respond(transaction, message, self.status, now, out)
-            return
         session = self.ua.accept_invite(transaction, message, self, now, out)
         self.sessions.append(session)
         self.events.append(("ringing", message.get("From")))
@@ -402,7 +398,7 @@ class World:
         self._deliver(out)
 
     def _deliver(self, out: list[Any]) -> None:
-        self.exchange.end_turn(self.now, out)
+        self.exchange.end_turn(out)
         for output in out:
             if isinstance(output, Fact):
                 self.facts.append(output)
@@ -420,8 +416,7 @@ class World:
         """What phones send; each says by its own address who it is."""
         for send in out:
             if phone is None or self.phones.get(phone.flow.local) is phone:
-                flow = SipFlow(send.flow.transport, SWITCH, send.flow.local, send.flow.connection)
-                self.wire.append((None, flow, send.data))
+                self.wire.append((None, SipFlow("UDP", SWITCH, send.flow.local), send.data))
 
     def _keep(self, keep: Keep) -> None:
         value = keep.value.to_state() if hasattr(keep.value, "to_state") else keep.value
