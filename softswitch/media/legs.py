@@ -6,6 +6,7 @@ Positions are in samples at 8 kHz on the engine's clock, signed 64 bit, so that 
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -272,7 +273,7 @@ class LegTable:
         for column, initial in self._fresh:
             column[leg] = initial
         self.index[settings.id] = leg
-        ssrc, seq, ts = (int.from_bytes(self._entropy(n), "big") for n in (4, 2, 4))
+        ssrc, seq, ts = struct.unpack("=IHI", self._entropy(10))
         self.used[leg], self.out_ssrc[leg], self.out_ext[leg], self.out_ts[leg] = True, ssrc, seq, ts
         self.cohort[leg] = cohort
         self.last_rx[leg] = now

@@ -28,6 +28,9 @@ ORPHANS_AFTER_S = 30.0
 NUMBERED = frozenset(
     {"digit", "player_finished", "recorder_finished", "recorder_alarm", "leg_statistics", "no_media"}
 )
+PATIENT = frozenset({"ports", "leg_statistics", "leg_quality", "load"})
+"""Events that nobody waits for: they leave together, or with the next urgent one."""
+PATIENCE_S = 0.1
 EVENTS = NUMBERED | {"snapshot", "refused", "ports", "error", "load", "leg_quality"}
 COMMANDS = frozenset({"hello", "ack", *ENGINE_COMMANDS})
 _MAX_LINE = 4 * 1024 * 1024
@@ -44,9 +47,12 @@ class Outbox:
         self._last = 0
         self._kept: deque[dict[str, Any]] = deque(maxlen=_MAX_KEPT)
         self._lines: list[bytes] = []
+        self._leave_at = 0.0
+        self._urgent = False
         self.open = False
 
     def emit(self, event: dict[str, Any]) -> None:
+        self._urgent = self._urgent or event["event"] not in PATIENT
         if event["event"] in NUMBERED:
             self._last += 1
             event = {"n": self._last, **event}
@@ -59,6 +65,10 @@ class Outbox:
         while self._kept and self._kept[0]["n"] <= n:
             self._kept.popleft()
 
+    def due(self, now: float) -> bool:
+        """Whether what is here has to leave: each leaving wakes the switch."""
+        return self._urgent or now >= self._leave_at
+
     def repeat(self) -> None:
         self._lines.extend(orjson.dumps(event) + b"\n" for event in self._kept)
 
@@ -66,9 +76,10 @@ class Outbox:
         """Players whose end the switch may not know of yet."""
         return {event["id"] for event in self._kept if event["event"] == "player_finished"}
 
-    def take(self) -> bytes:
+    def take(self, now: float) -> bytes:
         lines = b"".join(self._lines)
         self._lines.clear()
+        self._urgent, self._leave_at = False, now + PATIENCE_S
         return lines
 
 
@@ -185,7 +196,7 @@ class ControlServer:
         self._greeted += 1
         self._engine.generation = generation
         self._switch = connection
-        self._outbox.take()
+        self._outbox.take(now)
         self._outbox.open = True
         self._outbox.emit(
             {
@@ -201,11 +212,11 @@ class ControlServer:
         if self._orphans_at is not None and now >= self._orphans_at:
             self._orphans_at = None
             self._engine.remove_orphans()
-        if self._switch is not None:
+        if self._switch is not None and self._outbox.due(now):
             if self._pool.granted:
                 self._outbox.emit({"event": "ports", "granted": self._pool.granted})
                 self._pool.granted = []
-            self._switch.unsent += self._outbox.take()
+            self._switch.unsent += self._outbox.take(now)
         for connection in list(self._connections.values()):
             self._flush(connection)
 

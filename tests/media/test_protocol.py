@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from softswitch.media.lanes import PortPool
-from softswitch.media.protocol import ControlServer, Outbox
+from softswitch.media.protocol import PATIENCE_S, ControlServer, Outbox
 from tests.media.rig import Rig
 
 LEG = {
@@ -229,7 +229,24 @@ def test_events_without_a_switch_are_kept_only_when_numbered() -> None:
     outbox = Outbox()
     outbox.emit({"event": "load", "legs": 0})
     outbox.emit({"event": "digit", "leg": "L", "digit": "1"})
-    assert outbox.take() == b""
+    assert outbox.take(0.0) == b""
     outbox.open = True
     outbox.repeat()
-    assert orjson.loads(outbox.take()) == {"n": 1, "event": "digit", "leg": "L", "digit": "1"}
+    assert orjson.loads(outbox.take(0.0)) == {"n": 1, "event": "digit", "leg": "L", "digit": "1"}
+
+
+def test_what_nobody_waits_for_leaves_together(station: Station) -> None:
+    switch = Switch(station)
+    for name in ("L1", "L2"):
+        switch.say(do="put_leg", id=name, **LEG)
+        assert switch.say(do="delete", kind="leg", id=name) == []
+    station.now += PATIENCE_S
+    assert [event["leg"] for event in switch.read()] == ["L1", "L2"]
+
+
+def test_an_urgent_event_takes_the_others_along_in_their_order(station: Station) -> None:
+    switch = Switch(station)
+    switch.say(do="put_leg", id="L", **LEG)
+    switch.say(do="delete", kind="leg", id="L")
+    told = switch.say(do="delete", kind="nothing", id="L")
+    assert [event["event"] for event in told] == ["leg_statistics", "error"]
