@@ -160,7 +160,7 @@ class Leg(LegMedia):
 
     def session_established(self, session: Session, now: float, out: list[Any]) -> None:
         session.invite = None  # the largest part of a call's memory, needed for its answers only
-        self.remote_sdp = b""
+        self.forget_first_offer()
         if self._awaits_answer and (session.ack is None or not self._take_answer(session.ack, out)):
             self._give_up("not_acceptable_media", now, out)
         else:

@@ -33,6 +33,7 @@ class LegMedia:
     """The part of a leg that deals with SDP and the media worker; `Leg` is the whole."""
 
     __slots__ = (
+        "_described",
         "audio",
         "call",
         "codecs",
@@ -58,6 +59,7 @@ class LegMedia:
         self.port = 0
         self.audio: NegotiatedAudio | None = None
         self.remote_sdp = b""
+        self._described: SessionDescription | None = None
         self.sdp_id = int.from_bytes(call.exchange.entropy(4), "big")
         self.sdp_version = 1
         self.codecs: Sequence[str] = call.exchange.codecs
@@ -77,7 +79,10 @@ class LegMedia:
         """The codec that this leg uses, or that its offer prefers."""
         if self.audio is not None:
             return self.audio.send.encoding
-        return offered_codec(self.remote_sdp, self.codecs)
+        try:
+            return offered_codec(self._first_offer(), self.codecs)
+        except BadSdp:
+            return None
 
     # Silence
 
@@ -115,13 +120,23 @@ class LegMedia:
             version=self.sdp_version,
         ).encode()
 
+    def _first_offer(self) -> SessionDescription:
+        """What the INVITE offered, taken apart once: it is looked at to ring and to answer. Raises BadSdp."""
+        if self._described is None:
+            self._described = SessionDescription.parse(self.remote_sdp)
+        return self._described
+
+    def forget_first_offer(self) -> None:
+        """It is answered, and nobody asks for it again."""
+        self.remote_sdp, self._described = b"", None
+
     def _answer_to(self, offer: bytes, prefer: str | None) -> tuple[bytes, NegotiatedAudio]:
         """Our answer, with codec `prefer` if it was offered; no offer at all is answered with one of ours."""
         if not offer:
             codec = prefer or self.codecs[0]
             return self._offer(codec), to_be_answered(codec)
         sdp, audio = answer_offer(
-            SessionDescription.parse(offer),
+            self._first_offer() if offer is self.remote_sdp else SessionDescription.parse(offer),
             host=self.call.exchange.media.host,
             port=self.port,
             codecs=self.codecs,

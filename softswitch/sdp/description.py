@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import pairwise
 
 MAX_BYTES = 32_768
 MAX_LINES = 1000
@@ -74,13 +73,10 @@ class SessionDescription:
     @staticmethod
     def parse(text: bytes | str) -> SessionDescription:
         """Read a description; raises BadSdp."""
-        lines = _lines(text)
-        starts = [index for index, line in enumerate(lines) if line.startswith("m=")]
-        if len(starts) > MAX_MEDIA:
+        session, *media = _sections(_lines(text))
+        if len(media) > MAX_MEDIA:
             raise BadSdp(f"more than {MAX_MEDIA} media lines")
-        edges = [*starts, len(lines)]
-        media = tuple([_media(_fields(lines[start:end])) for start, end in pairwise(edges)])
-        return _session(_fields(lines[: edges[0]]), media)
+        return _session(session, tuple([_media(fields) for fields in media]))
 
     def host_of(self, media: Media) -> str:
         """The connection address that holds for one of the media; raises BadSdp if there is none."""
@@ -162,11 +158,16 @@ Fields = dict[str, list[str]]
 """Values of a section's lines by their letter, in order."""
 
 
-def _fields(lines: list[str]) -> Fields:
+def _sections(lines: list[str]) -> list[Fields]:
+    """The session's section, and one for each m= line."""
     fields: Fields = {}
+    sections = [fields]
     for line in lines:
+        if line[0] == "m":
+            fields = {}
+            sections.append(fields)
         fields.setdefault(line[0], []).append(line[2:].strip())
-    return fields
+    return sections
 
 
 def _session(fields: Fields, media: tuple[Media, ...]) -> SessionDescription:

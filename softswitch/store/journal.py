@@ -172,23 +172,18 @@ class Journal:
         return os.pread(self._descriptor, self._torn_bytes, self._written - self._torn_bytes - self._start)
 
     def _encode(self, facts: Sequence[Mapping[str, Any]]) -> None:
-        at, mono = self._wall(), self._monotonic()
+        common = {
+            "v": VERSION,
+            "tenant": self.tenant,
+            "node": self.node,
+            "at": self._wall(),
+            "mono": self._monotonic(),
+            "boot": self.boot_id,
+            "data": {},
+        }
         position = self.log_position
         for fact in facts:
-            record: dict[str, Any] = {
-                "id": fact.get("id") or [entity_of(fact, self.node), position],
-                "type": fact["type"],
-                "v": fact.get("v", VERSION),
-                "tenant": fact.get("tenant", self.tenant),
-                "node": self.node,
-                "at": fact.get("at", at),
-                "mono": fact.get("mono", mono),
-                "boot": self.boot_id,
-                "data": fact.get("data", {}),
-            }
-            if keep := fact.get("keep"):
-                record["keep"] = keep
-            line = encode(record)
+            line = encode({"id": [entity_of(fact, self.node), position], **common, **fact})
             self._pending += line
             position += len(line)
 
