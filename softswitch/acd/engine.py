@@ -54,6 +54,7 @@ class Acd:
             events.AgentBusy: self._of_agent(self._agent_busy),
             events.AgentFree: self._of_agent(self._agent_free),
             events.AgentCallEnded: self._of_agent(self._agent_call_ended),
+            events.AgentCallMoved: self._of_agent(self._agent_call_moved),
             events.WrapUpEnded: self._of_agent(self._wrap_up_ended),
         }
         self._timeouts: dict[str, Callable[[str, float, list[Output]], None]] = {
@@ -228,6 +229,12 @@ class Acd:
         else:
             self._roster.feed(agent, AgentInput.END_WITHOUT_WRAP_UP, now, out)
             self._matching.match_agent(agent, now, out)
+
+    def _agent_call_moved(self, agent: Agent, event: events.AgentCallMoved, now: float,
+                          out: list[Output]) -> None:
+        if agent.call == event.call:
+            agent.call = event.to_call
+            self._roster.refresh(agent)
 
     def _wrap_up_s(self, agent: Agent) -> float:
         if agent.config.wrap_up_s is not None:

@@ -139,6 +139,15 @@ class AgentCallEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentCallMoved:
+    """An attended transfer: the agent's conversation goes on as part of another call."""
+
+    agent: str
+    call: str
+    to_call: str
+
+
+@dataclass(frozen=True, slots=True)
 class WrapUpEnded:
     """The agent ended wrap-up before its time."""
 
@@ -148,5 +157,5 @@ class WrapUpEnded:
 Event = (
     QueueConfigured | QueueRemoved | AgentConfigured | AgentRemoved | AgentSignedIn | AgentSignedOut
     | AgentStatusSet | PhoneReachable | PhoneUnreachable | AgentBusy | AgentFree | CallQueued | CallLeft
-    | AgentRinging | AgentAnswered | OfferFailed | AgentCallEnded | WrapUpEnded
+    | AgentRinging | AgentAnswered | OfferFailed | AgentCallEnded | AgentCallMoved | WrapUpEnded
 )

@@ -234,15 +234,24 @@ class Call:
         elif self.inbound.state == "answered" or self.answer(now, out):
             self.go_to(Target(found.kind, found.name), now, out)
 
-    def converse(self, leg: Leg, queue: str | None, now: float, out: list[Any]) -> None:
-        """Join the caller with a leg that answered."""
+    def converse(
+        self,
+        leg: Leg,
+        queue: str | None,
+        now: float,
+        out: list[Any],
+        *,
+        recording: Recording | None = None,
+        record: bool = False,
+    ) -> None:
+        """Join the caller with a leg that answered; `recording` goes on, or `record` begins one."""
         self.turn_to(None, now, out)
         self.agent = leg.party.agent or self.agent
-        transfer, recording = self.transfer, None
+        transfer = self.transfer
         if transfer is not None:
             recording, transfer.recording = transfer.recording, None
         self.conversation = Conversation(self, self.inbound, leg, queue=queue, recording=recording)
-        self.conversation.start(self.exchange.records(queue), now, out)
+        self.conversation.start(record or self.exchange.records(queue), now, out)
         self.exchange.engage(leg.party, self.id, True, now, out)
         if transfer is not None:
             transfer.succeeded(now, out)
@@ -399,4 +408,6 @@ class Call:
 
     def restore_leg(self, state: dict[str, Any], out: list[Any]) -> Leg:
         leg = self.legs[state["id"]] = Leg.from_state(self, state, out)
+        if leg.id.partition(".")[0] != self.id:
+            self.exchange.adopted[leg.id] = self.id
         return leg

@@ -32,6 +32,7 @@ from softswitch.call.routing import Route, route
 from softswitch.call.trunks import Trunks
 from softswitch.ivr.flow import Flow
 from softswitch.ivr.run import FlowRun
+from softswitch.sip.endpoint import METHODS, SUPPORTED
 from softswitch.sip.useragent import SipSettings, UserAgent
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Exchange:
         self.sip_host, port = node.sip.listen[0].advertised_address
         self.sip_port = None if port == 5060 else port
         self.calls: dict[str, Call] = {}
+        self.adopted: dict[str, str] = {}
         self.recordings: dict[str, Recording] = {}
         self.draining = False
         self.alarms: deque[dict[str, str]] = deque(maxlen=ALARMS_SHOWN)
@@ -297,7 +299,8 @@ class Exchange:
     # Media events
 
     def call_of(self, id: str) -> Call | None:
-        return self.calls.get(id.partition(".")[0])
+        """The call of a leg, player or recording; legs may have come from another one."""
+        return self.calls.get(self.adopted.get(id) or id.partition(".")[0])
 
 
 _TIMEOUTS: dict[str, Callable[..., None]] = {
@@ -318,4 +321,9 @@ def sip_settings(node: Node) -> SipSettings:
     advertised: dict[Listener, tuple[str, int]] = {
         (listen.transport, listen.address): listen.advertised_address for listen in node.sip.listen
     }
-    return SipSettings(user_agent=node.sip.user_agent, advertised=advertised)
+    return SipSettings(
+        user_agent=node.sip.user_agent,
+        advertised=advertised,
+        methods=(*METHODS, "REFER", "NOTIFY"),
+        supported=(*SUPPORTED, "replaces", "norefersub"),
+    )

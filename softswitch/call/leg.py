@@ -237,6 +237,7 @@ class Leg(LegMedia):
         self.drop_media(out)
         exchange.deadlines.cancel(("patience", self.id))
         self.call.legs.pop(self.id, None)
+        exchange.adopted.pop(self.id, None)
         self.call.fact("leg_ended", {"leg": self.id, "reason": reason, "ended_by": ended_by}, out)
         self.call.keep(out)
 

@@ -180,6 +180,19 @@ class LegMedia:
             return False
         return audio.remote_host != self.session.dialog.sip_flow.remote[0]
 
+    def move(self, worker: int, now: float, out: list[Any]) -> None:
+        """Go on at a port of another worker; the party hears of it by UPDATE or re-INVITE.
+
+        Until it has, what it sends is lost.
+        """
+        audio, place = self.audio, self.call.exchange.media.allocate(worker)
+        assert audio is not None and place is not None and self.session is not None
+        self.drop_media(out)
+        self.worker, self.port = place
+        self.sdp_version += 1
+        self._put_media(audio, out)
+        self.session.update(self._offer(audio.send.encoding), now, out)
+
     def drop_media(self, out: list[Any]) -> None:
         """Give up the port, and what the worker has of this leg."""
         if self.audio is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call.attended import connect
 from softswitch.call.routing import NoRoute
 from softswitch.call.transfer import Transfer, destination
 from softswitch.reasons import REASONS
@@ -23,6 +24,10 @@ def referred(call: Call, leg: Leg, referral: Referral, now: float, out: list[Any
     status = _refusal(call, leg, referral)
     if status:
         referral.refuse(status, now, out)
+        return True
+    replaces = referral.refer_to.replaces
+    if replaces is not None:
+        connect(leg, replaces, referral, now, out)
         return True
     number = telephone(referral.refer_to.uri)
     try:

@@ -102,6 +102,18 @@ def leg_ended(db: sqlite3.Connection, fact: Told) -> None:
                (fact.at, of.get("reason"), of.get("ended_by"), of["call"], of["leg"]))
 
 
+def leg_moved(db: sqlite3.Connection, fact: Told) -> None:
+    """A leg goes on in another call; in the former one it ends with that."""
+    of = fact.of
+    db.execute(
+        "INSERT OR IGNORE INTO legs"
+        " (call, leg, direction, address, user, agent, trunk, started_at, answered_at)"
+        " SELECT ?, leg, direction, address, user, agent, trunk, ?, ? FROM legs WHERE call = ? AND leg = ?",
+        (of["call"], fact.at, fact.at, of["from_call"], of["leg"]))
+    db.execute("UPDATE legs SET ended_at = ?, reason = 'transferred' WHERE call = ? AND leg = ?",
+               (fact.at, of["from_call"], of["leg"]))
+
+
 def call_bridged(db: sqlite3.Connection, fact: Told) -> None:
     of = fact.of
     db.execute(

@@ -49,7 +49,7 @@ _VIEWS: tuple[View, ...] = (
     call_views.call_started, call_views.call_answered, call_views.call_ended,
     call_views.flow_entered, call_views.flow_step,
     call_views.call_queued, call_views.queue_left, call_views.offer_made, call_views.offer_ended,
-    call_views.leg_started, call_views.leg_answered, call_views.leg_ended,
+    call_views.leg_started, call_views.leg_answered, call_views.leg_ended, call_views.leg_moved,
     call_views.call_bridged, call_views.bridge_ended,
     call_views.recording_started, call_views.recording_finished,
     agent_views.agent_signed_in, agent_views.agent_signed_out,

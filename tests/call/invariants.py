@@ -10,6 +10,7 @@ from softswitch.acd.agent import AgentState
 from softswitch.call.call import Call
 from softswitch.call.dial_activity import DialActivity
 from softswitch.reasons import REASONS
+from tests.call.worker import Worker
 from tests.call.world import World
 
 # Not kept at every change: numbers that have a reserve over a restart.
@@ -95,6 +96,13 @@ def _check_calls(world: World) -> None:
         if leg.party.kind == "trunk"
     )
     assert legs == +world.exchange.trunks._legs
+    moved = {
+        leg.id: call.id
+        for call in world.exchange.calls.values()
+        for leg in call.legs.values()
+        if not leg.id.startswith(f"{call.id}.")
+    }
+    assert world.exchange.adopted == moved
 
 
 def _expected_media(call: Call) -> set[tuple[str, str]]:
@@ -130,26 +138,38 @@ def _check_bridge(call: Call, bridge: dict[str, Any]) -> None:
 
 
 def _check_media(world: World) -> None:
-    plane = world.exchange.media.workers[0]
-    for call in world.exchange.calls.values():
+    planes, calls = world.exchange.media.workers, world.exchange.calls.values()
+    for call in calls:
         if call.conversation is not None:
-            _check_bridge(call, plane.wanted["bridge", call.conversation.bridge_id])
+            assert len({leg.worker for leg in call.conversation.legs}) == 1
+            bridge = planes[call.inbound.worker].wanted["bridge", call.conversation.bridge_id]
+            _check_bridge(call, bridge)
+    expected: dict[int, set[tuple[str, str]]] = {plane.number: set() for plane in planes}
+    taken: dict[int, set[int]] = {plane.number: set() for plane in planes}
+    for call in calls:
+        for key in _expected_media(call):
+            worker = call.legs[key[1]].worker if key[0] == "leg" else call.inbound.worker
+            expected[worker].add(key)
+        for leg in call.legs.values():
+            if leg.port:
+                taken[leg.worker].add(leg.port)
+    for plane, worker in zip(planes, world.workers, strict=True):
+        _check_plane(plane, worker, expected[plane.number], taken[plane.number])
+
+
+def _check_plane(plane: Any, worker: Worker, expected: set[tuple[str, str]], taken: set[int]) -> None:
     wanted = {key for key in plane.wanted if not key[1].startswith("music:")}
-    expected = set()
-    for call in world.exchange.calls.values():
-        expected |= _expected_media(call)
     assert wanted == expected, wanted ^ expected
-    taken = {leg.port for call in world.exchange.calls.values() for leg in call.legs.values() if leg.port}
     assert plane.taken_ports == taken
     assert len(set(plane.free_ports)) == len(plane.free_ports)
     assert taken.isdisjoint(plane.free_ports)
-    if world.worker.connected:
+    if worker.connected:
         differing = {
             key
-            for key in world.worker.held.keys() | plane.wanted.keys()
-            if world.worker.held.get(key) != plane.wanted.get(key)
+            for key in worker.held.keys() | plane.wanted.keys()
+            if worker.held.get(key) != plane.wanted.get(key)
         }
-        assert not differing, [(world.worker.held.get(key), plane.wanted.get(key)) for key in differing]
+        assert not differing, [(worker.held.get(key), plane.wanted.get(key)) for key in differing]
 
 
 def _check_timers(world: World) -> None:

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from softswitch.sdp.negotiation import make_offer
 from tests.call.invariants import Books, check
-from tests.call.world import Phone, World
+from tests.call.world import SWITCH, Phone, World
 
 PASSWORD = {"password": "secret"}
 CENTRE: dict[str, Any] = {
@@ -110,7 +110,7 @@ callers = st.sampled_from(["carol", "dave", "erin", "carrier", "carrier", "bob"]
 class Floor(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(CENTRE)
+        self.world = World(CENTRE, media={"host": SWITCH[0], "workers": 2})
         self.books = Books()
         self.lossy = False
         self.away: dict[str, Phone] = {}
@@ -175,15 +175,24 @@ class Floor(RuleBasedStateMachine):
         if phone is not None:
             phone.refer(number, session)
 
+    @rule(name=phones, data=st.data())
+    def connects_two_calls(self, name: str, data: st.DataObject) -> None:
+        phone = self.phones[name]
+        up = [session for session in live(phone) if session.state == "up"]
+        others = [session for session in live(phone) if session.dialog.remote_tag]
+        if up and others:
+            phone.connect(data.draw(st.sampled_from(up)), data.draw(st.sampled_from(others)))
+
     @rule(data=st.data(), digit=st.sampled_from("12345#"))
     def presses_a_key(self, data: st.DataObject, digit: str) -> None:
-        if legs := self.world.worker.legs():
+        if legs := self.legs():
             self.world.digit(digit, data.draw(st.sampled_from(legs)))
 
     @rule(data=st.data())
     def prompt_ends(self, data: st.DataObject) -> None:
-        if playing := self.world.worker.playing():
-            self.world.worker.finish(data.draw(st.sampled_from(playing)))
+        worker = data.draw(st.sampled_from(self.world.workers))
+        if playing := worker.playing():
+            worker.finish(data.draw(st.sampled_from(playing)))
             self.world.pump()
 
     @precondition(lambda self: self.world.slow)
@@ -225,18 +234,20 @@ class Floor(RuleBasedStateMachine):
     def media_worker_is_lost(self, crashes: bool) -> None:
         self.world.disconnect_media()
         if crashes:
-            self.world.worker.crash()
+            for worker in self.world.workers:
+                worker.crash()
 
     @rule(data=st.data(), seconds=st.sampled_from([3.0, 13.0, 63.0]))
     def nothing_is_heard(self, data: st.DataObject, seconds: float) -> None:
-        if legs := self.world.worker.legs():
+        if legs := self.legs():
             leg = data.draw(st.sampled_from(legs))
             self.world.media_event({"event": "no_media", "leg": leg, "seconds": seconds})
 
     @rule(data=st.data())
     def recording_fails(self, data: st.DataObject) -> None:
-        if recording := self.world.worker.recording():
-            self.world.worker.fail(data.draw(st.sampled_from(recording)))
+        worker = data.draw(st.sampled_from(self.world.workers))
+        if recording := worker.recording():
+            worker.fail(data.draw(st.sampled_from(recording)))
             self.world.pump()
 
     @rule(lossy=st.booleans())
@@ -293,6 +304,9 @@ class Floor(RuleBasedStateMachine):
         assert not any(key.startswith(("call/", "recording/", "acd/call/")) for key in world.kept)
         states = {name: row["state"] for name, row in exchange.acd.snapshot(world.now)["agents"].items()}
         assert set(states.values()) <= {"idle", "signed_out"}, states
+
+    def legs(self) -> list[str]:
+        return [leg for worker in self.world.workers for leg in worker.legs()]
 
     def choose(self, data: st.DataObject, *states: str) -> tuple[Any, Any]:
         found = [

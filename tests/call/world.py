@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from typing import Any
+from urllib.parse import quote
 
 from softswitch.call.commands import SwitchCommands
 from softswitch.call.exchange import Exchange, Prompts
@@ -149,6 +150,12 @@ class Phone:
         session = session or self.session
         self.world.do(self, lambda now, out: session.refer(target, now, out, headers=headers))
 
+    def connect(self, session: Session, other: Session, *, more: str = "") -> None:
+        """Attended transfer: ask in one call to replace the other one."""
+        dialog = other.dialog
+        replaces = f"{dialog.sip_call_id};to-tag={dialog.remote_tag};from-tag={dialog.local_tag}{more}"
+        self.refer(f"<sip:x@{SWITCH[0]}?Replaces={quote(replaces, safe='')}>", session)
+
     # The user agent's core and sessions' owner
 
     def request(self, transaction: Any, message: Any, now: float, out: list[Any]) -> None:
@@ -234,7 +241,8 @@ class World:
         self.facts: list[Fact] = []
         self.kept: dict[str, Any] = {}
         self.media: list[dict[str, Any]] = []
-        self.worker = Worker()
+        self.workers = [Worker() for _ in range(self.node.media.workers or 1)]
+        self.worker = self.workers[0]
         self.wire: deque[tuple[Any, SipFlow, bytes]] = deque()
         self.slow = False
         self._delivering = False
@@ -261,12 +269,14 @@ class World:
         self.connect_media()
 
     def connect_media(self) -> None:
-        self.worker.connect(self.now)
+        for worker in self.workers:
+            worker.connect(self.now)
         self.pump()
 
     def disconnect_media(self) -> None:
-        self.worker.connected = False
-        self.exchange.media_lost(0)
+        for number, worker in enumerate(self.workers):
+            worker.connected = False
+            self.exchange.media_lost(number)
 
     def configure(self, centre: dict[str, Any], *, prune: bool = False) -> None:
         commands = ConfigCommands(self.directory, lambda secrets: None)
@@ -289,7 +299,8 @@ class World:
 
     def restart_switch(self, *, lossy: bool = False) -> None:
         """kill -9 and a new process: only what was kept survives, and perhaps what was on its way."""
-        self.worker.connected = False
+        for worker in self.workers:
+            worker.connected = False
         if lossy:
             self.wire.clear()
         self._start()
@@ -342,7 +353,7 @@ class World:
         end = self.now + seconds
         while True:
             self.deliver()
-            engines = [self.exchange, self.worker, *(phone.ua for phone in self.phones.values())]
+            engines = [self.exchange, *self.workers, *(phone.ua for phone in self.phones.values())]
             due = [
                 (when, place)
                 for place, engine in enumerate(engines)
@@ -385,9 +396,12 @@ class World:
 
     def _tell(self) -> None:
         """What the media worker has to say."""
-        while self.worker.connected and self.worker.events:
-            event = self.worker.events.popleft()
-            self._deliver_turn(lambda now, out, event=event: self.exchange.media_event(0, event, now, out))
+        for number, worker in enumerate(self.workers):
+            while worker.connected and worker.events:
+                self._report(number, worker.events.popleft())
+
+    def _report(self, worker: int, event: dict[str, Any]) -> None:
+        self._deliver_turn(lambda now, out: self.exchange.media_event(worker, event, now, out))
 
     def _arrive(self, flow: SipFlow, data: bytes) -> None:
         self._deliver_turn(lambda now, out: self.exchange.received(data, flow, now, out))
@@ -406,7 +420,7 @@ class World:
                 self._keep(output)
             elif isinstance(output, MediaCommand):
                 self.media.append(output.command)
-                self.worker.command(output.command, self.now)
+                self.workers[output.worker].command(output.command, self.now)
             else:
                 phone = self.phones.get(output.flow.remote)
                 if phone is not None:

@@ -275,3 +275,20 @@ def test_rebuilt_views_are_the_incremental_ones(
     copy_all(state_dir, rebuild=True)
     assert rows(state_dir) == incremental
     log.close()
+
+
+def test_leg_that_moves_to_another_call(tmp_path: Path) -> None:
+    facts = answered_call("c1")[:16] + answered_call("c2")[:14]
+    moved = fact("leg_moved", call="c1", leg="c2.l2", from_call="c2")
+    joined = [
+        fact("call_bridged", call="c1", leg="c2.l2", agent=None, user="alice", queue=None),
+        fact("bridge_ended", call="c1", leg="c2.l2", talk_s=12.0),
+    ]
+    tell(tmp_path, one_each([*facts, moved, *joined]))
+    copy_all(tmp_path)
+    db = open_views(tmp_path)
+    former = {leg["leg"]: leg for leg in list_legs(db, "c2")}["c2.l2"]
+    present = {leg["leg"]: leg for leg in list_legs(db, "c1")}["c2.l2"]
+    assert (former["reason"], former["talk_s"]) == ("transferred", None)
+    assert (present["user"], present["talk_s"], present["ended_at"]) == ("alice", 12.0, None)
+    db.close()

@@ -1,0 +1,118 @@
+"""Attended transfer: two parties who talked to the transferor talk to each other (RFC 3891, 5589)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from softswitch.acd import events as acd
+from softswitch.call.identity import NO_INTRODUCTION
+from softswitch.call.leg import Leg
+from softswitch.call.routing import NoRoute
+from softswitch.call.transfer import Transfer, destination
+from softswitch.reasons import REASONS
+
+if TYPE_CHECKING:
+    from softswitch.call.call import Call
+    from softswitch.sip.refer import Referral
+    from softswitch.sip.values import Replaces
+
+
+def connect(leg: Leg, replaces: Replaces, referral: Referral, now: float, out: list[Any]) -> None:
+    """Carry out or refuse a REFER of this leg's party that names another dialog of the same party."""
+    second = _second(leg, replaces)
+    if second is None:
+        referral.refuse(481, now, out)
+    elif second.party.source != leg.party.source:
+        referral.refuse(403, now, out)
+    elif second.call is leg.call:
+        referral.refuse(603, now, out)
+    elif second.call.conversation is None:
+        _ring_for(leg, second, referral, now, out)
+    elif replaces.early_only:
+        referral.refuse(486, now, out)
+    else:
+        _join(leg, second, referral, now, out)
+
+
+def _second(leg: Leg, replaces: Replaces) -> Leg | None:
+    """The transferor's leg in the other call, if it is its caller's or in a conversation."""
+    session = leg.call.exchange.ua.find_session(replaces)
+    second = session.owner if session is not None else None
+    if not isinstance(second, Leg) or second.call.ended:
+        return None
+    conversation = second.call.conversation
+    talks = conversation is not None and second in conversation.legs
+    return second if talks or (conversation is None and second is second.call.inbound) else None
+
+
+def _ring_for(leg: Leg, second: Leg, referral: Referral, now: float, out: list[Any]) -> None:
+    """The target has not answered, or is a flow: the number that the transferor dialled is called anew."""
+    other = second.call
+    try:
+        found = destination(leg.call, leg.party, other.dialled, now)
+    except NoRoute as no_route:
+        referral.refuse(REASONS[no_route.reason].status, now, out)
+        return
+    other.end("transferred", "switch", now, out)
+    Transfer(leg.call, leg.party, leg, other.dialled).start(found, referral, now, out)
+
+
+def _join(leg: Leg, second: Leg, referral: Referral, now: float, out: list[Any]) -> None:
+    """The older call goes on with the other party of the newer one, which is over."""
+    older, newer = sorted((leg, second), key=lambda each: each.call.started)
+    conversation = newer.call.conversation
+    assert conversation is not None
+    if not _has_place(older, newer):
+        referral.refuse(REASONS["no_ports"].status, now, out)
+        return
+    referral.accept(now, out)
+    _merge(older, newer, now, out)
+    referral.finish(200, now, out)
+
+
+def _has_place(older: Leg, newer: Leg) -> bool:
+    media = older.call.exchange.media
+    return older.worker == newer.worker or media.has_port(older.worker)
+
+
+def _merge(older: Leg, newer: Leg, now: float, out: list[Any]) -> None:
+    call, gone = older.call, newer.call
+    former, consultation = call.conversation, gone.conversation
+    assert former is not None and consultation is not None
+    stays, comes = former.other(older), consultation.other(newer)
+    queue = consultation.queue if comes.party.agent is not None else None
+    recording, second_recording = call.part(now, out), gone.part(now, out)
+    if second_recording is not None:
+        second_recording.stop(out)
+    _tell(older, stays, comes, gone, out)
+    _tell(newer, comes, stays, call, out)
+    if older is call.inbound:
+        call.inbound, call.caller = stays, stays.party
+        call.introduction = NO_INTRODUCTION
+    gone.inbound, gone.caller = newer, newer.party
+    _adopt(call, comes, now, out)
+    older.hang_up("transferred", now, out)
+    call.released(older.party, now, out)
+    gone.end("transferred", "switch", now, out)
+    if comes.worker != stays.worker:
+        comes.move(stays.worker, now, out)
+    call.converse(comes, queue, now, out, recording=recording, record=second_recording is not None)
+
+
+def _adopt(call: Call, leg: Leg, now: float, out: list[Any]) -> None:
+    """Take a leg over from another call, and with it the agent who is at it, who is never free meanwhile."""
+    exchange, former = call.exchange, leg.call
+    exchange.engage(leg.party, call.id, True, now, out)
+    if leg.party.agent is not None:
+        exchange.acd_event(acd.AgentCallMoved(leg.party.agent, former.id, call.id), now, out)
+    exchange.engage(leg.party, former.id, False, now, out)
+    del former.legs[leg.id]
+    leg.call = leg.owner = call
+    call.legs[leg.id] = leg
+    exchange.adopted[leg.id] = call.id
+    call.fact("leg_moved", {"leg": leg.id, "from_call": former.id}, out)
+
+
+def _tell(by: Leg, sent: Leg, to: Leg, other: Call, out: list[Any]) -> None:
+    fields = {"by": by.party.source, "from": sent.party.number, "to": to.party.number}
+    by.call.fact("call_transferred", {**fields, "kind": "attended", "other_call": other.id}, out)
