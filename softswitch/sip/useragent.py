@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from softswitch.sip import replacing
+from softswitch.sip import bodies, replacing
 from softswitch.sip.dialog import Dialog
 from softswitch.sip.endpoint import METHODS, Credentials, Endpoint, SipSettings
 from softswitch.sip.flow import Outputs, Send, SipFlow
@@ -21,7 +21,8 @@ from softswitch.sip.values import Replaces
 
 __all__ = ["METHODS", "Core", "Credentials", "Session", "SessionOwner", "SipSettings", "UserAgent"]
 
-SCHEMES = ("sip", "sips", "tel")
+_WE_TAKE = f"Accept: {bodies.SDP}\r\nAccept-Encoding: identity\r\n"
+_WITHIN_DIALOGS = frozenset(("BYE", "INFO", "PRACK", "UPDATE"))
 
 
 class Core(Protocol):
@@ -54,6 +55,8 @@ class UserAgent:
         self.receive_message(message, flow, now, out)
 
     def receive_message(self, message: Message, flow: SipFlow, now: float, out: Outputs) -> None:
+        if message.body:
+            bodies.take_description(message)
         if message.status:
             try:
                 taken = self.endpoint.transactions.receive_response(message, flow, now, out)
@@ -316,8 +319,9 @@ class UserAgent:
     def _acceptable(self, transaction: ServerTransaction, message: Message, now: float, out: Outputs) -> bool:
         """The checks of a request outside of dialogs (§8.2.2); what fails is answered here."""
         status = 0
-        if message.uri.partition(":")[0].lower() not in SCHEMES:
-            status = 416
+        _ = message.request_uri  # raises what it is to be refused with
+        if message.method in _WITHIN_DIALOGS:
+            status = 481
         elif message.max_forwards <= 0 and message.method not in ("REGISTER", "OPTIONS"):
             status = 483
         elif message.method == "INVITE" and self.endpoint.transactions.kept(_merge_key(message)) is not None:
@@ -327,6 +331,9 @@ class UserAgent:
             return False
         if message.method == "INVITE" and too_small(self.endpoint, message):
             self.endpoint.respond(transaction, message, 422, now, out, headers=self.endpoint.min_se)
+            return False
+        if message.method == "INVITE" and message.body and not bodies.understood(message):
+            self.endpoint.respond(transaction, message, 415, now, out, headers=_WE_TAKE)
             return False
         return self._understood(transaction, message, now, out)
 
