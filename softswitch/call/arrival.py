@@ -101,12 +101,10 @@ class Arrivals:
         whether a code before it hides who calls."""
         uri = message.request_uri
         dialled = telephone(uri if uri.user != CONTACT_USER else Address.parse(message.need("To")).uri)
-        centre, code = self._exchange.centre, self._exchange.centre.feature_codes.hide_number
-        trunk = trunk_of(centre, caller)
+        plan, trunk = self._exchange.plan, trunk_of(self._exchange.centre, caller)
         if trunk is not None:
-            return self._exchange.plan.called_by_trunk(trunk, dialled), False
-        hidden = dialled.startswith(code) and dialled != code
-        return (dialled.removeprefix(code), True) if hidden else (dialled, False)
+            return plan.called_by_trunk(trunk, dialled), False
+        return plan.without_hiding(dialled)
 
     def _introduction(self, message: Message, caller: Party, hidden: bool) -> Introduction:
         exchange = self._exchange

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from softswitch.acd import events as acd
+from softswitch.call.explain import explain
 from softswitch.config.errors import ConfigError, Problem, did_you_mean
 from softswitch.directory.commands import text_argument
 
@@ -26,6 +27,7 @@ class SwitchCommands:
             "call.list": self._calls,
             "call.hang_up": self._hang_up,
             "registration.list": self._registrations,
+            "route.explain": self._explain,
             "agent.sign_in": self._sign_in,
             "agent.sign_out": self._sign_out,
             "agent.status": self._agent_status,
@@ -80,6 +82,9 @@ class SwitchCommands:
             for user, bindings in sorted(self._exchange.registrar.users().items())
             for binding in bindings
         ]
+
+    def _explain(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        return explain(self._exchange.plan, args, self._exchange.utc(now))
 
     def _sign_in(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         return self._tell(args, acd.AgentSignedIn, now, out)

@@ -70,6 +70,12 @@ class DialPlan:
             found = self._by_e164.get(e164) if e164 is not None else None
         return found
 
+    def without_hiding(self, dialled: str) -> tuple[str, bool]:
+        """What a user calls, and whether the code before it hides who calls."""
+        code = self.centre.feature_codes.hide_number
+        hidden = dialled.startswith(code) and dialled != code
+        return (dialled.removeprefix(code), True) if hidden else (dialled, False)
+
     # Numbers outside
 
     def calling_class(self, number: OutsideNumber) -> str:

@@ -39,6 +39,13 @@ def is_running(node: Node) -> bool:
     return True
 
 
+def stored(node: Node) -> Directory:
+    """The stored configuration, to be read only."""
+    directory = Directory(node.sip.realm, _secrets(node), _prompts(node))
+    directory.restore(load(node.state_dir)[0])
+    return directory
+
+
 def _without_switch(node: Node, command: str, args: dict[str, Any]) -> Any:
     directory = Directory(node.sip.realm, _secrets(node), _prompts(node))
     commands = ConfigCommands(directory, functools.partial(write_secrets, node.secrets_path))

@@ -20,6 +20,7 @@ from softswitch.cli.number import number
 from softswitch.cli.options import example
 from softswitch.cli.queue import queue
 from softswitch.cli.recording import recording
+from softswitch.cli.route import route
 from softswitch.cli.run import demo, run
 from softswitch.cli.trace import trace
 from softswitch.cli.trunk import trunk
@@ -93,6 +94,7 @@ for _command in (
     queue,
     trunk,
     number,
+    route,
     flow,
     call,
     registration,
