@@ -39,6 +39,10 @@ class Arrivals:
         self._exchange = exchange
 
     def request(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
+        exchange = self._exchange
+        if exchange.bans.scanned(transaction.flow.remote[0], message.get("User-Agent"), now, out):
+            exchange.ua.respond(transaction, message, 403, now, out)
+            return
         handler = _METHODS.get(message.method)
         if handler is None:
             self._exchange.ua.respond(transaction, message, 405, now, out, headers=ALLOW)

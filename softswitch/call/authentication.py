@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call.bans import UNANSWERED
 from softswitch.sip.digest import Digest
 
 if TYPE_CHECKING:
+    from softswitch.acd.deadlines import Deadlines
+    from softswitch.call.bans import Bans
     from softswitch.sip.flow import SipFlow
     from softswitch.sip.message import Message
     from softswitch.sip.useragent import UserAgent
 
+MOST_DELAYED = 1000
 Listener = tuple[str, tuple[str, int]]
 
 
@@ -29,7 +33,13 @@ class Authenticator:
         algorithms: Mapping[Listener, Sequence[str]],
         ha1_of: Callable[[str, str], str | None],
         entropy: Callable[[int], bytes],
+        bans: Bans,
+        deadlines: Deadlines,
     ) -> None:
+        self._bans = bans
+        self._deadlines = deadlines
+        self._delayed: dict[str, Callable[[float, list[Any]], None]] = {}
+        self._count = 0
         self._ha1_of = ha1_of
         self._entropy = entropy
         self._digests: dict[tuple[str, ...], Digest] = {}
@@ -47,12 +57,36 @@ class Authenticator:
         """The authenticated user, or None after 401 (or 403) has been answered."""
         digest = self._by_listener.get((flow.transport, flow.local), self._default)
         result = digest.verify(message, "Authorization", self._ha1_of, now)
+        host = flow.remote[0]
         if result.outcome == "ok":
+            self._bans.succeeded(host, now)
             return result.username
+        delay_s = 0.0
+        if result.outcome == "wrong":
+            delay_s = self._bans.failed(host, now, out)
+        elif result.outcome == "missing":
+            self._bans.failed(host, now, out, UNANSWERED)
         # A phone that does not count its nonce up is told to take a new one, not to ask for the password.
         stale = result.outcome in ("stale", "replayed")
         headers = "".join(
             f"WWW-Authenticate: {value}\r\n" for value in digest.challenge(now, self._entropy, stale)
         )
-        ua.respond(transaction, message, 401, now, out, headers=headers)
+
+        def refuse(now: float, out: list[Any]) -> None:
+            ua.respond(transaction, message, 401, now, out, headers=headers)
+
+        if delay_s and len(self._delayed) < MOST_DELAYED:
+            self._delay(refuse, now + delay_s)
+        else:
+            refuse(now, out)
         return None
+
+    def _delay(self, refuse: Callable[[float, list[Any]], None], when: float) -> None:
+        """Who guesses passwords waits for every answer longer."""
+        self._count += 1
+        id = str(self._count)
+        self._delayed[id] = refuse
+        self._deadlines.set(("refusal", id), when)
+
+    def refuse_delayed(self, id: str, now: float, out: list[Any]) -> None:
+        self._delayed.pop(id)(now, out)

@@ -28,6 +28,8 @@ class SwitchCommands:
             "call.hang_up": self._hang_up,
             "registration.list": self._registrations,
             "route.explain": self._explain,
+            "ban.list": self._bans,
+            "ban.remove": self._lift_ban,
             "agent.sign_in": self._sign_in,
             "agent.sign_out": self._sign_out,
             "agent.status": self._agent_status,
@@ -85,6 +87,15 @@ class SwitchCommands:
 
     def _explain(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         return explain(self._exchange.plan, args, self._exchange.utc(now))
+
+    def _bans(self, args: Arguments, now: float, out: list[Any]) -> list[dict[str, Any]]:
+        return self._exchange.bans.listing(now)
+
+    def _lift_ban(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        address = text_argument(args, "address")
+        if not self._exchange.bans.lift(address, "command", out):
+            raise ConfigError([Problem(("address",), f"{address!r} is not banned; see ban list")])
+        return {"address": address}
 
     def _sign_in(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         return self._tell(args, acd.AgentSignedIn, now, out)

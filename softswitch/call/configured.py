@@ -55,6 +55,7 @@ def _user_configured(exchange: Exchange, name: str, user: User | None, now: floa
 
 def _trunk_configured(exchange: Exchange, name: str, trunk: Trunk | None, now: float, out: list[Any]) -> None:
     exchange.trunks.configured(name, trunk, now, out)
+    exchange.bans.spare_exempt(out)
 
 
 def _flow_configured(exchange: Exchange, name: str, flow: Any, now: float, out: list[Any]) -> None:

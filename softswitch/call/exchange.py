@@ -18,6 +18,7 @@ from softswitch.acd.deadlines import Deadlines
 from softswitch.acd.engine import Acd
 from softswitch.call.arrival import Arrivals
 from softswitch.call.authentication import Authenticator, Listener
+from softswitch.call.bans import Bans
 from softswitch.call.call import Call
 from softswitch.call.configured import take_up
 from softswitch.call.dialplan import DialPlan
@@ -28,7 +29,7 @@ from softswitch.call.outputs import Fact, Keep, MediaCommand
 from softswitch.call.overload import EMERGENCY_NUMBERS, Overload
 from softswitch.call.queue_outputs import carry_out, waiting_call
 from softswitch.call.registrar import Registrar
-from softswitch.call.routing import Route, route
+from softswitch.call.routing import Route, is_peer, route
 from softswitch.call.trunks import Trunks
 from softswitch.ivr.flow import Flow
 from softswitch.ivr.run import FlowRun
@@ -95,6 +96,7 @@ class Exchange:
             deadlines=self.deadlines,
             reachable=self._reachable,
         )
+        self.bans = Bans(node.bans, lambda host: is_peer(self.centre, host), self.deadlines)
         self.authenticator = Authenticator(
             node.sip.realm,
             nonce_secret,
@@ -102,6 +104,8 @@ class Exchange:
             algorithms(node),
             self.directory.ha1,
             entropy,
+            self.bans,
+            self.deadlines,
         )
         self.ua = UserAgent(sip_settings(node), entropy, Arrivals(self))
         self.overload = Overload(self.ua, entropy, self._is_urgent)
@@ -151,6 +155,12 @@ class Exchange:
 
     def _binding_timeout(self, user: str, now: float, out: list[Any]) -> None:
         self.registrar.expire(user, now, out)
+
+    def _ban_timeout(self, source: str, now: float, out: list[Any]) -> None:
+        self.bans.lift(source, "time", out)
+
+    def _refusal_timeout(self, id: str, now: float, out: list[Any]) -> None:
+        self.authenticator.refuse_delayed(id, now, out)
 
     def media_event(self, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
         """One event of the media control protocol."""
@@ -310,6 +320,8 @@ _TIMEOUTS: dict[str, Callable[..., None]] = {
     "patience": Exchange._patience_timeout,
     "recording": Exchange._recording_timeout,
     "binding": Exchange._binding_timeout,
+    "ban": Exchange._ban_timeout,
+    "refusal": Exchange._refusal_timeout,
 }
 
 

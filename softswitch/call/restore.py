@@ -42,6 +42,8 @@ def restore(
     for user, kept in _under(state, "binding/"):
         if user in centre.users:
             exchange.registrar.restore(user, kept, out)
+    for source, kept in _under(state, "ban/"):
+        exchange.bans.restore(source, kept, out)
     for user, kept in _under(state, "forward/"):
         exchange.forwards.restore(user, kept)
     for id, kept in _under(state, "recording/"):

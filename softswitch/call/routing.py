@@ -133,6 +133,15 @@ def trunk_of_address(centre: Centre, host: str) -> Trunk | None:
     return None
 
 
+def is_peer(centre: Centre, host: str) -> bool:
+    """Whether a trunk is at this address, be it one that calls us or one that we call."""
+    if trunk_of_address(centre, host) is not None:
+        return True
+    return any(
+        split_host_port(text)[0] == host for trunk in centre.trunks.values() for text in trunk.addresses
+    )
+
+
 @lru_cache(maxsize=1024)
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     return ipaddress.ip_network(text, strict=False)

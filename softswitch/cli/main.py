@@ -11,6 +11,7 @@ import click
 
 from softswitch.cli.agent import agent
 from softswitch.cli.apply import apply
+from softswitch.cli.ban import ban
 from softswitch.cli.cdr import cdr
 from softswitch.cli.check import check
 from softswitch.cli.flow import flow
@@ -98,6 +99,7 @@ for _command in (
     flow,
     call,
     registration,
+    ban,
     cdr,
     recording,
     trace,

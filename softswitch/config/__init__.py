@@ -6,6 +6,7 @@ files, with the line of every mistake, is in `softswitch.config.files`.
 
 from __future__ import annotations
 
+from softswitch.config.bans import Bans
 from softswitch.config.base import Model, Target
 from softswitch.config.centre import (
     KINDS,
@@ -27,6 +28,7 @@ __all__ = [
     "KINDS",
     "SINGLES",
     "Agent",
+    "Bans",
     "CallingClass",
     "Centre",
     "FeatureCodes",

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, model_validator
 
+from softswitch.config.bans import Bans
 from softswitch.config.base import (
     AddressText,
     Algorithm,
@@ -246,6 +247,7 @@ class Node(Model):
     trace: Trace = Field(default=Trace(), description="Trace of SIP messages.")
     limits: Limits = Field(default=Limits(), description="Limits.")
     transfer: Transfer = Field(default=Transfer(), description="Transfer of calls.")
+    bans: Bans = Field(default=Bans(), description="Bans.")
 
     @property
     def control_path(self) -> Path:

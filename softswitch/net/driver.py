@@ -40,7 +40,7 @@ class Driver:
         self._journal_write = write
         self.media: list[MediaClient] = []
         self._trace = trace
-        self._transports = Transports(exchange.node, listeners, self._received, self._lost)
+        self._transports = Transports(exchange.node, listeners, self._received, self._lost, exchange.bans)
         self._overload = exchange.overload
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")

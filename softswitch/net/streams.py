@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call.bans import source_of
 from softswitch.config import Limits
 from softswitch.net.udp import Batch
 from softswitch.net.via import return_port
@@ -33,11 +33,14 @@ class Streams:
     `lost` is told every flow on which nothing can be sent any more.
     """
 
-    def __init__(self, deliver: Deliver, lost: Lost, limits: Limits, open: Open) -> None:
+    def __init__(
+        self, deliver: Deliver, lost: Lost, limits: Limits, open: Open, banned: Callable[[str], bool]
+    ) -> None:
         self.deliver = deliver
         self._lost = lost
         self._limits = limits
         self._open_connection = open
+        self._banned = banned
         self._by_number: dict[int, Connection] = {}
         self._opened: dict[Peer, Connection] = {}
         self._strangers: dict[object, Callable[[], Any]] = {}
@@ -70,6 +73,8 @@ class Streams:
 
         Where all places are taken, the one that has waited longest without having sent a message goes.
         """
+        if self._banned(host):
+            return False
         source = source_of(host)
         if self._accepted[source] >= self._limits.max_connections_per_address:
             self._refused[source] += 1
@@ -88,6 +93,12 @@ class Streams:
         self._accepted[source] -= 1
         if not self._accepted[source]:
             del self._accepted[source]
+
+    def expel(self, flow: SipFlow) -> None:
+        """Close the connection of a peer who is not listened to any more."""
+        connection = self._by_number.get(flow.connection)
+        if connection is not None:
+            connection.drop("is banned")
 
     # What connections tell
 
@@ -188,10 +199,3 @@ class Streams:
             total = self._refused.total()
             log.warning("%d connections refused: more than limits allow; %d were of %s", total, count, source)
             self._refused.clear()
-
-
-def source_of(host: str) -> str:
-    """What is counted as one address: of IPv6 the network of a site, which has 2^64 of them."""
-    if ":" not in host:
-        return host
-    return str(ipaddress.IPv6Network((host.partition("%")[0], 64), strict=False))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 
+from softswitch.call.bans import Bans
 from softswitch.config import Listen, Node
 from softswitch.net.acceptor import Acceptor, Make
 from softswitch.net.connector import Connector
@@ -25,8 +26,11 @@ log = logging.getLogger(__name__)
 class Transports:
     """Every listener of one node, and the connections that it opens."""
 
-    def __init__(self, node: Node, listeners: list[Listener], deliver: Deliver, lost: Lost) -> None:
+    def __init__(
+        self, node: Node, listeners: list[Listener], deliver: Deliver, lost: Lost, bans: Bans | None = None
+    ) -> None:
         self._deliver = deliver
+        self._bans = bans
         self._silences = Silences()
         resolver = Resolver(node.sip.nameservers)
         self._udp = {
@@ -34,7 +38,7 @@ class Transports:
         }
         self._targets = Targets(self._udp, resolver, self._silences, lost)
         self._connector = Connector(node.sip.tls, resolver, self._silences)
-        self.streams = Streams(deliver, lost, node.limits, self._connector.open)
+        self.streams = Streams(self._messages, lost, node.limits, self._connector.open, self._banned)
         listens = {(str(listen.transport), listen.address): listen for listen in node.sip.listen}
         self._acceptors = [
             acceptor
@@ -84,7 +88,21 @@ class Transports:
         else:
             self._targets.send(flow, data)
 
+    def _banned(self, host: str) -> bool:
+        return self._bans is not None and self._bans.holds(host)
+
     def _datagrams(self, batch: Batch) -> None:
         if self._silences:
             self._targets.heard(batch)
-        self._deliver(batch)
+        if self._bans is not None and self._bans.any:
+            batch = [(data, flow) for data, flow in batch if not self._bans.holds(flow.remote[0])]
+        if batch:
+            self._deliver(batch)
+
+    def _messages(self, batch: Batch) -> None:
+        """What came over one connection; that of a banned address ends."""
+        flow = batch[0][1]
+        if self._banned(flow.remote[0]):
+            self.streams.expel(flow)
+        else:
+            self._deliver(batch)

@@ -11,6 +11,7 @@ from typing import Any
 
 import uvloop
 
+from softswitch.call.bans import Bans
 from softswitch.config import Node
 from softswitch.net.sockets import Listener, bind_all
 from softswitch.net.transports import Transports
@@ -58,10 +59,10 @@ def request(
 class House:
     """`taken` are the messages that came, `lost` the flows that were given up."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, bans: Bans | None = None) -> None:
         self.node = node
         self.listeners: list[Listener] = bind_all(node.sip.listen)
-        self.transports = Transports(node, self.listeners, self._deliver, self._lose)
+        self.transports = Transports(node, self.listeners, self._deliver, self._lose, bans)
         self.taken: list[tuple[Message, SipFlow]] = []
         self.lost: list[SipFlow] = []
         self.answering = True
@@ -102,13 +103,13 @@ class House:
 
 @asynccontextmanager
 async def house(
-    *listens: dict[str, Any], limits: dict[str, Any] | None = None, **sip: Any
+    *listens: dict[str, Any], limits: dict[str, Any] | None = None, bans: Bans | None = None, **sip: Any
 ) -> AsyncIterator[House]:
     """A house that listens; a listener without a port gets a free one."""
     placed = [{"host": "127.0.0.1", **each} for each in listens]
     placed = [{"port": free_port(each["host"]), **each} for each in placed]
     node = Node.model_validate({"sip": {"listen": placed, **sip}, "limits": limits or {}})
-    there = House(node)
+    there = House(node, bans)
     there.transports.start()
     try:
         yield there
