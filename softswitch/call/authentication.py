@@ -38,7 +38,7 @@ class Authenticator:
     ) -> None:
         self._bans = bans
         self._deadlines = deadlines
-        self._delayed: dict[str, Callable[[float, list[Any]], None]] = {}
+        self.delayed: dict[str, Callable[[float, list[Any]], None]] = {}
         self._count = 0
         self._ha1_of = ha1_of
         self._entropy = entropy
@@ -75,7 +75,7 @@ class Authenticator:
         def refuse(now: float, out: list[Any]) -> None:
             ua.respond(transaction, message, 401, now, out, headers=headers)
 
-        if delay_s and len(self._delayed) < MOST_DELAYED:
+        if delay_s and len(self.delayed) < MOST_DELAYED:
             self._delay(refuse, now + delay_s)
         else:
             refuse(now, out)
@@ -85,8 +85,8 @@ class Authenticator:
         """Who guesses passwords waits for every answer longer."""
         self._count += 1
         id = str(self._count)
-        self._delayed[id] = refuse
+        self.delayed[id] = refuse
         self._deadlines.set(("refusal", id), when)
 
     def refuse_delayed(self, id: str, now: float, out: list[Any]) -> None:
-        self._delayed.pop(id)(now, out)
+        self.delayed.pop(id)(now, out)

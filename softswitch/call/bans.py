@@ -55,6 +55,9 @@ class Ban:
     reason: str
     count: int
 
+    def to_state(self) -> dict[str, Any]:
+        return {"until": self.until, "reason": self.reason, "count": self.count}
+
 
 class Bans:
     """`exempt(host)` tells who is never banned, beside the networks of the settings."""
@@ -131,8 +134,7 @@ class Bans:
             self._forget(oldest, out)
         self._bans[source] = ban
         self._deadlines.set(("ban", source), ban.until)
-        kept = {"until": ban.until, "reason": ban.reason, "count": ban.count}
-        out.append(Keep(f"ban/{source}", kept))
+        out.append(Keep(f"ban/{source}", ban.to_state()))
 
     def _forget(self, source: str, out: list[Any]) -> None:
         self._deadlines.cancel(("ban", source))
@@ -163,6 +165,10 @@ class Bans:
             {"address": source, "reason": ban.reason, "count": ban.count, "for_s": round(ban.until - now)}
             for source, ban in self._bans.items()
         ]
+
+    def to_state(self) -> dict[str, dict[str, Any]]:
+        """What is kept of every ban, by source."""
+        return {source: ban.to_state() for source, ban in self._bans.items()}
 
     def restore(self, source: str, kept: dict[str, Any], out: list[Any]) -> None:
         """Take over a ban of a former process."""

@@ -180,6 +180,8 @@ def _check_timers(world: World) -> None:
             "binding": exchange.registrar.users(),
             "recording": exchange.recordings,
             "patience": legs,
+            "ban": exchange.bans.to_state(),
+            "refusal": exchange.authenticator.delayed,
         }.get(kind, exchange.calls)
         assert id in known, f"timer {kind} of {id}, which is gone"
 
@@ -221,8 +223,9 @@ def _check_kept(world: World) -> None:
         f"binding/{user}": {"bindings": [each.to_state() for each in bindings]}
         for user, bindings in exchange.registrar.users().items()
     }
+    state |= {f"ban/{source}": kept for source, kept in exchange.bans.to_state().items()}
     state |= {f"forward/{user}": kinds for user, kinds in exchange.forwards.to_state().items()}
-    prefixes = ("forward/", "acd/", "call/", "recording/", "binding/")
+    prefixes = ("ban/", "forward/", "acd/", "call/", "recording/", "binding/")
     kept = {key: value for key, value in world.kept.items() if key.startswith(prefixes)}
     assert kept.keys() == state.keys()
     for key, value in state.items():
