@@ -68,6 +68,7 @@ class Sipp(Phone):
         self.user, self.password = user or name, password
         self.identity = identity or f"sip:{name}@{host}"
         self.refused_with = 0
+        self.called = self.shown = ""
         self.rtp = RtpEnd(host, tone_hz)
         self._call_id = f"{name}-{self.port}@{host}"
 
@@ -109,6 +110,8 @@ class Sipp(Phone):
         for state, rest in MARK.findall(line):
             if state == "ringing":
                 self._call_id = rest
+            elif state in ("called", "shown"):
+                setattr(self, state, rest)
             elif state == "talking":
                 host, port = rest.split()
                 self.rtp.talk_to(host, int(port))
@@ -145,6 +148,10 @@ class Sipp(Phone):
     def listen(self) -> None:
         """Waits for one call in the background."""
         self.launch(self._command(self._scenario("callee"), self.port))
+
+    def refuse(self, status: int) -> None:
+        """Refuses one call in the background; `refused` follows."""
+        self.launch(self._command(self._scenario("refusing", STATUS=str(status)), self.port))
 
     def call(self, uri: str) -> None:
         """Calls 'sip:user@host:port'."""
