@@ -16,7 +16,7 @@ SLOT_S = 0.004
 BATCH = BACKLOG
 MAX_DATAGRAM = 65535
 KNOWN_PEERS = 8192
-_FIRST_LETTER = b"A"
+_FIRST_OF_A_TOKEN = b"!"
 
 Batch = list[tuple[bytes, SipFlow]]
 
@@ -83,7 +83,7 @@ class UdpListener:
             # Watched at a low rate the first datagram is nearly always the only one.
             for _ in range(BATCH):
                 data, remote = receive(MAX_DATAGRAM)
-                if data < _FIRST_LETTER:
+                if data < _FIRST_OF_A_TOKEN:
                     self._no_message(data, remote)
                     continue
                 batch.append((data, flows.get(remote) or self._flow(remote)))

@@ -321,7 +321,7 @@ def _read_unusual_via(message: Message, via: str) -> None:
 
 
 def _identifier(text: str, name: str) -> str:
-    if len(text) > MAX_IDENTIFIER or " " in text:
+    if len(text) > MAX_IDENTIFIER or " " in text or not text.isprintable():
         raise BadMessage(400, f"Bad {name}")
     return text
 

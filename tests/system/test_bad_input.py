@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.peers.audio import seconds_of
+from tests.sip.torture import ALL
 from tests.system.conftest import Phones
 from tests.system.handset import Floor, Handset, all_hear
 from tests.system.raw import RawTcp, RawUdp, request, status_of
@@ -176,6 +177,30 @@ def test_junk_on_the_media_ports_of_a_call(system: RunningSystem, phones: Phones
     recording = system.recording(system.cdr(asking.sip_call_id)["call"])
     for side in ("left", "right"):
         assert recording[f"{side}_received"] == recording[f"{side}_expected"]
+
+
+def named_anew(data: bytes, number: int) -> bytes:
+    """The same message in a dialog and a transaction of its own."""
+    return re.sub(rb"(z9hG4bK|\r\n(?i:call-id)\s*:\s*)", rb"\g<1>%d" % number, data)
+
+
+@pytest.mark.parametrize("transport", ["datagrams", "stream"])
+def test_the_torture_set(system: RunningSystem, carrier: RawUdp, transport: str) -> None:
+    """The live exchange answers what the simulated one does; on a stream each comes in three pieces."""
+    chance = random.Random(transport)
+    for number, (name, case) in enumerate(ALL.items()):
+        data = named_anew(case.data, number)
+        if transport == "datagrams":
+            own = re.search(rb"\r\n(?i:call-id)\s*:\s*(\S+)", data)
+            answers = [each for each in carrier.ask(data) if own is not None and own[1] in each]
+            statuses = [status for status in map(status_of, answers) if status >= 200]
+            assert statuses[:1] == ([case.answer] if case.answer else []), name
+        else:
+            first, second = sorted(chance.sample(range(len(data)), 2))
+            with closing(RawTcp(system.address)) as raw, suppress(ConnectionError):
+                raw.send(data[:first], data[first:second], data[second:])
+    assert carrier.statuses(good()) == [200]
+    until(lambda: system.command("status")["calls"] == 0, "every call is over")
 
 
 def test_wrong_password_and_unknown_user_are_the_same(system: RunningSystem, floor: Floor) -> None:
