@@ -2,13 +2,16 @@
 
 from setuptools import Extension, setup
 
+_SOURCES = ("module", "g711", "g722", "io", "ring", "kernels", "srtp")
+
 setup(
     ext_modules=[
         Extension(
             "softswitch.media._codecs",
-            sources=[f"codecs/{name}.c" for name in ("module", "g711", "g722", "io", "ring", "kernels")],
-            depends=["codecs/buffers.h", "codecs/g711.h"],
+            sources=[f"codecs/{name}.c" for name in _SOURCES],
+            depends=["codecs/buffers.h", "codecs/g711.h", "codecs/srtp.h"],
             include_dirs=["codecs"],
+            libraries=["dl"],
             define_macros=[("Py_LIMITED_API", "0x030b0000")],
             extra_compile_args=["-O3", "-std=c11", "-Wall", "-Wextra"],
             py_limited_api=True,

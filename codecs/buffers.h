@@ -36,5 +36,14 @@ PyObject *kernel_play(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 PyObject *g722_decode(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *g722_encode(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *g722_words(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *srtp_load(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *srtp_open(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *srtp_close(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *srtp_rekeyed(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *srtp_state_bytes(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *srtp_protect(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *srtp_unprotect(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *srtcp_protect(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *srtcp_unprotect(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 #endif

@@ -99,6 +99,23 @@ static PyMethodDef methods[] = {
     KERNEL("g722_encode", g722_encode,
            "g722_encode(state i4[legs,words], leg i4[n], samples i2[n,2w], out u1[n,w])\n\nG.722 of 16 kHz."),
     KERNEL("g722_words", g722_words, "g722_words() -> words of one leg's G.722 state"),
+    KERNEL("srtp_load", srtp_load, "srtp_load(name) -> whether OpenSSL's libcrypto is there"),
+    KERNEL("srtp_open", srtp_open,
+           "srtp_open(suite, key, encrypts) -> handle\n\nSession keys of one direction, from master key and salt."),
+    KERNEL("srtp_close", srtp_close, "srtp_close(handle)"),
+    KERNEL("srtp_rekeyed", srtp_rekeyed,
+           "srtp_rekeyed(state u1[bytes])\n\nPeers may count on or begin anew: the next packet of a stream tells."),
+    KERNEL("srtp_state_bytes", srtp_state_bytes, "srtp_state_bytes() -> bytes of one leg's state"),
+    KERNEL("srtp_protect", srtp_protect,
+           "srtp_protect(state u1[legs,bytes], handle i4[legs], rows u1[m,stride], index i4[n], leg i4[n], ext i8[n],"
+           " length i4[n], m)\n\nEncrypt RTP in place; ext is the packet index. length 0: must not be sent."),
+    KERNEL("srtp_unprotect", srtp_unprotect,
+           "srtp_unprotect(state u1[legs,bytes], handle i4[legs], rows u1[m,stride], index i4[n], leg i4[n],"
+           " length i4[m])\n\nDecrypt RTP in place; length[index] becomes that of the RTP packet, 0 where it is not"
+           " authentic or was there before."),
+    KERNEL("srtcp_protect", srtcp_protect, "srtcp_protect(state u1[bytes], handle, packet) -> SRTCP packet or None"),
+    KERNEL("srtcp_unprotect", srtcp_unprotect,
+           "srtcp_unprotect(state u1[bytes], handle, packet) -> RTCP packet, or None as with srtp_unprotect"),
     {NULL, NULL, 0, NULL}};
 
 static int module_exec(PyObject *module)

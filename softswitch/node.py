@@ -25,6 +25,7 @@ from softswitch.config.files import load_node
 from softswitch.config.secrets import read_secrets, write_secrets
 from softswitch.control import CommandError, ControlServer
 from softswitch.directory import ConfigCommands, Directory, Outcome
+from softswitch.media import libcrypto
 from softswitch.media.client import MediaClient
 from softswitch.net.driver import Driver
 from softswitch.net.sockets import from_environment
@@ -73,6 +74,7 @@ class Switch:
         self.exchange = Exchange(
             node, directory, prompts_of(manifest), nonce_secret=nonce_secret(node), entropy=Entropy()
         )
+        self.exchange.no_srtp = "" if libcrypto.available() else libcrypto.MISSING
         self._trace = open_trace(node)
         self.driver = Driver(self.exchange, self.journal.append, from_environment(), self._trace)
         self._config = ConfigCommands(directory, lambda values: write_secrets(node.secrets_path, values))

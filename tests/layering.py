@@ -50,7 +50,7 @@ PURE_LIBRARIES = {"numbering": {"phonenumbers"}}
 
 PURE_STDLIB = frozenset(
     "__future__ abc base64 binascii bisect collections dataclasses datetime enum functools hashlib heapq "
-    "hmac ipaddress itertools json math operator re string struct types typing zoneinfo".split()
+    "hmac html ipaddress itertools json math operator re string struct types typing zoneinfo".split()
 )
 
 # Whatever reads a clock, draws a random number or touches the world, by whichever name it was imported.

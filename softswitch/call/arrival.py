@@ -15,6 +15,7 @@ from softswitch.call.pickup import may_pick_up, pick_up, ringing_activity
 from softswitch.call.routing import NoRoute, Route, is_emergency, trunk_of_address, user_named
 from softswitch.call.services import ServiceActivity
 from softswitch.call.supervision import SupervisionActivity
+from softswitch.call.watching import PACKAGES
 from softswitch.config import Target
 from softswitch.reasons import REASONS
 from softswitch.sip.message import BadMessage
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
     from softswitch.sip.message import Message
 
-ALLOW = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER\r\n"
+ALLOW = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER, SUBSCRIBE, NOTIFY\r\n"
+ALLOW_EVENTS = f"Allow-Events: {', '.join(PACKAGES)}\r\n"
 RETRY_AFTER_S = 5
 CONTACT_USER = SipSettings().contact_user
 
@@ -58,7 +60,7 @@ class Arrivals:
 
     def _options(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
         self._exchange.ua.respond(
-            transaction, message, 200, now, out, headers=f"{ALLOW}Accept: application/sdp\r\n"
+            transaction, message, 200, now, out, headers=f"{ALLOW}{ALLOW_EVENTS}Accept: application/sdp\r\n"
         )
 
     def _register(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
@@ -72,13 +74,16 @@ class Arrivals:
             return
         exchange.registrar.register(exchange.ua, transaction, message, user, flow, now, out)
 
+    def _subscribe(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
+        self._exchange.watching.subscribe(transaction, message, now, out)
+
     def _invite(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
         exchange = self._exchange
         caller = self._caller(transaction, message, now, out)
         if caller is None:
             return
         id, dialled, hidden = f"c{exchange.entropy(8).hex()}", *self._dialled(message, caller)
-        ringing = ringing_activity(exchange, caller, dialled)
+        ringing = ringing_activity(exchange, caller, dialled, message)
         if ringing is not None:
             pick_up(ringing, caller, transaction, message, now, out)
             return
@@ -221,7 +226,12 @@ class Arrivals:
         raise NoRoute("number_not_found")
 
 
-_METHODS = {"INVITE": Arrivals._invite, "REGISTER": Arrivals._register, "OPTIONS": Arrivals._options}
+_METHODS = {
+    "INVITE": Arrivals._invite,
+    "REGISTER": Arrivals._register,
+    "OPTIONS": Arrivals._options,
+    "SUBSCRIBE": Arrivals._subscribe,
+}
 _ROUTES = {
     "flow": Arrivals._to_flow,
     "queue": Arrivals._to_flow,

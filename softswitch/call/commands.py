@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.acd import events as acd
 from softswitch.call.explain import explain
+from softswitch.call.mailboxes import MOST
 from softswitch.config.errors import ConfigError, Problem, did_you_mean
 from softswitch.directory.commands import text_argument
 
@@ -33,6 +34,8 @@ class SwitchCommands:
             "agent.sign_in": self._sign_in,
             "agent.sign_out": self._sign_out,
             "agent.status": self._agent_status,
+            "mailbox.set": self._set_mailbox,
+            "mailbox.list": self._mailboxes,
         }
 
     def knows(self, command: str) -> bool:
@@ -97,6 +100,21 @@ class SwitchCommands:
             raise ConfigError([Problem(("address",), f"{address!r} is not banned; see ban list")])
         return {"address": address}
 
+    def _set_mailbox(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        exchange, user = self._exchange, text_argument(args, "user")
+        users = exchange.centre.users
+        if user not in users:
+            raise ConfigError([Problem(("user",), f"there is no user {user!r}; {did_you_mean(user, users)}")])
+        new, old = (_count(args, name) for name in ("new", "old"))
+        exchange.mailboxes.set(user, new, old, out)
+        return {"user": user, "new": new, "old": old}
+
+    def _mailboxes(self, args: Arguments, now: float, out: list[Any]) -> list[dict[str, Any]]:
+        return [
+            {"user": user, "new": counts.new, "old": counts.old}
+            for user, counts in sorted(self._exchange.mailboxes.all().items())
+        ]
+
     def _sign_in(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         return self._tell(args, acd.AgentSignedIn, now, out)
 
@@ -124,6 +142,13 @@ class SwitchCommands:
         self._exchange.acd_event(event(name), now, out)
         row: dict[str, Any] = self._exchange.acd.snapshot(now)["agents"][name]
         return {"agent": name, **row}
+
+
+def _count(args: Arguments, name: str) -> int:
+    value = args.get(name, 0)
+    if type(value) is not int or not 0 <= value <= MOST:
+        raise ConfigError([Problem((name,), f"{value!r} is no number of messages; allowed: 0 to {MOST}")])
+    return value
 
 
 def describe(call: Call, now: float) -> dict[str, Any]:

@@ -21,6 +21,7 @@ def take_up(exchange: Exchange, kind: str, name: str, value: Any, now: float, ou
 
 def _queue_configured(exchange: Exchange, name: str, queue: Queue | None, now: float, out: list[Any]) -> None:
     exchange.acd_event(acd.QueueRemoved(name) if queue is None else acd.QueueConfigured(queue), now, out)
+    exchange.watching.configured("queue", name, queue, now, out)
 
 
 def _agent_configured(exchange: Exchange, name: str, agent: Agent | None, now: float, out: list[Any]) -> None:
@@ -51,6 +52,8 @@ def _user_configured(exchange: Exchange, name: str, user: User | None, now: floa
     if user is None:
         exchange.registrar.remove_user(name, now, out)
         exchange.forwards.forget(name, out)
+        exchange.mailboxes.forget(name, out)
+    exchange.watching.configured("user", name, user, now, out)
 
 
 def _trunk_configured(exchange: Exchange, name: str, trunk: Trunk | None, now: float, out: list[Any]) -> None:

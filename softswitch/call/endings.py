@@ -39,3 +39,9 @@ def reason_header(reason: str, heard: tuple[str, Sequence[Reason]]) -> str | Seq
     if reason == "answered_elsewhere":
         return 'SIP;cause=200;text="Call completed elsewhere"'
     return reason_of(reason).header()
+
+
+def warning_line(text: str) -> str:
+    """A Warning header for people who look for the cause (RFC 3261 section 20.43), '' without a text."""
+    quoted = text.replace("\\", "").replace('"', "'")
+    return f'Warning: 399 softswitch "{quoted}"\r\n' if text else ""

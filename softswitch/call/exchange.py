@@ -23,6 +23,7 @@ from softswitch.call.call import Call
 from softswitch.call.configured import take_up
 from softswitch.call.dialplan import DialPlan
 from softswitch.call.forwarding import Forwards
+from softswitch.call.mailboxes import Mailboxes
 from softswitch.call.media import MediaPlane
 from softswitch.call.media_events import media_event
 from softswitch.call.outputs import Fact, Keep, MediaCommand
@@ -31,6 +32,7 @@ from softswitch.call.queue_outputs import carry_out, waiting_call
 from softswitch.call.registrar import Registrar
 from softswitch.call.routing import Route, is_peer, route
 from softswitch.call.trunks import Trunks
+from softswitch.call.watching import Watching
 from softswitch.ivr.flow import Flow
 from softswitch.ivr.run import FlowRun
 from softswitch.sip.endpoint import METHODS, SUPPORTED
@@ -78,6 +80,7 @@ class Exchange:
         self.adopted: dict[str, str] = {}
         self.recordings: dict[str, Recording] = {}
         self.draining = False
+        self.no_srtp = ""
         self.alarms: deque[dict[str, str]] = deque(maxlen=ALARMS_SHOWN)
         self._prompts = prompts
         self.offered_calls: dict[str, str] = {}
@@ -111,6 +114,8 @@ class Exchange:
         self.overload = Overload(self.ua, entropy, self._is_urgent)
         self.trunks = Trunks(self.ua, node, self.deadlines, entropy)
         self.forwards = Forwards()
+        self.mailboxes = Mailboxes(self)
+        self.watching = Watching(self)
 
     # Doors
 
@@ -172,8 +177,10 @@ class Exchange:
     def media_command(self, worker: int, command: dict[str, Any], out: list[Any]) -> None:
         out.append(MediaCommand(worker, command))
 
-    def end_turn(self, out: list[Any]) -> None:
-        """Before the outputs of a turn are carried out: what else has to be kept, which alarms are shown."""
+    def end_turn(self, now: float, out: list[Any]) -> None:
+        """Before the outputs of a turn are carried out: what else has to be kept, which alarms are shown,
+        which watchers are told."""
+        self.watching.end_turn(now, out)
         for output in out:
             if type(output) is Fact and output.type == "alarm_raised":
                 self.alarms.append(output.data)

@@ -103,8 +103,11 @@ class Hunt:
             leg = self.call.new_leg("outbound", group.party, out)
             leg.owner = self
             if leg.allocate(inbound.worker if inbound.port else None):
+                if not leg.dial(binding, group.caller, codec, now, out):
+                    self._reason = "not_acceptable_media"
+                    leg.hang_up("not_acceptable_media", now, out)
+                    continue
                 self.legs.append(leg)
-                leg.dial(binding, group.caller, codec, now, out)
                 if self._groups and trunk is not None:
                     leg.be_patient(trunk.failover_after_s, now)
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.digits import info_digit
-from softswitch.call.endings import ending, reason_header
+from softswitch.call.endings import ending, reason_header, warning_line
 from softswitch.call.identity import introduce
 from softswitch.call.leg_media import LegMedia
 from softswitch.call.party import Party
@@ -44,8 +44,15 @@ class Leg(LegMedia):
 
     # What the call asks of it
 
-    def dial(self, binding: Binding, caller: Address, codec: str | None, now: float, out: list[Any]) -> None:
-        """Send INVITE to where the party can be reached, our offer led by `codec` to avoid transcoding."""
+    def dial(self, binding: Binding, caller: Address, codec: str | None, now: float, out: list[Any]) -> bool:
+        """Send INVITE to where the party can be reached, our offer led by `codec` to avoid transcoding.
+
+        False: the party must be called with SRTP, and this way is not fit for it; nothing has been sent.
+        """
+        try:
+            sdp = self._offer(codec, self.security.over(binding.sip_flow, None))
+        except NotAcceptable:
+            return False
         shown, introduction = introduce(self.call, self.party, caller)
         self.session = self.call.exchange.ua.invite(
             self,
@@ -53,7 +60,7 @@ class Leg(LegMedia):
             from_=str(shown),
             to=f"<{binding.aor}>",
             sip_flow=binding.sip_flow,
-            sdp=self._offer(codec),
+            sdp=sdp,
             credentials=binding.credentials,
             max_forwards=self.call.max_forwards,
             headers="".join([*self.call.diversions, self.call.referred_by, introduction]),
@@ -61,11 +68,13 @@ class Leg(LegMedia):
             now=now,
             out=out,
         )
+        return True
 
     def ring(self, now: float, out: list[Any]) -> None:
         """Tell an inbound party that somebody is being called."""
         if self.session is not None and self.state == "setup":
             self.state = "ringing"
+            self.call.fact("leg_ringing", {"leg": self.id}, out)
             self.session.progress(180, now, out)
             self.call.keep(out)
 
@@ -80,6 +89,8 @@ class Leg(LegMedia):
             sdp, audio = self._answer_to(self.remote_sdp, prefer)
         except (BadSdp, NotAcceptable):
             return False
+        if self.state == "setup":
+            self.call.fact("leg_ringing", {"leg": self.id}, out)
         self.state = "ringing"
         self.session.progress(183, now, out, sdp=sdp)
         self._put_media(audio, out)
@@ -95,7 +106,8 @@ class Leg(LegMedia):
         try:
             # What was said early is said again.
             sdp, audio = self._answer_to(self.remote_sdp, self.audio.send.encoding if self.audio else prefer)
-        except (BadSdp, NotAcceptable):
+        except (BadSdp, NotAcceptable) as error:
+            self.unacceptable = str(error)
             return False
         self.state = "answered"
         self.session.answer(sdp, now, out)
@@ -109,7 +121,7 @@ class Leg(LegMedia):
             return
         if self.session is not None:
             status = REASONS[reason].status
-            headers += reason_line(reason_header(reason, self.call.heard))
+            headers += reason_line(reason_header(reason, self.call.heard)) + warning_line(self.unacceptable)
             # What is a good ending of an answered call is none of one that was not.
             self.session.reject(status if status >= 300 else 480, now, out, headers=headers)
         self._end(reason, "local", out)
@@ -144,6 +156,8 @@ class Leg(LegMedia):
         if self.state not in ("setup", "ringing"):
             return
         former, self.state = self.state, "ringing"
+        if former == "setup":
+            self.call.fact("leg_ringing", {"leg": self.id}, out)
         # Phones ring in groups, and what each of them plays is not heard.
         if message.body and self.party.kind == "trunk" and self._take_answer(message, out):
             self.owner.leg_early(self, now, out)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call.leg_security import LegSecurity
 from softswitch.call.media import leg_fields
+from softswitch.sdp.crypto import Security
 from softswitch.sdp.description import BadSdp, SessionDescription
 from softswitch.sdp.negotiation import (
     AudioFormat,
@@ -44,9 +46,11 @@ class LegMedia:
         "remote_sdp",
         "sdp_id",
         "sdp_version",
+        "security",
         "session",
         "silence_told_at",
         "silent_since",
+        "unacceptable",
         "worker",
     )
 
@@ -64,6 +68,8 @@ class LegMedia:
         self.sdp_version = 1
         self.codecs: Sequence[str] = call.exchange.codecs
         self.learn = False
+        self.unacceptable = ""
+        self.security = LegSecurity(call, party)
         self.silent_since: float | None = None
         self.silence_told_at = 0.0
 
@@ -110,14 +116,22 @@ class LegMedia:
 
     # Offers and answers
 
-    def _offer(self, codec: str | None) -> bytes:
-        """Our offer, led by `codec`: the one that the other leg uses, so that nothing is transcoded."""
+    def _security(self) -> Security:
+        flow = self.session.dialog.sip_flow if self.session is not None else None
+        return self.security.over(flow, self.audio)
+
+    def _offer(self, codec: str | None, security: Security) -> bytes:
+        """Our offer, led by `codec`: the one that the other leg uses, so that nothing is transcoded.
+
+        Raises NotAcceptable.
+        """
         return make_offer(
             host=self.call.exchange.media.host,
             port=self.port,
             codecs=sorted(self.codecs, key=lambda each: each != codec),
             session_id=self.sdp_id,
             version=self.sdp_version,
+            security=security,
         ).encode()
 
     def _first_offer(self) -> SessionDescription:
@@ -134,7 +148,7 @@ class LegMedia:
         """Our answer, with codec `prefer` if it was offered; no offer at all is answered with one of ours."""
         if not offer:
             codec = prefer or self.codecs[0]
-            return self._offer(codec), to_be_answered(codec)
+            return self._offer(codec, self._security()), to_be_answered(codec)
         sdp, audio = answer_offer(
             self._first_offer() if offer is self.remote_sdp else SessionDescription.parse(offer),
             host=self.call.exchange.media.host,
@@ -143,6 +157,7 @@ class LegMedia:
             session_id=self.sdp_id,
             version=self.sdp_version,
             prefer=prefer,
+            security=self._security(),
         )
         return sdp.encode(), audio
 
@@ -153,7 +168,9 @@ class LegMedia:
     def _take_answer(self, message: Message, out: list[Any]) -> bool:
         """Take up the answer to our offer. False: it cannot be used."""
         try:
-            audio = read_answer(SessionDescription.parse(message.body), codecs=self.codecs)
+            audio = read_answer(
+                SessionDescription.parse(message.body), codecs=self.codecs, security=self._security()
+            )
         except (BadSdp, NotAcceptable):
             return False
         self._put_media(audio, out)
@@ -191,7 +208,7 @@ class LegMedia:
         self.worker, self.port = place
         self.sdp_version += 1
         self._put_media(audio, out)
-        self.session.update(self._offer(audio.send.encoding), now, out)
+        self.session.update(self._offer(audio.send.encoding, self._security()), now, out)
 
     def drop_media(self, out: list[Any]) -> None:
         """Give up the port, and what the worker has of this leg."""

@@ -136,6 +136,8 @@ def _deletion(worker: int, kind: str, id: str) -> MediaCommand:
 
 def leg_fields(port: int, audio: NegotiatedAudio, *, learn: bool) -> dict[str, Any]:
     """The fields of `put_leg` for what the two sides agreed on; port 0: the other side is not known yet."""
+    keys = audio.crypto
+    srtp = {"suite": keys.suite, "send": keys.send, "receive": keys.receive} if keys else None
     return {
         "port": port,
         "remote": [audio.remote_host, audio.remote_port] if audio.remote_port else None,
@@ -148,4 +150,5 @@ def leg_fields(port: int, audio: NegotiatedAudio, *, learn: bool) -> dict[str, A
         "ptime_ms": audio.ptime_ms,
         "send": audio.direction in ("sendrecv", "sendonly"),
         "listen": audio.direction in ("sendrecv", "recvonly"),
+        **({"srtp": srtp} if srtp else {}),
     }

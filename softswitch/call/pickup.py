@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.call.dial_activity import DialActivity
 from softswitch.call.routing import feature_of, user_named
+from softswitch.sip.values import Replaces, first
 
 if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
@@ -15,9 +16,13 @@ if TYPE_CHECKING:
     from softswitch.sip.message import Message
 
 
-def ringing_activity(exchange: Exchange, picker: Party, dialled: str) -> DialActivity | None:
-    """What rings at the phone that a pick-up code names, if the picker may take its calls. Calls that a queue
-    offers are not found: those are the agent's."""
+def ringing_activity(
+    exchange: Exchange, picker: Party, dialled: str, message: Message
+) -> DialActivity | None:
+    """What rings at the phone that a pick-up code or a Replaces names, if the picker may take its calls.
+    Calls that a queue offers are not found: those are the agent's."""
+    if picker.kind == "user" and "Replaces" in message and not exchange.draining:
+        return _replaced(exchange, picker, message)
     found = feature_of(exchange.centre, dialled) if picker.kind == "user" else None
     if found is None or found.name != "pickup" or exchange.draining:
         return None
@@ -28,6 +33,25 @@ def ringing_activity(exchange: Exchange, picker: Party, dialled: str) -> DialAct
         activity = call.activity
         if isinstance(activity, DialActivity) and any(
             leg.party.source == f"user:{user}" for leg in activity.hunt.legs
+        ):
+            return activity
+    return None
+
+
+def _replaced(exchange: Exchange, picker: Party, message: Message) -> DialActivity | None:
+    """What rings in the dialog that a lamp told of (RFC 3891 §7.1): its tags are those of the phone that
+    rings, for which we stand."""
+    replaces = first(message, Replaces)
+    if replaces is None:
+        return None
+    session = exchange.ua.endpoint.sessions.get((replaces.sip_call_id, replaces.from_tag))
+    if session is None or session.dialog.remote_tag != replaces.to_tag:
+        return None
+    for call in exchange.calls.values():
+        activity = call.activity
+        if isinstance(activity, DialActivity) and any(
+            leg.session is session and may_pick_up(exchange.centre, picker.name, leg.party.name)
+            for leg in activity.hunt.legs
         ):
             return activity
     return None

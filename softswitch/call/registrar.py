@@ -93,6 +93,9 @@ class Registrar:
         found = [binding for binding in self._bindings.get(user, {}).values() if binding.expires_at > now]
         return found[::-1]
 
+    def has_contacts(self, user: str) -> bool:
+        return user in self._bindings
+
     def users(self) -> dict[str, list[Binding]]:
         return {user: list(bindings.values()) for user, bindings in self._bindings.items()}
 

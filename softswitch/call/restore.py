@@ -46,6 +46,8 @@ def restore(
         exchange.bans.restore(source, kept, out)
     for user, kept in _under(state, "forward/"):
         exchange.forwards.restore(user, kept)
+    for user, kept in _under(state, "mailbox/"):
+        exchange.mailboxes.restore(user, kept)
     for id, kept in _under(state, "recording/"):
         exchange.recordings[id] = Recording.from_state(exchange, kept)
     kept_calls = [kept for _, kept in _under(state, "call/")]
@@ -57,6 +59,7 @@ def restore(
         if not exchange.media.has(recording.worker):
             recording.finished({"error": f"media worker {recording.worker} is no longer configured"}, out)
     _forget_lost_calls(exchange, state, now, out)
+    exchange.watching.restore((kept for _, kept in _under(state, "watch/")), now, out)
     talking = sum(call.conversation is not None for call in exchange.calls.values())
     out.append(
         Fact(

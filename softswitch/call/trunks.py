@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.outputs import Fact
@@ -14,7 +16,7 @@ from softswitch.call.trunk_health import TrunkHealth
 from softswitch.call.trunk_statistics import TrunkStatistics
 from softswitch.call.trunk_targets import flow_to, in_order, targets, uri_to
 from softswitch.config.base import split_host_port
-from softswitch.config.trunk_address import uri_host
+from softswitch.config.trunk_address import is_ip_address, uri_host
 from softswitch.sip.registration import Registration
 from softswitch.sip.uri import Uri
 from softswitch.sip.useragent import Credentials
@@ -30,7 +32,20 @@ def credentials(trunk: Trunk) -> Credentials | None:
     """What the peer's challenge is answered with; None where the trunk needs no password."""
     if not trunk.username or trunk.password is None:
         return None
-    return Credentials(trunk.username, trunk.password, realm=trunk.realm)
+    belongs_to = partial(is_peer, trunk)
+    return Credentials(trunk.username, trunk.password, realm=trunk.realm, belongs_to=belongs_to)
+
+
+def is_peer(trunk: Trunk, host: str) -> bool:
+    """Whether the settings name this host as the trunk's, or its network."""
+    named = [target.place[0] for target in targets(trunk.addresses)]
+    if trunk.registrar is not None:
+        named.append(split_host_port(trunk.registrar)[0])
+    if trunk.user is not None or host in named:
+        return True
+    return is_ip_address(host) and any(
+        ipaddress.ip_address(host) in ipaddress.ip_network(each, strict=False) for each in trunk.allow_from
+    )
 
 
 class Trunks:

@@ -17,6 +17,7 @@ from softswitch.cli.check import check
 from softswitch.cli.flow import flow
 from softswitch.cli.init import init
 from softswitch.cli.live import call, registration, status, stop
+from softswitch.cli.mailbox import mailbox
 from softswitch.cli.number import number
 from softswitch.cli.options import example
 from softswitch.cli.queue import queue
@@ -103,5 +104,6 @@ for _command in (
     cdr,
     recording,
     trace,
+    mailbox,
 ):
     main.add_command(_command)

@@ -18,6 +18,7 @@ from softswitch.config.base import (
     PositiveSeconds,
     Seconds,
     Secret,
+    Srtp,
     TargetText,
 )
 from softswitch.config.dialplan import CallingClass, Numbering, OutboundRoute
@@ -76,8 +77,20 @@ class User(Model):
     forward_unreachable: DialledNumber | None = Field(
         default=None, description="Where calls go when no phone is registered or none responds."
     )
+    srtp: Srtp | None = Field(default=None, description="SRTP with this user's phones; unset: media.srtp.")
     do_not_disturb: bool = Field(
         default=False, description="The phones do not ring, except for calls that a queue offers."
+    )
+
+    lamp_shows: Literal["nothing", "state", "identity"] = Field(
+        default="state",
+        description="What lamps of other users may show (SUBSCRIBE dialog, presence): whether this user is on"
+        " the phone, also with whom, or nothing. Users who may supervise see everything.",
+    )
+    message_waiting: Literal["subscribed", "unsolicited"] = Field(
+        default="subscribed",
+        description="Phones hear of waiting messages when they subscribe to them; unsolicited: all registered"
+        " phones, for those that do not subscribe.",
     )
 
     @model_validator(mode="after")

@@ -20,6 +20,7 @@ from softswitch.config.base import (
     Name,
     PositiveSeconds,
     Secret,
+    Srtp,
 )
 from softswitch.config.listen import Listen, TlsPeers
 
@@ -143,6 +144,15 @@ class Media(Model):
         min_length=1,
         description="Codecs offered and accepted, the preferred one first.",
     )
+    srtp: Srtp = Field(
+        default="optional",
+        description="SRTP with keys in the SDP, over TLS and WSS. optional: RTP with keys beside it is"
+        " offered, and either is taken; required: calls without it are refused.",
+    )
+    srtp_keys_in_clear: bool = Field(
+        default=False,
+        description="Exchange SRTP keys over UDP, TCP and WS too, where anyone on the way can read them.",
+    )
 
     @property
     def sdp_host(self) -> str:
@@ -212,6 +222,12 @@ class Limits(Model):
     )
     max_contacts_per_user: int = Field(
         default=5, ge=1, le=100, description="Phones that one user may register."
+    )
+    max_subscriptions: int = Field(
+        default=10_000, ge=1, description="Lamps and mailboxes watched at one time; more get 503."
+    )
+    max_subscriptions_per_user: int = Field(
+        default=200, ge=1, description="Lamps and mailboxes that one user's phones may watch; more get 503."
     )
 
 

@@ -17,6 +17,7 @@ from softswitch.config.base import (
     NetworkText,
     PositiveSeconds,
     Secret,
+    Srtp,
 )
 from softswitch.config.dialplan import NUMBER_FORM, Country, NumberForm, Prefix
 from softswitch.config.header_names import HeaderLine, HeaderName
@@ -69,6 +70,7 @@ class Trunk(Model):
     codecs: tuple[Codec, ...] | None = Field(
         default=None, description="Codecs of this trunk; unset: media.codecs."
     )
+    srtp: Srtp | None = Field(default=None, description="SRTP with the peer; unset: media.srtp.")
     media_source: Literal["sdp", "learn"] = Field(
         default="sdp",
         description="learn: take the peer's RTP address from its first packets (it is behind NAT).",

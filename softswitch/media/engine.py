@@ -25,6 +25,7 @@ from softswitch.media.playout import REVIEW_EVERY
 from softswitch.media.recording import Emit, Recorders, RecorderSettings, no_recording
 from softswitch.media.ring import CLEAR_CHUNK, SampleRing
 from softswitch.media.routing import BridgeSettings, Routing
+from softswitch.media.srtp import Srtp, SrtpKeys
 from softswitch.media.succession import Succession
 from softswitch.media.tap import TapFile
 from softswitch.media.tap_layout import TapError
@@ -88,7 +89,8 @@ class MediaEngine:
         wideband = Wideband(self.legs, self._ring, self._players)
         depth = settings.jitter_ms * SAMPLES_PER_MS
         self._receiver = Receiver(self.legs, self._ring, wideband, depth, self._digit, self._codec_changed)
-        self._sender = Sender(self.legs, transmit)
+        self.srtp = Srtp(self.legs)
+        self._sender = Sender(self.legs, transmit, self.srtp)
         self._mixer = Mixer(self.legs, self._ring, wideband, self._players, self._routing, self._sender)
         self._inband = InbandDetector(self.legs, self._ring, self._digit)
         self._recorders = Recorders(self.legs, self._ring, taps, emit, self.step)
@@ -109,6 +111,7 @@ class MediaEngine:
     def receive(self, batch: PacketBatch) -> None:
         """Takes in what has arrived by now, and relays at once what is to be relayed."""
         self._routing.refresh()
+        self.srtp.unprotect(batch)
         arrivals = self._receiver.receive(batch, self.clock)
         if arrivals is not None:
             self._sender.relay(batch, arrivals, self.clock)
@@ -174,13 +177,15 @@ class MediaEngine:
 
     def _put_leg(self, command: dict[str, Any]) -> None:
         settings = LegSettings.parse(command)
+        keys = SrtpKeys.parse(command.get("srtp"))
         leg = self.legs.index.get(settings.id)
         if leg is None:
-            self._add_leg(settings)
+            self._add_leg(settings, keys)
         else:
             old = self.legs.settings[leg]
             if old is not None and old.port != settings.port:
                 raise BadCommand(f"put_leg: {settings.id} is on port {old.port}; a leg keeps its port")
+            self.srtp.put(leg, keys)
             self.legs.change(leg, settings, self.clock)
             self._routing.stale_cohorts.add(int(self.legs.cohort[leg]))
         self._listen_for_keys(self.legs.index[settings.id], settings.dtmf_receive is None and settings.listen)
@@ -195,12 +200,14 @@ class MediaEngine:
             self._ring.drop(leg)
         self.legs.inband[leg] = wanted
 
-    def _add_leg(self, settings: LegSettings) -> None:
+    def _add_leg(self, settings: LegSettings, keys: SrtpKeys | None) -> None:
         cohort = self._cohort_sizes.index(min(self._cohort_sizes))
         leg = self.legs.add(settings, self.clock, cohort)
         try:
+            self.srtp.put(leg, keys)
             self._ports.attach(leg, settings.port)
         except BadCommand:
+            self.srtp.drop(leg)
             self.legs.remove(leg)
             raise
         self._cohort_sizes[cohort] += 1
@@ -292,11 +299,13 @@ class MediaEngine:
                 "event": "leg_statistics", "leg": id, "sent": int(legs.sent[leg]), "received": received,
                 "lost": max(0, int(legs.expected(leg)) - received), "late": int(legs.late[leg]),
                 "dropped_source": int(legs.dropped_source[leg]),
+                "dropped_crypto": int(legs.dropped_crypto[leg]),
                 "jitter_ms": round(float(legs.jitter[leg]) / SAMPLES_PER_MS, 2),
             }
         )  # fmt: skip
         self._cohort_sizes[int(legs.cohort[leg])] -= 1
         self._ports.detach(leg)
+        self.srtp.drop(leg)
         legs.remove(leg)
         self._routing.refresh()
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from softswitch.media import _codecs
 from softswitch.media.formats import CLOCK_SCALE, CODECS
 from softswitch.media.succession import Succession
 from softswitch.media.tablefile import KEY, key_of
@@ -154,6 +155,9 @@ COLUMNS: dict[str, tuple[Any, Any]] = {
     # relay: whom this leg's packets go to, and the offsets of what this leg is sent
     "relay_ear": (np.int32, -1), "relay_source": (np.int32, -1), "relay_seq": (np.int64, 0),
     "relay_ts": (np.uint32, 0), "relay_fresh": (bool, False),
+    # SRTP: streams and replay windows, a digest of the key they are of
+    "srtp": (np.dtype((np.void, _codecs.srtp_state_bytes())), b""), "srtp_key": (np.uint64, 0),
+    "dropped_crypto": (np.int64, 0),
     # the sample ring
     "in_ring": (bool, False), "cleared": (np.int64, 0), "wide_at": (np.int64, NEVER),
     "coded": (bool, False),
@@ -167,7 +171,7 @@ _SOURCE = ("remote_ip", "remote_port", "locked", "rank", "run")
 _STREAMS = (
     "in_started", "in_ssrc", "in_ext", "in_first", "in_ts", "in_pos", "transit", "jitter", "event_ts",
     "event_seen", "expected_before", "received", "late", "dropped_source", "placed", "placed_late", "sent",
-    "sent_octets", "out_ssrc", "out_ext", "out_ts", "out_at", "started",
+    "sent_octets", "srtp", "srtp_key", "dropped_crypto", "out_ssrc", "out_ext", "out_ts", "out_at", "started",
 )  # fmt: skip
 """What a leg keeps when another worker takes it up: where its packets come from, and both of its streams."""
 
@@ -236,6 +240,9 @@ class LegTable:
     relay_seq: NDArray[np.int64]
     relay_ts: NDArray[np.uint32]
     relay_fresh: NDArray[np.bool_]
+    srtp: NDArray[np.void]
+    srtp_key: NDArray[np.uint64]
+    dropped_crypto: NDArray[np.int64]
     in_ring: NDArray[np.bool_]
     cleared: NDArray[np.int64]
     wide_at: NDArray[np.int64]
@@ -274,7 +281,9 @@ class LegTable:
             column[leg] = initial
         self.index[settings.id] = leg
         ssrc, seq, ts = struct.unpack("=IHI", self._entropy(10))
-        self.used[leg], self.out_ssrc[leg], self.out_ext[leg], self.out_ts[leg] = True, ssrc, seq, ts
+        self.used[leg], self.out_ssrc[leg], self.out_ts[leg] = True, ssrc, ts
+        # Far from the roll-over: who misses the first packets would miscount (RFC 3711 section 3.3.1).
+        self.out_ext[leg] = seq & 0x7FFF
         self.cohort[leg] = cohort
         self.last_rx[leg] = now
         self._apply(leg, settings, relock=True)

@@ -16,15 +16,17 @@ from softswitch.media.inbound import Arrivals
 from softswitch.media.legs import AUDIO_A, COMFORT_NOISE, NEVER, NO_PAYLOAD_TYPE, TELEPHONE_EVENT, LegTable
 from softswitch.media.packetizing import Packetizer
 from softswitch.media.packets import Indices, PacketBatch
+from softswitch.media.srtp import Srtp
 
 Transmit = Callable[[PacketBatch, Indices, Indices, Indices], None]
 """(batch, rows of it, legs to send them to, lengths)."""
 
 
 class Sender:
-    def __init__(self, legs: LegTable, transmit: Transmit) -> None:
+    def __init__(self, legs: LegTable, transmit: Transmit, srtp: Srtp) -> None:
         self._legs = legs
         self._transmit = transmit
+        self._srtp = srtp
         self._batch = PacketBatch(legs.capacity)
         self._batch.rows[:, 0] = 0x80
         self._packetizer = Packetizer(legs)
@@ -54,7 +56,7 @@ class Sender:
         self._advance(ear, ext, ts, arrivals.kind != TELEPHONE_EVENT, clock)
         self._count(ear, batch.size[index])
         legs.relayed_at[ear] = clock
-        self._transmit(batch, index, ear, batch.length[index])
+        self._send(batch, index, ear, batch.length[index], ext)
 
     def _join(self, arrivals: Arrivals, ear: Indices, clock: int) -> None:
         """Where a source is new to its ear, its stream goes on from what the ear was sent last."""
@@ -167,7 +169,13 @@ class Sender:
         batch.words[:n, 2] = legs.out_ssrc[ears]
         batch.rows[:n, 12 : 12 + size] = payload
         self._count(ears, np.full(n, size, np.int32))
-        self._transmit(batch, np.arange(n, dtype=np.int32), ears, np.full(n, 12 + size, np.int32))
+        index, length = np.arange(n, dtype=np.int32), np.full(n, 12 + size, np.int32)
+        self._send(batch, index, ears, length, legs.out_ext[ears])
+
+    def _send(
+        self, batch: PacketBatch, index: Indices, ears: Indices, length: Indices, ext: NDArray[np.int64]
+    ) -> None:
+        self._transmit(batch, *self._srtp.protect(batch, index, ears, length, ext))
 
     def _count(self, ears: Indices, octets: NDArray[np.int32]) -> None:
         legs = self._legs

@@ -21,6 +21,7 @@ from softswitch.media.rtcp import (
     pack_report,
     parse_report,
 )
+from softswitch.media.srtp import Srtp
 
 PERIOD = 5 * 8000
 SAMPLES_PER_MS = 8
@@ -45,10 +46,11 @@ class _Interval:
 
 class Reports:
     def __init__(
-        self, legs: LegTable, lanes: Lanes, cname: str, utc: Callable[[], float], emit: Emit
+        self, legs: LegTable, lanes: Lanes, srtp: Srtp, cname: str, utc: Callable[[], float], emit: Emit
     ) -> None:
         self._legs = legs
         self._lanes = lanes
+        self._srtp = srtp
         self._cname = cname
         self._utc = utc
         self._emit = emit
@@ -115,8 +117,11 @@ class Reports:
     def _send(self, leg: int, packet: bytes) -> None:
         host = int(self._legs.remote_ip[leg]).to_bytes(4, "big")
         target = ".".join(map(str, host)), min(65535, int(self._legs.remote_port[leg]) + 1)
+        sealed = self._srtp.protect_report(leg, packet)
+        if sealed is None:
+            return
         try:
-            self._lanes.rtcp(leg).sendto(packet, target)
+            self._lanes.rtcp(leg).sendto(sealed, target)
         except OSError:  # a peer without an RTCP port is common, and no reason to do anything
             return
 
@@ -130,7 +135,8 @@ class Reports:
                 return
             host = int.from_bytes(bytes(map(int, source[0].split("."))), "big")
             settings = self._legs.settings[leg]
-            report = parse_report(packet) if host == self._legs.remote_ip[leg] else None
+            plain = self._srtp.unprotect_report(leg, packet) if host == self._legs.remote_ip[leg] else None
+            report = parse_report(plain) if plain is not None else None
             if report is not None and settings is not None:
                 self._take(self._intervals.setdefault(settings.id, _Interval()), leg, report, now)
 

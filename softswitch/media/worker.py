@@ -57,7 +57,8 @@ class Worker:
             succession=run_dir / f"media-{index}.legs",
         )
         self._reports = Reports(
-            self._engine.legs, self._lanes, f"media-{index}@{host}", time.time, self._outbox.emit
+            self._engine.legs, self._lanes, self._engine.srtp, f"media-{index}@{host}", time.time,
+            self._outbox.emit,
         )
         path = str(run_dir / f"media-{index}.sock")
         self._control = ControlServer(path, index, self._engine, self._pool, self._outbox, self._epoll)

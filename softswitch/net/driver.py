@@ -68,7 +68,7 @@ class Driver:
         try:
             return work(now, out)
         finally:
-            self._carry_out(out)
+            self._carry_out(now, out)
             self._arm(now)
             self._overload.occupancy.worked(now, time.monotonic())
 
@@ -132,8 +132,8 @@ class Driver:
 
     # Outputs
 
-    def _carry_out(self, out: list[Any]) -> None:
-        self.exchange.end_turn(out)
+    def _carry_out(self, now: float, out: list[Any]) -> None:
+        self.exchange.end_turn(now, out)
         facts: list[dict[str, Any]] = []
         kept: dict[str, Any] = {}
         sends: list[Send] = []

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from softswitch.sdp.crypto import PLAIN, Crypto, CryptoLine, Security, accepted_line, answer_line
 from softswitch.sdp.description import Attributes, BadSdp, Media, SessionDescription
 
 TELEPHONE_EVENT = "TELEPHONE-EVENT"
@@ -37,7 +38,8 @@ class AudioFormat:
 @dataclass(frozen=True, slots=True)
 class NegotiatedAudio:
     """What both sides agreed on. `direction` is seen from us; `send` is what we send in, `receive` what may
-    come, `dtmf_send` and `dtmf_receive` are payload types of telephone-events, None if there are none."""
+    come, `dtmf_send` and `dtmf_receive` are payload types of telephone-events, None if there are none;
+    `crypto` is None for plain RTP."""
 
     remote_host: str
     remote_port: int
@@ -47,6 +49,7 @@ class NegotiatedAudio:
     dtmf_receive: int | None
     ptime_ms: int
     direction: str
+    crypto: Crypto | None = None
 
     def to_state(self) -> dict[str, Any]:
         """As a value for JSON; `from_state` reads it."""
@@ -59,13 +62,16 @@ class NegotiatedAudio:
             "dtmf_receive": self.dtmf_receive,
             "ptime_ms": self.ptime_ms,
             "direction": self.direction,
+            "crypto": self.crypto and self.crypto.to_state(),
         }
 
     @staticmethod
     def from_state(state: dict[str, Any]) -> NegotiatedAudio:
         """The value that `to_state` was taken of."""
         receive = tuple([AudioFormat(*audio) for audio in state["receive"]])
-        return NegotiatedAudio(**{**state, "send": AudioFormat(*state["send"]), "receive": receive})
+        crypto = Crypto(*state["crypto"]) if state.get("crypto") else None
+        known = {**state, "send": AudioFormat(*state["send"]), "receive": receive, "crypto": crypto}
+        return NegotiatedAudio(**known)
 
 
 # What we can offer: payload type, rtpmap encoding name, clock rate, rtpmap channels, fmtp.
@@ -89,10 +95,12 @@ def make_offer(
     version: int,
     direction: str = "sendrecv",
     ptime_ms: int = 20,
+    security: Security = PLAIN,
 ) -> str:
-    """An offer of one audio stream: `codecs` in order of preference, and telephone-events.
+    """An offer of one audio stream: `codecs` in order of preference, telephone-events, SRTP by `security`.
 
-    Raises ValueError for a codec that is not known, or none.
+    Raises ValueError for a codec that is not known, or none; NotAcceptable where SRTP is required and not
+    possible.
     """
     formats = []
     attributes: list[tuple[str, str | None]] = []
@@ -108,7 +116,12 @@ def make_offer(
         raise ValueError("an offer needs a codec")
     formats.append(str(_DTMF_PAYLOAD_TYPE))
     attributes += _dtmf_attributes(_DTMF_PAYLOAD_TYPE)
-    return _describe(host, session_id, version, (_audio(port, formats, attributes, ptime_ms, direction),))
+    audio = _audio(port, formats, attributes, ptime_ms, direction)
+    if security.mode == "required" and security.forbidden:
+        raise NotAcceptable(security.forbidden)
+    if security.offers:
+        audio = _with_crypto(replace(audio, protocol=security.protocol), security.keys)
+    return _describe(host, session_id, version, (audio,))
 
 
 def answer_offer(
@@ -121,6 +134,7 @@ def answer_offer(
     version: int,
     direction: str = "sendrecv",
     prefer: str | None = None,
+    security: Security = PLAIN,
 ) -> tuple[str, NegotiatedAudio]:
     """An answer with one codec: `prefer` if it is offered and in `codecs`, else the offerer's first in
     `codecs`.
@@ -129,13 +143,15 @@ def answer_offer(
     no description, NotAcceptable if no audio line can be used.
     """
     description = _read(offer)
-    index, media = _first_audio(description)
+    index, media, crypto = _offered_audio(description, security)
     usable = [audio for audio in _formats(media) if audio.encoding in codecs]
     if not usable:
         raise NotAcceptable("no common codec")
     chosen = next((audio for audio in usable if audio.encoding == prefer), usable[0])
     dtmf = _dtmf(media)
-    audio = _agreed(description, media, direction, send=chosen, receive=(chosen,), dtmf=(dtmf, dtmf))
+    audio = _agreed(
+        description, media, direction, send=chosen, receive=(chosen,), dtmf=(dtmf, dtmf), crypto=crypto
+    )
     ours = _answer_media(media, audio, port)
     lines = [replace(other, port=0, attributes=(), host="", bandwidth=()) for other in description.media]
     lines[index] = ours
@@ -143,14 +159,19 @@ def answer_offer(
 
 
 def read_answer(
-    answer: SessionDescription | bytes | str, *, codecs: Sequence[str], direction: str = "sendrecv"
+    answer: SessionDescription | bytes | str,
+    *,
+    codecs: Sequence[str],
+    direction: str = "sendrecv",
+    security: Security = PLAIN,
 ) -> NegotiatedAudio:
-    """What was agreed by the answer to a `make_offer` with these `codecs` and this `direction`.
+    """What was agreed by the answer to a `make_offer` with these `codecs`, `direction` and `security`.
 
     Raises BadSdp or NotAcceptable.
     """
     description = _read(answer)
-    _, media = _first_audio(description)
+    _, media = _audio_lines(description)[0]
+    crypto = _answered_crypto(media, security)
     usable = [audio for audio in _formats(media) if audio.encoding in codecs]
     if not usable:
         raise NotAcceptable("no common codec")
@@ -158,13 +179,21 @@ def read_answer(
     receive = tuple([replace(audio, payload_type=_OFFERED[audio.encoding][0]) for audio in usable])
     dtmf = _dtmf(media)
     dtmf_receive = None if dtmf is None else _DTMF_PAYLOAD_TYPE
-    return _agreed(description, media, direction, send=usable[0], receive=receive, dtmf=(dtmf, dtmf_receive))
+    return _agreed(
+        description,
+        media,
+        direction,
+        send=usable[0],
+        receive=receive,
+        dtmf=(dtmf, dtmf_receive),
+        crypto=crypto,
+    )
 
 
 def offered_codec(offer: SessionDescription | bytes | str, codecs: Sequence[str]) -> str | None:
     """The first codec of an offer that is one of `codecs`; None if there is none or nothing can be read."""
     try:
-        formats = _formats(_first_audio(_read(offer))[1])
+        formats = _formats(_audio_lines(_read(offer))[0][1])
     except (BadSdp, NotAcceptable):
         return None
     return next((each.encoding for each in formats if each.encoding in codecs), None)
@@ -176,11 +205,63 @@ def _read(description: SessionDescription | bytes | str) -> SessionDescription:
     return SessionDescription.parse(description)
 
 
-def _first_audio(description: SessionDescription) -> tuple[int, Media]:
-    for index, media in enumerate(description.media):
-        if media.kind == "audio" and media.port and media.protocol.upper() in ("RTP/AVP", "RTP/AVPF"):
-            return index, media
-    raise NotAcceptable("no audio stream over plain RTP")
+_PLAIN, _SECURE = ("RTP/AVP", "RTP/AVPF"), ("RTP/SAVP", "RTP/SAVPF")
+
+
+def _audio_lines(description: SessionDescription) -> list[tuple[int, Media]]:
+    """Usable audio lines by their index, at least one."""
+    found = [
+        (index, media)
+        for index, media in enumerate(description.media)
+        if media.kind == "audio" and media.port and media.protocol.upper() in _PLAIN + _SECURE
+    ]
+    if not found:
+        raise NotAcceptable("no audio stream over RTP or SRTP")
+    return found
+
+
+def _offered_audio(description: SessionDescription, security: Security) -> tuple[int, Media, Crypto | None]:
+    """The first line that may be answered, one with SRTP before one without; raises NotAcceptable."""
+    problem = ""
+    plain: tuple[int, Media, Crypto | None] | None = None
+    for index, media in _audio_lines(description):
+        secure = media.protocol.upper() in _SECURE
+        crypto = answer_line(media.values("crypto"), security.keys) if security.offers else None
+        if crypto is not None:
+            return index, media, crypto
+        if secure:
+            problem = _why_not(media, security)
+        elif security.mode == "required":
+            problem = problem or "SRTP is required, and plain RTP was offered"
+        else:
+            plain = plain or (index, media, None)
+    if plain is None:
+        raise NotAcceptable(problem)
+    return plain
+
+
+def _why_not(media: Media, security: Security) -> str:
+    if security.mode == "off":
+        return "SRTP is offered, which the settings do not allow (srtp: off)"
+    if security.forbidden:
+        return security.forbidden
+    return "no common crypto suite" if media.values("crypto") else "SRTP without keys in the SDP (SDES)"
+
+
+def _answered_crypto(media: Media, security: Security) -> Crypto | None:
+    if not security.offers:
+        if media.protocol.upper() in _SECURE:
+            raise NotAcceptable("SRTP is answered to an offer of plain RTP")
+        return None
+    crypto = accepted_line(media.values("crypto"), security.keys)
+    if crypto is None and (security.mode == "required" or media.protocol.upper() in _SECURE):
+        raise NotAcceptable("the answer takes up none of the keys offered")
+    return crypto
+
+
+def _with_crypto(media: Media, lines: Sequence[CryptoLine]) -> Media:
+    crypto: Attributes = tuple([("crypto", str(line)) for line in lines])
+    return replace(media, attributes=crypto + media.attributes)
 
 
 def _formats(media: Media) -> list[AudioFormat]:
@@ -228,6 +309,7 @@ def _agreed(
     send: AudioFormat,
     receive: tuple[AudioFormat, ...],
     dtmf: tuple[int | None, int | None],
+    crypto: Crypto | None,
 ) -> NegotiatedAudio:
     host = description.host_of(media)
     on_hold = _is_unspecified(host)
@@ -243,6 +325,7 @@ def _agreed(
         dtmf_receive=dtmf[1],
         ptime_ms=_ptime_ms(media),
         direction=_direction(sends, receives),
+        crypto=crypto,
     )
 
 
@@ -284,7 +367,10 @@ def _answer_media(offered: Media, audio: NegotiatedAudio, port: int) -> Media:
         formats.append(str(audio.dtmf_receive))
         attributes += _dtmf_attributes(audio.dtmf_receive)
     ours = _audio(port, formats, attributes, audio.ptime_ms, audio.direction)
-    return replace(ours, protocol=offered.protocol)
+    ours = replace(ours, protocol=offered.protocol)
+    if audio.crypto is None:
+        return ours
+    return _with_crypto(ours, [CryptoLine(audio.crypto.tag, audio.crypto.suite, audio.crypto.send)])
 
 
 def _dtmf_attributes(payload_type: int) -> list[tuple[str, str | None]]:

@@ -12,6 +12,7 @@ from softswitch.sip.timers import Deadlines, Wheel
 from softswitch.sip.transaction import COOKIE, ServerTransaction, Transactions
 
 if TYPE_CHECKING:
+    from softswitch.sip.dialog import Dialog
     from softswitch.sip.refer import Referrals
     from softswitch.sip.session import Session
 
@@ -43,13 +44,19 @@ class SipSettings:
 class Credentials:
     """What to answer a digest challenge with. With a `realm` no other realm is answered.
 
-    The secret is `password`, or its stored forms `ha1s` by algorithm.
+    The secret is `password`, or its stored forms `ha1s` by algorithm. `belongs_to` says which hosts may have
+    an answer, None: all; a dialog may lead to others than the one that was called.
     """
 
     username: str
     password: str = ""
     realm: str = ""
     ha1s: Mapping[str, str] | None = None
+    belongs_to: Callable[[str], bool] | None = None
+
+    def may_go_over(self, flow: SipFlow) -> bool:
+        """Whether they may be sent over `flow`. A connection stays with whom it was opened to."""
+        return self.belongs_to is None or flow.connection != 0 or self.belongs_to(flow.remote[0])
 
     def __repr__(self) -> str:
         return f"Credentials({self.username!r}, realm={self.realm!r})"
@@ -57,6 +64,8 @@ class Credentials:
 
 class EventDialog(Protocol):
     """A dialog of a subscription (RFC 6665), of either side."""
+
+    dialog: Dialog
 
     def takes(self, tag: str) -> bool:
         """Whether a request with this From tag is in it."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from softswitch.sip.dialog import Dialog
+from softswitch.sip.dialog import RESTART_CSEQ_STEP, Dialog
 from softswitch.sip.flow import NEVER, Outputs, SipFlow
 from softswitch.sip.headers import BadMessage, decimal
 from softswitch.sip.message import Message
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from softswitch.sip.useragent import UserAgent
 
 EXPIRES_LIMIT = 2**31 - 1
+KEPT_EVERY = RESTART_CSEQ_STEP // 2
+"""After how many NOTIFYs a subscription is kept again: a new process skips more numbers than that."""
+RESTORED_EACH_S = 0.005
+"""Time between the NOTIFYs of a new process to the watchers it has taken over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,11 @@ class Package:
 
 
 class Watch(Timed):
-    """One subscription; `over` once its last NOTIFY is due. Of quick changes only the last is told."""
+    """One subscription; `over` once its last NOTIFY is due. Of quick changes only the last is told.
+
+    `told` and `version` belong to who makes the bodies: what this watcher knows (None: nothing, so the whole
+    state has to be told), and how many documents it has had.
+    """
 
     __slots__ = (
         "_reason",
@@ -44,14 +53,20 @@ class Watch(Timed):
         "notifier",
         "over",
         "resource",
+        "told",
+        "version",
+        "watcher",
     )
 
-    def __init__(self, notifier: Notifier, dialog: Dialog, event: Event, resource: str) -> None:
+    def __init__(self, notifier: Notifier, dialog: Dialog, event: Event, resource: str, watcher: str) -> None:
         super().__init__()
         self.notifier = notifier
         self.dialog = dialog
         self.event = event
         self.resource = resource
+        self.watcher = watcher
+        self.told: Any = None
+        self.version = 0
         self.expires_at = 0.0
         self.over = False
         self._reason = ""
@@ -67,8 +82,10 @@ class Watch(Timed):
         headers = f"Contact: {endpoint.contact(transaction.flow)}\r\nExpires: {seconds}\r\n"
         endpoint.respond(transaction, message, 200, now, out, headers=headers, to_tag=self.dialog.local_tag)
         self.expires_at = now + seconds
+        self.told = None
         if seconds:
             endpoint.deadlines.at(self, self.expires_at)
+            self.notifier.kept(self, out)
             self.tell(now, out)
         else:
             self.end("timeout", now, out)
@@ -97,8 +114,11 @@ class Watch(Timed):
         if self._unheard:
             self._waiting = True
             return
-        self._unheard, self._waiting = True, False
         notifier = self.notifier
+        body = notifier.state_of(self)
+        if body is None and not self.over:
+            return
+        self._unheard, self._waiting = True, False
         endpoint = notifier.ua.endpoint
         left = max(int(self.expires_at - now), 0)
         state = f"terminated;reason={self._reason}" if self.over else f"active;expires={left}"
@@ -112,11 +132,13 @@ class Watch(Timed):
             "NOTIFY",
             self._heard,
             headers=headers,
-            body=notifier.state_of(self.resource, self.event.package),
+            body=body or b"",
             content_type=notifier.packages[self.event.package].content_type,
         ).send(now, out)
         if self.over:
-            notifier.forget(self)
+            notifier.forget(self, out)
+        elif self.dialog.local_cseq % KEPT_EVERY == 0:
+            notifier.kept(self, out)
 
     def end(self, reason: str, now: float, out: Outputs) -> None:
         if not self.over:
@@ -125,7 +147,11 @@ class Watch(Timed):
             self.tell(now, out)
 
     def expire(self, now: float, out: Outputs) -> None:
-        self.end("timeout", now, out)
+        if now >= self.expires_at:
+            self.end("timeout", now, out)
+            return
+        self.notifier.ua.endpoint.deadlines.at(self, self.expires_at)
+        self.tell(now, out)
 
     def _heard(self, status: int, message: Message | None, now: float, out: Outputs) -> None:
         if status < 200:
@@ -135,36 +161,61 @@ class Watch(Timed):
             # Whoever does not take a NOTIFY is not subscribed any more (§4.2.2).
             self.over = True
             self.deadline = NEVER
-            self.notifier.forget(self)
+            self.notifier.forget(self, out)
         elif self._waiting:
             self.tell(now, out)
 
+    # Over a restart
+
+    def to_state(self) -> dict[str, Any]:
+        return {
+            "dialog": self.dialog.to_state(),
+            "event": str(self.event),
+            "resource": self.resource,
+            "watcher": self.watcher,
+            "expires_at": self.expires_at,
+            "version": self.version,
+        }
+
 
 class Notifier:
-    """All subscriptions to us. `state_of(resource, package)` makes the body of a NOTIFY when it is sent.
+    """All subscriptions to us.
 
-    The core authenticates and authorises a SUBSCRIBE, then hands it to `subscribe`.
+    `state_of(watch)` makes the body of a NOTIFY when it is sent; None: there is nothing this watcher does not
+    know. `kept(watch, out)` is called with what has to outlive the process, and with an `over` watch when
+    it is gone. The core authenticates and authorises a SUBSCRIBE, then hands it to `subscribe`.
     """
 
     def __init__(
         self,
         ua: UserAgent,
         packages: Mapping[str, Package],
-        state_of: Callable[[str, str], bytes],
+        state_of: Callable[[Watch], bytes | None],
         *,
+        kept: Callable[[Watch, Outputs], None] = lambda watch, out: None,
         most: int = 10_000,
-        most_each: int = 100,
+        most_each: int = 1000,
+        most_by_one: int = 100,
     ) -> None:
         self.ua = ua
         self.packages = packages
         self.state_of = state_of
+        self.kept = kept
         self.most = most
         self.most_each = most_each
+        self.most_by_one = most_by_one
         self.count = 0
+        self._by_watcher: Counter[str] = Counter()
         self._watches: dict[tuple[str, str], dict[Watch, None]] = {}
 
     def subscribe(
-        self, transaction: ServerTransaction, message: Message, resource: str, now: float, out: Outputs
+        self,
+        transaction: ServerTransaction,
+        message: Message,
+        resource: str,
+        watcher: str,
+        now: float,
+        out: Outputs,
     ) -> Watch | None:
         """Answer a SUBSCRIBE outside of dialogs. None: it was refused (400, 406, 423, 489, 503)."""
         event = first(message, Event)
@@ -177,7 +228,11 @@ class Notifier:
             self.ua.respond(transaction, message, 406, now, out)
             return None
         place = (resource, event.package)
-        if self.count >= self.most or len(self._watches.get(place, ())) >= self.most_each:
+        if (
+            self.count >= self.most
+            or len(self._watches.get(place, ())) >= self.most_each
+            or self._by_watcher[watcher] >= self.most_by_one
+        ):
             self.ua.respond(transaction, message, 503, now, out, headers="Retry-After: 60\r\n")
             return None
         seconds = self.seconds(transaction, message, event.package, now, out)
@@ -185,12 +240,35 @@ class Notifier:
             return None
         endpoint = self.ua.endpoint
         dialog = Dialog.from_request(message, transaction.flow, endpoint.token())
-        watch = Watch(self, dialog, event, resource)
-        endpoint.subscriptions[(dialog.sip_call_id, dialog.local_tag)] = watch
-        self._watches.setdefault(place, {})[watch] = None
-        self.count += 1
+        watch = Watch(self, dialog, event, resource, watcher)
+        self._add(watch)
         watch.renew(transaction, message, seconds, now, out)
         return watch
+
+    def restore(self, state: dict[str, Any], now: float, out: Outputs) -> None:
+        """Take up a subscription of a former process; its watcher is told the whole state soon."""
+        dialog = Dialog.from_state(state["dialog"])
+        dialog.local_cseq += RESTART_CSEQ_STEP
+        watch = Watch(self, dialog, Event.parse(state["event"]), state["resource"], state["watcher"])
+        watch.version = state["version"] + RESTART_CSEQ_STEP
+        watch.expires_at = state["expires_at"]
+        self._add(watch)
+        self.kept(watch, out)
+        soon = now + self.count * RESTORED_EACH_S
+        self.ua.endpoint.deadlines.at(watch, min(soon, max(watch.expires_at, now)))
+
+    def watches(self) -> list[Watch]:
+        """All there are."""
+        return [watch for watches in self._watches.values() for watch in watches]
+
+    def watched(self, resource: str, package: str) -> bool:
+        return (resource, package) in self._watches
+
+    def _add(self, watch: Watch) -> None:
+        self.ua.endpoint.subscriptions[(watch.dialog.sip_call_id, watch.dialog.local_tag)] = watch
+        self._watches.setdefault((watch.resource, watch.event.package), {})[watch] = None
+        self._by_watcher[watch.watcher] += 1
+        self.count += 1
 
     def changed(self, resource: str, package: str, now: float, out: Outputs) -> None:
         """Tell all who watch it."""
@@ -217,14 +295,18 @@ class Notifier:
             return None
         return min(asked, limits.longest_s)
 
-    def forget(self, watch: Watch) -> None:
+    def forget(self, watch: Watch, out: Outputs) -> None:
         place = (watch.resource, watch.event.package)
         watches = self._watches.get(place, {})
         if watch in watches:
             del watches[watch]
             self.count -= 1
+            self._by_watcher[watch.watcher] -= 1
+            if not self._by_watcher[watch.watcher]:
+                del self._by_watcher[watch.watcher]
             if not watches:
                 del self._watches[place]
+            self.kept(watch, out)
         self.ua.endpoint.subscriptions.pop((watch.dialog.sip_call_id, watch.dialog.local_tag), None)
 
 

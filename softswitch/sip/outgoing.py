@@ -89,7 +89,7 @@ class Outgoing:
             self.method,
             self.cseq,
             via,
-            f"{self.headers}{self.authorization}{endpoint.user_agent}",
+            f"{self.headers}{self._authorization()}{endpoint.user_agent}",
             self.body,
             self.content_type,
             self.max_forwards,
@@ -136,7 +136,7 @@ class Outgoing:
     def acknowledge(self, now: float, out: Outputs, sdp: bytes = b"") -> None:
         """ACK a 2xx to this INVITE, and every repetition of it (§13.2.2.4); `sdp` answers its offer."""
         dialog = self.dialog
-        send = acknowledgement(self.endpoint, dialog, self.cseq, self.authorization, sdp)
+        send = acknowledgement(self.endpoint, dialog, self.cseq, self._authorization(), sdp)
         out.append(send)
         self.endpoint.transactions.keep(success_key(dialog, self.cseq), send, now)
 
@@ -171,10 +171,18 @@ class Outgoing:
         self.raises += 1
         return True
 
+    def _authorization(self) -> str:
+        """The header lines of what has been answered, unless the dialog has moved to somebody else's host."""
+        if self.authorization and self.credentials is not None:
+            return self.authorization if self.credentials.may_go_over(self.dialog.sip_flow) else ""
+        return self.authorization
+
     def _authorize(self, message: Message) -> bool:
         """Take up the challenge. False: no credentials for it, or they were refused before."""
         credentials = self.credentials
         if credentials is None or self.tries >= MAX_AUTHORIZED_TRIES:
+            return False
+        if not credentials.may_go_over(self.dialog.sip_flow):
             return False
         proxy = message.status == 407
         answer = authorize(

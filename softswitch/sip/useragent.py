@@ -75,8 +75,9 @@ class UserAgent:
     def transport_failed(self, flow: SipFlow, now: float, out: Outputs) -> None:
         """A stream is lost, or could not be opened. Sessions that are up stay, and look for a new way."""
         self.endpoint.transactions.transport_failed(flow, now, out)
-        for session in self.endpoint.sessions.values():
-            dialog = session.dialog
+        sessions, subscriptions = self.endpoint.sessions, self.endpoint.subscriptions
+        dialogs = [each.dialog for each in sessions.values()]
+        for dialog in (*dialogs, *[each.dialog for each in subscriptions.values()]):
             if dialog.sip_flow.connection and flow.carries(dialog.sip_flow):
                 dialog.connection_lost()
 

@@ -14,7 +14,7 @@ from tests.call.worker import Worker
 from tests.call.world import World
 
 # Not kept at every change: numbers that have a reserve over a restart.
-_UNKEPT = ("session", "count")
+_UNKEPT = ("session", "count", "local_cseq", "version")
 
 
 PAIRS = {
@@ -73,6 +73,7 @@ def check(world: World, books: Books) -> None:
     _check_timers(world)
     _check_sessions(world)
     _check_agents(world)
+    _check_lamps(world)
     _check_kept(world)
 
 
@@ -214,6 +215,19 @@ def _check_agents(world: World) -> None:
         assert set(agent.other_calls) == engaged, f"{name} is busy with {agent.other_calls}, really {engaged}"
 
 
+def _check_lamps(world: World) -> None:
+    """What lamps know of the calls is how the calls are."""
+    expected: dict[str, set[str]] = {}
+    for call in world.exchange.calls.values():
+        for leg in call.legs.values():
+            if leg.party.kind == "user":
+                expected.setdefault(f"user/{leg.party.name}", set()).add(leg.id)
+        if call.waiting is not None:
+            expected.setdefault(f"queue/{call.waiting.queue}", set()).add(call.id)
+    known = {name: set(ids) for name, ids in world.exchange.watching.lamps.resources().items()}
+    assert known == expected
+
+
 def _check_kept(world: World) -> None:
     exchange = world.exchange
     state: dict[str, Any] = dict(exchange.acd.state())
@@ -224,8 +238,15 @@ def _check_kept(world: World) -> None:
         for user, bindings in exchange.registrar.users().items()
     }
     state |= {f"ban/{source}": kept for source, kept in exchange.bans.to_state().items()}
+    state |= {
+        f"watch/{each.dialog.local_tag}": each.to_state() for each in exchange.watching.notifier.watches()
+    }
+    state |= {
+        f"mailbox/{user}": {"new": each.new, "old": each.old}
+        for user, each in exchange.mailboxes.all().items()
+    }
     state |= {f"forward/{user}": kinds for user, kinds in exchange.forwards.to_state().items()}
-    prefixes = ("ban/", "forward/", "acd/", "call/", "recording/", "binding/")
+    prefixes = ("ban/", "watch/", "mailbox/", "forward/", "acd/", "call/", "recording/", "binding/")
     kept = {key: value for key, value in world.kept.items() if key.startswith(prefixes)}
     assert kept.keys() == state.keys()
     for key, value in state.items():

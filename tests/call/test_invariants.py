@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from softswitch.sdp.negotiation import make_offer
 from tests.call.invariants import Books, check
+from tests.call.lamp import Lamp
 from tests.call.world import SWITCH, Phone, World
 
 PASSWORD = {"password": "secret"}
@@ -121,6 +122,8 @@ class Floor(RuleBasedStateMachine):
         self.phones = {name: self.world.phones[host, 5060] for name, host in PHONES.items()}
         for agent in CENTRE["agents"]:
             self.world.command("agent.sign_in", name=agent)
+        erin, dave = self.phones["erin"], self.phones["dave"]
+        self.lamps = [Lamp(erin, "alice"), Lamp(erin, "200"), Lamp(dave, "carol")]
 
     # Phones
 
@@ -301,6 +304,8 @@ class Floor(RuleBasedStateMachine):
             check(world, self.books)
         assert exchange.calls == {} and exchange.recordings == {}
         assert exchange.ua.endpoint.sessions == {}
+        lit = [lamp for lamp in self.lamps if lamp.subscription.state == "active" and lamp.dialogs]
+        assert not lit, [lamp.dialogs for lamp in lit]
         assert not any(key.startswith(("call/", "recording/", "acd/call/")) for key in world.kept)
         states = {name: row["state"] for name, row in exchange.acd.snapshot(world.now)["agents"].items()}
         assert set(states.values()) <= {"idle", "signed_out"}, states

@@ -59,6 +59,8 @@ class Phone:
         self.ua = UserAgent(SipSettings(contact_user=name), self.random.randbytes, self)
         self.events: list[tuple[Any, ...]] = []
         self.sessions: list[Session] = []
+        self.requests: list[Any] = []
+        self.status = 200
         self.auto_answer = False
         self.auto_reject = 0
         self.silent = False
@@ -159,6 +161,10 @@ class Phone:
     # The user agent's core and sessions' owner
 
     def request(self, transaction: Any, message: Any, now: float, out: list[Any]) -> None:
+        if message.method != "INVITE":
+            self.requests.append(message)
+            self.ua.respond(transaction, message, self.status, now, out)
+            return
         session = self.ua.accept_invite(transaction, message, self, now, out)
         self.sessions.append(session)
         self.events.append(("ringing", message.get("From")))
@@ -412,7 +418,7 @@ class World:
         self._deliver(out)
 
     def _deliver(self, out: list[Any]) -> None:
-        self.exchange.end_turn(out)
+        self.exchange.end_turn(self.now, out)
         for output in out:
             if isinstance(output, Fact):
                 self.facts.append(output)
@@ -430,7 +436,8 @@ class World:
         """What phones send; each says by its own address who it is."""
         for send in out:
             if phone is None or self.phones.get(phone.flow.local) is phone:
-                self.wire.append((None, SipFlow("UDP", SWITCH, send.flow.local), send.data))
+                flow = SipFlow(send.flow.transport, SWITCH, send.flow.local, send.flow.connection)
+                self.wire.append((None, flow, send.data))
 
     def _keep(self, keep: Keep) -> None:
         value = keep.value.to_state() if hasattr(keep.value, "to_state") else keep.value

@@ -175,7 +175,7 @@ def test_a_leg_reports_every_five_seconds_and_answers_a_sender_report(
     rtp_port = peer_rtcp.getsockname()[1] - 1
     phone = rig.phone("a", tone(400, 1, 8000), port=pool.ready()[0], remote=["127.0.0.1", rtp_port])
     phone.port = rtp_port
-    reports = Reports(rig.engine.legs, lanes, "media-0", lambda: 1.0, rig.events.append)
+    reports = Reports(rig.engine.legs, lanes, rig.engine.srtp, "media-0", lambda: 1.0, rig.events.append)
     rig.run(1.0)
     sender_report = pack_report(phone.ssrc, 4.0, "peer", Sent(0, 50, 8000), None)
     peer_rtcp.sendto(sender_report, lanes.rtcp(0).getsockname())

@@ -44,7 +44,7 @@ def lanes() -> Iterator[OneLane]:
 
 def reported(rig: Rig, lanes: OneLane, *said: bytes) -> list[dict[str, Any]]:
     """The peer's packets come in, then it is every leg's turn."""
-    reports = Reports(rig.engine.legs, lanes, "media-0", lambda: NOW, rig.events.append)  # type: ignore[arg-type]
+    reports = Reports(rig.engine.legs, lanes, rig.engine.srtp, "media-0", lambda: NOW, rig.events.append)  # type: ignore[arg-type]
     for packet in said:
         lanes.peers.sendto(packet, lanes.ours.getsockname())
         reports.receive(0, now=10.0)

@@ -23,11 +23,11 @@ class Desk(Phone):
     def __init__(self, link: LossyLink, name: str, **limits: int) -> None:
         super().__init__(link, name)
         self.state = b"idle"
-        self.notifier = Notifier(self.ua, {"dialog": DIALOG}, lambda resource, package: self.state, **limits)
+        self.notifier = Notifier(self.ua, {"dialog": DIALOG}, lambda watch: self.state, **limits)
 
     def request(self, transaction: ServerTransaction, message: Message, now: float, out: list[Any]) -> None:
         if message.method == "SUBSCRIBE":
-            self.notifier.subscribe(transaction, message, "alice", now, out)
+            self.notifier.subscribe(transaction, message, "alice", message.from_tag, now, out)
         else:
             super().request(transaction, message, now, out)
 
