@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
     from softswitch.call.leg_media import LegMedia
     from softswitch.call.recording import Recording
+    from softswitch.call.redirection import Redirections
     from softswitch.call.routing import Route
     from softswitch.call.waiting import Waiting
     from softswitch.sip.refer import Referral
@@ -65,6 +66,7 @@ class Call:
         self.forwarded: list[str] = []
         self.diversions: list[str] = []
         self.introduction = NO_INTRODUCTION
+        self.redirections: Redirections | None = None
         self.heard: tuple[str, Sequence[Reason]] = ("", ())
         self.referred_by = ""
         self.transfer: Transfer | None = None

@@ -10,6 +10,7 @@ from softswitch.call.conversation import bridge_id
 from softswitch.call.forwarding import AFTER, forward
 from softswitch.call.hunt import Group, Hunt
 from softswitch.call.leg import Leg
+from softswitch.call.redirection import redirect
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
@@ -108,6 +109,8 @@ class DialActivity(Activity):
         return min(user.forward_no_answer_s, most)
 
     def hunt_failed(self, hunt: Hunt, reason: str, now: float, out: list[Any]) -> None:
+        if redirect(self.call, hunt.redirected, self.flow, now, out):
+            return
         exchange, kind = self.call.exchange, AFTER.get(reason)
         if self.user is not None and kind is not None:
             number = exchange.forwards.target(exchange.centre, self.user, kind)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from softswitch.call.identity import trunk_of
 from softswitch.call.leg import Leg
 from softswitch.call.party import Party
+from softswitch.call.redirection import Redirected
 from softswitch.call.registrar import Binding
 from softswitch.sip.uri import Address
 
@@ -74,6 +75,7 @@ class Hunt:
         self._over = False
         self._reason = reason
         self._rank = (9, 0)
+        self.redirected: list[Redirected] = []
 
     def start(self, now: float, out: list[Any]) -> None:
         """Ring the next group; fails at once when there is none or no media port is left."""
@@ -159,7 +161,9 @@ class Hunt:
             self.start(now, out)
 
     def _note(self, leg: Leg, status: int, reason: str) -> None:
-        """Remember the best failure there was."""
+        """Remember the best failure there was, and where somebody else is to be found."""
+        if leg.contacts:
+            self.redirected.append(Redirected(leg.party, leg.contacts))
         if rank(status) < self._rank:
             self._rank = rank(status)
             trunk_failed = leg.party.kind == "trunk" and may_go_elsewhere(status)

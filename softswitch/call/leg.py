@@ -9,6 +9,7 @@ from softswitch.call.endings import ending, reason_header, warning_line
 from softswitch.call.identity import introduce
 from softswitch.call.leg_media import LegMedia
 from softswitch.call.party import Party
+from softswitch.call.redirection import contacts_of
 from softswitch.reasons import REASONS
 from softswitch.reasons import reason as reason_of
 from softswitch.sdp.description import BadSdp
@@ -19,6 +20,7 @@ from softswitch.sip.values import reason_line
 if TYPE_CHECKING:
     from softswitch.call.call import Call
     from softswitch.call.registrar import Binding
+    from softswitch.sip.identities import Contact
     from softswitch.sip.message import Message
     from softswitch.sip.refer import Referral
     from softswitch.sip.session import Session
@@ -30,7 +32,7 @@ class Leg(LegMedia):
     The owner is the call, or the hunt that made it until the answer.
     """
 
-    __slots__ = ("direction", "final_status", "owner", "sip_call_id", "state")
+    __slots__ = ("contacts", "direction", "final_status", "owner", "sip_call_id", "state")
 
     def __init__(self, call: Call, id: str, direction: str, party: Party) -> None:
         super().__init__(call, id, party)
@@ -38,6 +40,7 @@ class Leg(LegMedia):
         self.state = "setup"
         self.owner: Any = call
         self.final_status = 0
+        self.contacts: tuple[Contact, ...] = ()
         self.sip_call_id = ""
         if party.kind == "trunk":
             self._take_trunk()
@@ -115,12 +118,14 @@ class Leg(LegMedia):
         self.call.fact("leg_answered", {"leg": self.id}, out)
         return True
 
-    def refuse(self, reason: str, now: float, out: list[Any], headers: str = "") -> None:
-        """Refuse an inbound leg that was not answered, with the SIP status of the reason."""
+    def refuse(
+        self, reason: str, now: float, out: list[Any], headers: str = "", status: int = 0
+    ) -> None:
+        """Refuse an inbound leg that was not answered, with the SIP status of the reason if none is given."""
         if self.state == "ended":
             return
         if self.session is not None:
-            status = REASONS[reason].status
+            status = status or REASONS[reason].status
             headers += reason_line(reason_header(reason, self.call.heard)) + warning_line(self.unacceptable)
             # What is a good ending of an answered call is none of one that was not.
             self.session.reject(status if status >= 300 else 480, now, out, headers=headers)
@@ -220,6 +225,8 @@ class Leg(LegMedia):
     ) -> None:
         reason, ended_by = ending(cause, status, "caller" if self is self.call.inbound else "agent")
         self.final_status = status or reason_of(reason).status
+        if 300 <= status < 400:
+            self.contacts = contacts_of(message)
         if session.reasons:
             self.call.heard = (reason, session.reasons)
         self._end(reason, "remote" if ended_by != "switch" else "local", out)

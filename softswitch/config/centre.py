@@ -92,6 +92,11 @@ class User(Model):
         description="Phones hear of waiting messages when they subscribe to them; unsolicited: all registered"
         " phones, for those that do not subscribe.",
     )
+    redirects: Literal["follow", "refuse", "pass"] = Field(
+        default="follow",
+        description="What a 3xx of the phone does: follow calls the numbers that it names, with the user's"
+        " permissions; refuse ends the call; pass tells the caller.",
+    )
 
     @model_validator(mode="after")
     def _one_credential(self) -> User:

@@ -83,6 +83,11 @@ class Trunk(Model):
         default=False,
         description="The peer may transfer its calls (REFER), to configured numbers only.",
     )
+    redirects: Literal["refuse", "inside", "outside", "pass"] = Field(
+        default="refuse",
+        description="What a 3xx of the peer does: refuse ends the call, inside follows to numbers of ours,"
+        " outside also to where the caller may dial itself, pass tells the caller.",
+    )
     caller_id: DialledNumber | None = Field(
         default=None,
         description="Number shown for outgoing calls, unless user or route have one; unset: the caller's"
