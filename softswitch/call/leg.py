@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call.auto_answer import answer_lines
 from softswitch.call.digits import info_digit
 from softswitch.call.endings import ending, reason_header, warning_line
 from softswitch.call.identity import introduce
@@ -57,6 +58,7 @@ class Leg(LegMedia):
         except NotAcceptable:
             return False
         shown, introduction = introduce(self.call, self.party, caller)
+        asking = answer_lines(self.call.exchange, self.party)
         self.session = self.call.exchange.ua.invite(
             self,
             request_uri=binding.uri,
@@ -66,7 +68,7 @@ class Leg(LegMedia):
             sdp=sdp,
             credentials=binding.credentials,
             max_forwards=self.call.max_forwards,
-            headers="".join([*self.call.diversions, self.call.referred_by, introduction]),
+            headers="".join([*self.call.diversions, self.call.referred_by, asking, introduction]),
             sip_call_id=self.sip_call_id,
             now=now,
             out=out,

@@ -92,6 +92,11 @@ class User(Model):
         description="Phones hear of waiting messages when they subscribe to them; unsolicited: all registered"
         " phones, for those that do not subscribe.",
     )
+    auto_answer: bool = Field(
+        default=False,
+        description="The phones are asked to answer by themselves when a queue offers a call (Answer-Mode,"
+        " Call-Info, Alert-Info).",
+    )
     redirects: Literal["follow", "refuse", "pass"] = Field(
         default="follow",
         description="What a 3xx of the phone does: follow calls the numbers that it names, with the user's"
@@ -119,6 +124,9 @@ class Agent(Model):
     queues: tuple[Name, ...] = Field(default=(), description="Queues whose calls this agent takes.")
     wrap_up_s: Seconds | None = Field(
         default=None, description="Time after each call; unset: that of the queue."
+    )
+    auto_answer: bool | None = Field(
+        default=None, description="The phone is asked to answer by itself; unset: as the user's settings say."
     )
     ring_timeout_s: PositiveSeconds | None = Field(
         default=None,

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, Field
 OWN = frozenset(
     name.lower()
     for name in (
-        "Accept Accept-Encoding Accept-Language Allow Allow-Events Authentication-Info Authorization Call-ID"
+        "Accept Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Answer-Mode Authentication-Info"
+        " Authorization Call-ID Call-Info Priv-Answer-Mode"
         " Contact Content-Disposition Content-Encoding Content-Language Content-Length Content-Type CSeq Date"
         " Event Expires Feature-Caps Flow-Timer From Identity Identity-Info Join Max-Breadth Max-Forwards"
         " MIME-Version Min-Expires Min-SE P-Access-Network-Info P-Asserted-Identity P-Charging-Vector"
@@ -21,7 +22,8 @@ OWN = frozenset(
         " Unsupported User-Agent Via Warning WWW-Authenticate"
     ).split()
 )
-"""Headers that this switch writes itself on every leg, in lower case: a policy cannot touch them."""
+"""Headers that this switch writes itself, in lower case: a policy cannot touch them. With some a caller
+could have a phone answer by itself."""
 EVERY = "*"
 LONGEST_VALUE = 512
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{2,64}")
