@@ -37,18 +37,22 @@ def _preferred(message: Message) -> Address:
     return Address.parse(message.need("From"))
 
 
-def shown_number(plan: DialPlan, caller: Party, chosen: str, outward: Outward, trunk: Trunk) -> str:
-    """The first that there is of: chosen by the caller, the user's, the route's, the trunk's, the caller's
-    own; the trunk's in place of one that its peer does not let us show. Written in the peer's form.
+def shown_number(
+    plan: DialPlan, caller: Party, chosen: str, queue: str | None, outward: Outward, trunk: Trunk
+) -> str:
+    """The first that there is of: chosen by the caller, the user's, the queue's, the route's, the trunk's,
+    the caller's own; the trunk's in place of one that its peer does not let us show. In the peer's form.
 
     With an emergency call a caller cannot choose: who is called back must be who called.
     """
     user = plan.centre.users.get(caller.name) if caller.kind == "user" else None
     of_user = user.caller_id if user is not None else None
+    settings = plan.centre.queues.get(queue) if queue is not None else None
+    of_queue = settings.caller_id if settings is not None else None
     of_route = outward.route.caller_id if outward.route is not None else None
     if outward.emergency:
-        chosen, of_route = "", plan.centre.numbering.emergency_caller_id
-    number = chosen or of_user or of_route or trunk.caller_id or caller.number
+        chosen, of_queue, of_route = "", None, plan.centre.numbering.emergency_caller_id
+    number = chosen or of_user or of_queue or of_route or trunk.caller_id or caller.number
     number = plan.numbering.normalised(number) or number
     if trunk.caller_ids and trunk.caller_id is not None and not number.startswith(trunk.caller_ids):
         number = plan.numbering.normalised(trunk.caller_id) or trunk.caller_id

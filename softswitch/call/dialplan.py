@@ -122,12 +122,16 @@ class DialPlan:
     def emergency(self, dialled: str) -> Outward | None:
         """The way of an emergency call, if that is what is dialled: over every trunk, the preferred first."""
         number = self.numbering.emergency(dialled)
-        if number is None:
+        if number is None or (self.numbering.assumes_emergency and self._is_inside(number)):
             return None
         able = [each.name for each in outward_trunks(self.centre)]
         preferred = [name for name in self.centre.numbering.emergency_trunks if name in able]
         others = [name for name in able if name not in preferred]
         return Outward(number, number, "emergency", (*preferred, *others), emergency=True)
+
+    def _is_inside(self, number: str) -> bool:
+        centre = self.centre
+        return number in centre.numbers or number in centre.users or number in centre.agents
 
     # Towards a peer
 

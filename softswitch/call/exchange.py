@@ -27,7 +27,7 @@ from softswitch.call.mailboxes import Mailboxes
 from softswitch.call.media import MediaPlane
 from softswitch.call.media_events import media_event
 from softswitch.call.outputs import Fact, Keep, MediaCommand
-from softswitch.call.overload import EMERGENCY_NUMBERS, Overload
+from softswitch.call.overload import Overload
 from softswitch.call.queue_outputs import carry_out, waiting_call
 from softswitch.call.registrar import Registrar
 from softswitch.call.routing import Route, is_peer, route
@@ -249,7 +249,7 @@ class Exchange:
 
     def _is_urgent(self, number: str) -> bool:
         """Whether a call to the number is taken however busy the switch is."""
-        return number in EMERGENCY_NUMBERS or self.plan.numbering.emergency(number) is not None
+        return self.plan.emergency(number) is not None
 
     def route(self, caller: Party, dialled: str, now: float) -> Route:
         """Where a number leads; raises NoRoute."""

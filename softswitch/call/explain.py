@@ -51,7 +51,7 @@ def _ways(plan: DialPlan, caller: Party, outward: Outward, hidden: bool) -> list
     ways = []
     for place, name in enumerate(outward.trunks):
         trunk = plan.centre.trunks[name]
-        shown = "anonymous" if hidden else shown_number(plan, caller, "", outward, trunk)
+        shown = "anonymous" if hidden else shown_number(plan, caller, "", None, outward, trunk)
         way: dict[str, Any] = {"trunk": name, "number": plan.presented_to(trunk, outward), "shown": shown}
         ways.append({**way, "weight": weights[place]} if weights else way)
     return ways

@@ -44,8 +44,6 @@ RETRY_AFTER_S: Final = (2, 10)
 REMEMBERED_S: Final = 4.0
 MOST_REMEMBERED: Final = 20_000
 INVITE, ACK, REFUSED_TAG = b"INVITE ", b"ACK ", "wait-"
-EMERGENCY_NUMBERS: Final = frozenset(("112", "911"))
-"""What every phone may call at any time (3GPP TS 22.101 §10.1.1)."""
 
 
 class Occupancy:

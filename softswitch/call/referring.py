@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.attended import connect
+from softswitch.call.identity import trunk_of
 from softswitch.call.routing import NoRoute
 from softswitch.call.transfer import Transfer, destination
 from softswitch.reasons import REASONS
@@ -29,7 +30,9 @@ def referred(call: Call, leg: Leg, referral: Referral, now: float, out: list[Any
     if replaces is not None:
         connect(leg, replaces, referral, now, out)
         return True
-    number = telephone(referral.refer_to.uri)
+    number, trunk = telephone(referral.refer_to.uri), trunk_of(call.exchange.centre, leg.party)
+    if trunk is not None:
+        number = call.exchange.plan.called_by_trunk(trunk, number)
     try:
         found = destination(call, leg.party, number, now)
     except NoRoute as no_route:

@@ -85,6 +85,8 @@ def _inside(centre: Centre, dialled: str) -> Route | None:
 
 def feature_of(centre: Centre, dialled: str) -> Route | None:
     """The service of the switch that this is the code of."""
+    if not dialled.startswith(("*", "#")):
+        return None
     for name, code in vars(centre.feature_codes).items():
         if dialled.startswith(code):
             return Route("feature", name, dialled[len(code) :], f"feature_codes.{name}")

@@ -23,7 +23,7 @@ def outward_groups(call: Call, outward: Outward, now: float) -> list[Group]:
         trunk = exchange.centre.trunks[name]
         registered = exchange.registrar.contacts(trunk.user, now) if trunk.user else []
         number = plan.presented_to(trunk, outward)
-        shown = shown_number(plan, call.caller, call.introduction.number, outward, trunk)
+        shown = shown_number(plan, call.caller, call.introduction.number, call.queue, outward, trunk)
         party, caller = Party("trunk", trunk.name, number), call.caller_address(shown)
         groups += [Group(party, way, caller) for way in exchange.trunks.bindings(trunk, number, registered)]
     return groups

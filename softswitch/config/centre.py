@@ -164,6 +164,10 @@ class Queue(Model):
         default=20, description="Calls answered within this time count towards the service level."
     )
     record: bool = Field(default=True, description="Record the calls that agents answer from this queue.")
+    caller_id: DialledNumber | None = Field(
+        default=None,
+        description="Number shown outside for calls of this queue, such as those that a user forwards.",
+    )
 
     @model_validator(mode="after")
     def _timeout_is_complete(self) -> Queue:

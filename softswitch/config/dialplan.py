@@ -100,7 +100,8 @@ class Numbering(Model):
     )
     emergency_numbers: tuple[Digits, ...] | None = Field(
         default=None,
-        description="Numbers that every user may always call; unset: those of the country. []: none.",
+        description="Numbers that every user may always call; unset: those of the country,"
+        " without one 112 and 911. []: none.",
     )
     emergency_trunks: tuple[Name, ...] = Field(
         default=(), description="Trunks tried first for emergency numbers; the others follow."

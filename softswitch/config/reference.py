@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 from softswitch.config.base import NAME, PATTERNS, AddressText, Model, NetworkText, TargetText
 from softswitch.config.centre import KINDS, SINGLES, Centre
 from softswitch.config.commented import yaml_value
+from softswitch.config.dialplan import TimeZone
 from softswitch.config.header_names import HeaderLine, HeaderName
 from softswitch.config.node import Node, PortsText
 from softswitch.config.trunk_address import WeightedAddressText
@@ -42,6 +43,7 @@ _CHECKED = {
         (AddressText, "address"),
         (WeightedAddressText, "address, ;priority=N, ;weight=N"),
         (NetworkText, "IP address or network"),
+        (TimeZone, "IANA time zone"),
         (PortsText, "range of ports, FIRST-LAST"),
         (HeaderName, "name of a header or *"),
         (HeaderLine, "NAME: VALUE"),

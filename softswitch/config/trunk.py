@@ -81,7 +81,7 @@ class Trunk(Model):
     )
     allow_refer: bool = Field(
         default=False,
-        description="The peer may transfer its calls (REFER), to configured numbers only.",
+        description="The peer may transfer its calls (REFER), to what its callers may call.",
     )
     redirects: Literal["refuse", "inside", "outside", "pass"] = Field(
         default="refuse",

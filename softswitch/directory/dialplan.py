@@ -91,6 +91,8 @@ def _numbers_twice(centre: Centre, plan: NumberingPlan) -> Iterator[Problem]:
 def _emergency(centre: Centre, names: Names, plan: NumberingPlan) -> Iterator[Problem]:
     trunks = centre.numbering.emergency_trunks
     yield from _callable(centre, names, ("numbering", "emergency_trunks"), trunks)
+    if plan.assumes_emergency:
+        return
     for group in ("users", "agents", "numbers"):
         for name in getattr(centre, group):
             number = plan.emergency(name)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from softswitch.config import Numbering
     from softswitch.config.dialplan import NumberForm, NumberKind
 
+EVERYWHERE = frozenset(("112", "911"))
+"""What every phone may call at any time (3GPP TS 22.101 §10.1.1), where no country is set."""
 _SEPARATORS = re.compile(r"[-.() ]")
 _NUMBER = re.compile(r"\+?[0-9]{2,20}")
 _KINDS: dict[int, NumberKind] = {
@@ -124,11 +126,18 @@ class NumberingPlan:
         most = self.settings.extension_digits
         return most is not None and not text.startswith("+") and len(text) <= most
 
+    @property
+    def assumes_emergency(self) -> bool:
+        """Whether neither a country nor settings say which the emergency numbers are."""
+        return self.settings.country is None and self.settings.emergency_numbers is None
+
     def _is_emergency(self, text: str) -> bool:
         if self.settings.emergency_numbers is not None:
             return text in self.settings.emergency_numbers
         country = self.settings.country
-        return country is not None and text.isdecimal() and _is_emergency(text, country)
+        if country is None:
+            return text in EVERYWHERE
+        return text.isdecimal() and _is_emergency(text, country)
 
     def _short_kind(self, text: str) -> NumberKind | None:
         """The kind of a short number of the country, such as a directory service; None: it is none."""

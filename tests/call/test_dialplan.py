@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from softswitch.call.dialplan import DialPlan
+from softswitch.call.party import Party
+from softswitch.call.routing import NoRoute, route
 from softswitch.call.ways import in_order
+from softswitch.config import Centre
+from softswitch.config.dialplan import NUMBER_KINDS
 from softswitch.config.errors import ConfigError
+from softswitch.reasons import REASONS
 from tests.call.invariants import Books, check
 from tests.call.world import CENTRE, Phone, World
 
@@ -287,6 +296,16 @@ def test_emergency_calls_pass_whatever_else_is_forbidden_or_full() -> None:
     check(place.world, Books())
 
 
+def test_without_a_country_112_is_an_emergency_number_unless_it_is_one_of_the_house() -> None:
+    place = Place(numbering={}, user={"permissions": []})
+    place.call("112")
+    assert place.called == ["north:112"]
+    place = Place(numbering={}, numbers={"112": "queue:sales"})
+    place.call("112")
+    assert place.called == []
+    assert place.world.one("call_queued")["queue"] == "sales"
+
+
 def test_an_emergency_call_tries_every_trunk() -> None:
     place = Place(numbering={**GERMANY, "emergency_trunks": ["south"]})
     place.peers["south"].auto_reject = 503
@@ -373,6 +392,51 @@ def test_the_code_that_hides_who_calls() -> None:
     assert "anonymous.invalid" in bob.events[-1][1]
     place.call("*67")
     assert place.status == 404
+
+
+def test_the_number_of_the_queue_is_shown_when_its_call_goes_on_outside() -> None:
+    users = {"erin": {"password": "secret", "permissions": ["dial_out"], "forward_always": "0891234567"}}
+    queues = {"sales": {"max_wait_s": 5, "on_timeout": "user:erin", "caller_id": "+4930559"}}
+    place = Place(users={**CENTRE["users"], **users}, queues=queues)
+    place.peers["south"].call("200")
+    place.world.wait(6)
+    assert place.called == ["north:+49891234567"]
+    assert place.shown == "<sip:+4930559@192.0.2.1>"
+
+
+# Whatever is dialled
+
+KINDS = st.sampled_from([*NUMBER_KINDS, "neighbours"])
+
+
+@given(
+    st.one_of(st.text("+0123456789*#", max_size=20), st.sampled_from(["112", "0900123", "00431", "+4930"])),
+    st.lists(KINDS, max_size=3),
+    st.sampled_from(["user", "trunk"]),
+    st.sampled_from([None, "DE", "US", "IT"]),
+)
+def test_nobody_gets_outside_but_by_an_allowed_class_or_in_an_emergency(
+    dialled: str, calling: list[str], kind: str, country: str | None
+) -> None:
+    centre = Centre.model_validate(
+        {
+            "users": {"erin": {"calling": calling}},
+            "trunks": {"erin": {"addresses": ["192.0.2.9"], "calling": calling}},
+            "numbers": {"100": "user:erin"},
+            "calling_classes": {"neighbours": {"prefixes": ["+43", "+390"]}},
+            "numbering": {"country": country},
+        }
+    )
+    plan = DialPlan(centre)
+    try:
+        found = route(plan, Party(kind, "erin", "erin"), dialled, datetime.now(UTC))
+    except NoRoute as no_route:
+        assert no_route.reason in REASONS
+        assert plan.emergency(dialled) is None or (kind == "trunk" and not calling)
+        return
+    if found.outward is not None and not found.outward.emergency:
+        assert found.outward.calling_class in calling
+        assert re.fullmatch(r"\+?[0-9]+", plan.presented_to(centre.trunks["erin"], found.outward))
 
 
 # Contradictions

@@ -342,6 +342,22 @@ def test_feature_codes_change_only_when_mentioned(store: Store) -> None:
     assert store.restarted().centre.feature_codes.listen == "*9"
 
 
+def test_the_dial_plan_is_stored_and_pruned(store: Store) -> None:
+    plan = {
+        "numbering": {"country": "DE"},
+        "trunks": {**TREE.get("trunks", {}), "line": {"addresses": ["192.0.2.9"]}},
+        "routes": {"all": {"trunks": ["line"]}},
+        "calling_classes": {"near": {"prefixes": ["+43"]}},
+    }
+    store.run("apply", centre={**TREE, **plan})
+    centre = store.restarted().centre
+    assert (centre.numbering.country, centre.routes["all"].trunks) == ("DE", ("line",))
+    assert centre.calling_classes["near"].prefixes == ("+43",)
+    store.run("apply", centre=TREE, prune=True)
+    centre = store.restarted().centre
+    assert (centre.numbering.country, centre.routes, centre.calling_classes) == ("DE", {}, {})
+
+
 @given(
     st.lists(
         st.tuples(st.sampled_from(["set", "remove"]), st.sampled_from("abc"), st.text(max_size=5)),

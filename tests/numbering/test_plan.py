@@ -106,7 +106,9 @@ def test_forms(country: str | None, form: Any, number: str, written: str) -> Non
         ({"country": "DE"}, "1123", None),
         ({"country": "DE", "emergency_numbers": ["19222"]}, "19222", "19222"),
         ({"country": "DE", "emergency_numbers": []}, "112", None),
-        ({}, "112", None),
+        ({}, "112", "112"),
+        ({}, "911", "911"),
+        ({}, "110", None),
         ({"emergency_numbers": ["112"]}, "112", "112"),
     ],
 )
