@@ -45,5 +45,11 @@ PyObject *srtp_protect(PyObject *module, PyObject *const *args, Py_ssize_t nargs
 PyObject *srtp_unprotect(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *srtcp_protect(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *srtcp_unprotect(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *opus_load(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *opus_open(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *opus_close(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *opus_decode(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *opus_encode(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *kernel_halve(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 #endif

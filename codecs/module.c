@@ -116,6 +116,19 @@ static PyMethodDef methods[] = {
     KERNEL("srtcp_protect", srtcp_protect, "srtcp_protect(state u1[bytes], handle, packet) -> SRTCP packet or None"),
     KERNEL("srtcp_unprotect", srtcp_unprotect,
            "srtcp_unprotect(state u1[bytes], handle, packet) -> RTCP packet, or None as with srtp_unprotect"),
+    KERNEL("opus_load", opus_load, "opus_load(name) -> whether libopus is there"),
+    KERNEL("opus_open", opus_open,
+           "opus_open(bitrate, complexity) -> handle\n\nAn encoder; with bit rate 0 a decoder. Both of 16 kHz, mono."),
+    KERNEL("opus_close", opus_close, "opus_close(handle)"),
+    KERNEL("opus_decode", opus_decode,
+           "opus_decode(handle i4[n], rows u1[m,stride], index i4[n], offset i4[n], size i4[n], ts u4[n], out i2[n,w],"
+           " lead i4[n], count i4[n], m)\n\nDecode in order of arrival. Up to 60 ms that were lost before a packet"
+           " are made up: lead of the count samples are these. count 0 for what comes late or cannot be decoded."),
+    KERNEL("opus_encode", opus_encode,
+           "opus_encode(handle i4[n], samples i2[n,w], out u1[n,room], size i4[n])\n\nOne frame each."),
+    KERNEL("halve", kernel_halve,
+           "halve(past f4[legs,t-2], leg i4[n], samples i2[n,w], count i4[n], taps f4[t], out i2[n,w/2], legs)\n\n"
+           "Half the rate by a FIR, going on where the leg's last call ended."),
     {NULL, NULL, 0, NULL}};
 
 static int module_exec(PyObject *module)

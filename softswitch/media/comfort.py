@@ -27,10 +27,13 @@ class NoiseFloor:
 
     def receive(self, batch: PacketBatch, index: Indices, leg: Indices, pos: NDArray[np.int64]) -> None:
         """Comfort noise packets: the first byte is the level below overload in dB (RFC 3389 section 3)."""
+        self.announce(leg, pos, batch.rows[index, batch.offset[index]] & np.uint8(127))
+
+    def announce(self, leg: Indices, pos: NDArray[np.int64], level_db: NDArray[np.uint8]) -> None:
+        """From `pos` on there is only noise, so far below overload, until there is sound."""
         legs = self._legs
         newest = pos >= legs.in_end[leg]
-        index, leg, pos = index[newest], leg[newest], pos[newest]
-        level = (batch.rows[index, batch.offset[index]] & 127).astype(np.float64)
+        leg, pos, level = leg[newest], pos[newest], level_db[newest].astype(np.float64)
         peak = 32767 * np.sqrt(3) * 10 ** (-level / 20)  # of uniform noise with that power
         legs.noise_peak[leg] = np.minimum(peak, 32767).astype(np.int16)
         legs.noise_to[leg] = np.where(legs.noisy[leg], legs.noise_to[leg], pos)

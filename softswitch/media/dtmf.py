@@ -45,7 +45,9 @@ class DigitSender:
     pause between digits, and raises StopIteration at the end.
     """
 
-    def __init__(self, digits: str) -> None:
+    def __init__(self, digits: str, scale: int = 1) -> None:
+        """`scale`: timestamp units for one sample at 8 kHz."""
+        self._scale = scale
         self._waiting = deque(digits)
         self._packets = self._frames()
 
@@ -59,9 +61,9 @@ class DigitSender:
         while self._waiting:
             event = DIGITS.index(self._waiting.popleft())
             for frame in range(1, _TONE_FRAMES):
-                yield frame == 1, event_payload(event, frame * FRAME), frame == 1
+                yield frame == 1, event_payload(event, frame * FRAME * self._scale), frame == 1
             for _ in range(_END_PACKETS):
-                yield False, event_payload(event, _TONE_FRAMES * FRAME, end=True), False
+                yield False, event_payload(event, _TONE_FRAMES * FRAME * self._scale, end=True), False
             yield from [None] * _PAUSE_FRAMES
 
 

@@ -16,8 +16,9 @@ import numpy as np
 from softswitch.media.dtmf import DIGITS, FRAME
 from softswitch.media.inband import InbandDetector
 from softswitch.media.inbound import Receiver
-from softswitch.media.legs import COLUMNS, BadCommand, LegSettings, LegTable
+from softswitch.media.legs import AUDIO_OPUS, COLUMNS, BadCommand, LegSettings, LegTable
 from softswitch.media.mixing import Mixer
+from softswitch.media.opus import require as require_opus
 from softswitch.media.outbound import Sender, Transmit
 from softswitch.media.packets import PacketBatch
 from softswitch.media.players import Load, PlayerSettings, PlayerTable, load_items
@@ -86,7 +87,7 @@ class MediaEngine:
         self._ring = SampleRing(self.legs)
         self._players = PlayerTable(settings.legs, self._succession)
         self._routing = Routing(self.legs, self._players, self._ring)
-        wideband = Wideband(self.legs, self._ring, self._players)
+        self._wideband = wideband = Wideband(self.legs, self._ring, self._players)
         depth = settings.jitter_ms * SAMPLES_PER_MS
         self._receiver = Receiver(self.legs, self._ring, wideband, depth, self._digit, self._codec_changed)
         self.srtp = Srtp(self.legs)
@@ -178,6 +179,8 @@ class MediaEngine:
     def _put_leg(self, command: dict[str, Any]) -> None:
         settings = LegSettings.parse(command)
         keys = SrtpKeys.parse(command.get("srtp"))
+        if AUDIO_OPUS in settings.kinds.values():
+            require_opus()
         leg = self.legs.index.get(settings.id)
         if leg is None:
             self._add_leg(settings, keys)
@@ -306,6 +309,7 @@ class MediaEngine:
         self._cohort_sizes[int(legs.cohort[leg])] -= 1
         self._ports.detach(leg)
         self.srtp.drop(leg)
+        self._wideband.leave(leg)
         legs.remove(leg)
         self._routing.refresh()
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from softswitch.media.comfort import NoiseFloor
-from softswitch.media.dtmf import DigitDetector
+from softswitch.media.comfort import NoiseFloor, noise_level
+from softswitch.media.dtmf import FRAME, DigitDetector
 from softswitch.media.g711 import LINEAR
 from softswitch.media.legs import (
     AUDIO_A,
-    AUDIO_L16,
+    AUDIO_OPUS,
     COMFORT_NOISE,
     EXACT,
     FOREIGN,
@@ -23,6 +23,7 @@ from softswitch.media.legs import (
     UNKNOWN,
     LegTable,
 )
+from softswitch.media.opus import DTX_OCTETS
 from softswitch.media.packets import Indices, PacketBatch
 from softswitch.media.playout import LEAST_LEAD, Playout
 from softswitch.media.ring import LATE, MAX_LEAD, NEW, RECORDER_LAG, SampleRing
@@ -89,7 +90,7 @@ class Receiver:
     def _follow_codec(self, arrivals: Arrivals) -> None:
         """A peer may change between the codecs it was offered, and with them who can be relayed to whom."""
         legs, codec = self._legs, arrivals.kind - np.uint8(1)
-        changed = (codec != legs.in_law[arrivals.leg]) & (codec < AUDIO_L16)
+        changed = (codec != legs.in_law[arrivals.leg]) & (codec < AUDIO_OPUS)
         for k in np.flatnonzero(changed) if changed.any() else ():
             leg, now = int(arrivals.leg[k]), int(codec[k])
             before, legs.in_law[leg] = int(legs.in_law[leg]), now
@@ -220,7 +221,7 @@ class Receiver:
         chosen = legs.in_ring[leg] & legs.listen[leg]
         if not chosen.any():
             return
-        audio = arrivals.kind <= AUDIO_L16
+        audio = arrivals.kind <= AUDIO_OPUS
         np.add.at(legs.placed, leg[chosen & ~audio], 1)  # nothing to hear, and nothing lost
         noise = chosen & (arrivals.kind == COMFORT_NOISE)
         if noise.any():
@@ -252,7 +253,9 @@ class Receiver:
     def _place_wide(self, batch: PacketBatch, arrivals: Arrivals, clock: int) -> None:
         leg, pos, floor = arrivals.leg, arrivals.pos, clock - RECORDER_LAG
         codec = arrivals.kind - np.uint8(1)
-        wide, narrow, size = self._wideband.decode(batch, arrivals.index, leg, codec, clock)
+        wide, narrow, size, lead = self._wideband.decode(batch, arrivals.index, leg, codec, clock)
+        pos = pos - lead
+        dtx = (arrivals.kind == AUDIO_OPUS) & (batch.size[arrivals.index] <= DTX_OCTETS) & (size > 0)
 
         def peak(k: int) -> int:
             return int(np.abs(narrow[k].astype(np.int32)).max(initial=0))
@@ -266,6 +269,8 @@ class Receiver:
         self.noise.sound(leg, pos)
         self._wideband.place(leg, pos, wide, size, floor)
         self._account(leg, pos, size, self._ring.lay(leg, pos, narrow, size, floor), clock)
+        if dtx.any():
+            self.noise.announce(leg[dtx], (pos + size)[dtx], noise_level(narrow[dtx, :FRAME]))
 
     def _account(
         self, leg: Indices, pos: NDArray[np.int64], size: Indices, status: NDArray[np.uint8], clock: int

@@ -24,7 +24,7 @@ NO_PAYLOAD_TYPE = 255
 PTIMES_MS = (10, 20, 30, 40, 50, 60)
 _CN = 13
 
-UNKNOWN, AUDIO_MU, AUDIO_A, AUDIO_G722, AUDIO_L16, TELEPHONE_EVENT, COMFORT_NOISE = range(7)
+UNKNOWN, AUDIO_MU, AUDIO_A, AUDIO_G722, AUDIO_L16, AUDIO_OPUS, TELEPHONE_EVENT, COMFORT_NOISE = range(8)
 """Kinds of payload; audio kinds are 1 + codec, and the first two are G.711."""
 
 EXACT, SAME_HOST, FOREIGN = 3, 2, 1
@@ -64,7 +64,8 @@ class LegSettings:
             dtmf_receive = _optional_payload_type(command.get("dtmf_receive"))
             kinds.setdefault(_payload_type(command["payload_type"]), 1 + CODECS[codec])
             # Many peers send comfort noise that was not agreed on.
-            comfort = COMFORT_NOISE in kinds.values()
+            # Opus has its own way to be silent.
+            comfort = COMFORT_NOISE in kinds.values() and codec != "OPUS"
             kinds.setdefault(_CN, COMFORT_NOISE)
             if dtmf_receive is not None:
                 kinds[dtmf_receive] = TELEPHONE_EVENT

@@ -66,9 +66,10 @@ class Mixer:
 
     def _send_wide(self, plan: MixPlan, ready: NDArray[np.bool_], clock: int) -> None:
         if ready.any():
-            mixed = self._wideband.mix(plan, clock)[plan.mixed_row[plan.encoded[ready]]]
-            for ears, payload in self._wideband.encode(plan.ears[ready], mixed):
-                self._sender.send_wide(ears, payload, clock)
+            rows = plan.mixed_row[plan.encoded[ready]]
+            mixed = self._wideband.mix(plan, clock)
+            for ears, payload, size in self._wideband.encode(plan.ears[ready], rows, mixed):
+                self._sender.send_wide(ears, payload, size, clock)
 
     def _suppressed(
         self, plan: MixPlan, mixed: Samples, ready: NDArray[np.bool_], clock: int
@@ -112,7 +113,7 @@ class Mixer:
         if leg in self._digits:
             self._digits[leg].add(digits)
             return
-        self._digits[leg] = DigitSender(digits)
+        self._digits[leg] = DigitSender(digits, int(self._legs.scale[leg]))
         self._legs.sending_digits[leg] = True
 
     def _send_digits(self, cohort: int, clock: int) -> None:

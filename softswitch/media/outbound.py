@@ -115,19 +115,22 @@ class Sender:
         for some, content, position in self._packetizer.packets(ears[~standard], payload[~standard], clock):
             self._send_audio(some, content, position, content.shape[1])
 
-    def send_wide(self, ears: Indices, payload: NDArray[np.uint8], clock: int) -> None:
-        """20 ms for each ear; payload uint8[n, octets] in the ear's codec."""
+    def send_wide(
+        self, ears: Indices, payload: NDArray[np.uint8], octets: NDArray[np.int32], clock: int
+    ) -> None:
+        """20 ms for each ear; the first octets[k] of payload[k] in the ear's codec."""
         self._legs.relay_fresh[ears] = True
-        self._send_audio(ears, payload, np.full(len(ears), clock, np.int64), FRAME)
+        self._send_audio(ears, payload, np.full(len(ears), clock, np.int64), FRAME, octets)
 
     def _send_audio(
-        self, ears: Indices, payload: NDArray[np.uint8], position: NDArray[np.int64], size: int
+        self, ears: Indices, payload: NDArray[np.uint8], position: NDArray[np.int64], size: int,
+        octets: NDArray[np.int32] | None = None,
     ) -> None:
         """One packet for each ear, whose first sample belongs to `position` on the clock."""
         legs = self._legs
         first = self._go_on(ears, position, size)
         mark = legs.payload_types[ears, 1 + legs.law[ears]] | (first * np.uint8(128))
-        self._write(ears, mark, legs.out_ts[ears], payload)
+        self._write(ears, mark, legs.out_ts[ears], payload, octets)
 
     def _go_on(self, ears: Indices, position: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
         """The next sequence number and the position's timestamp; returns where a pause came before."""
@@ -159,7 +162,8 @@ class Sender:
         self._write(ears, np.array([mark]), legs.out_ts[ears], row)
 
     def _write(
-        self, ears: Indices, mark: NDArray[np.uint8], ts: NDArray[np.uint32], payload: NDArray[np.uint8]
+        self, ears: Indices, mark: NDArray[np.uint8], ts: NDArray[np.uint32], payload: NDArray[np.uint8],
+        octets: NDArray[np.int32] | None = None,
     ) -> None:
         legs, batch, n = self._legs, self._batch, len(ears)
         size = payload.shape[1]
@@ -168,8 +172,9 @@ class Sender:
         batch.words[:n, 1] = ts
         batch.words[:n, 2] = legs.out_ssrc[ears]
         batch.rows[:n, 12 : 12 + size] = payload
-        self._count(ears, np.full(n, size, np.int32))
-        index, length = np.arange(n, dtype=np.int32), np.full(n, 12 + size, np.int32)
+        octets = np.full(n, size, np.int32) if octets is None else octets
+        self._count(ears, octets)
+        index, length = np.arange(n, dtype=np.int32), octets + np.int32(12)
         self._send(batch, index, ears, length, legs.out_ext[ears])
 
     def _send(

@@ -14,6 +14,7 @@ from softswitch.media.dtmf import FRAME
 from softswitch.media.formats import CODECS
 from softswitch.media.g722 import G722
 from softswitch.media.legs import NEVER, LegTable
+from softswitch.media.opus import DTX_OCTETS, Opus
 from softswitch.media.packets import Indices, PacketBatch
 from softswitch.media.players import PlayerTable
 from softswitch.media.prompts import polyphase_taps
@@ -23,7 +24,7 @@ from softswitch.media.routing import MixPlan
 _LENGTH = 8192
 _KEEP = 640
 _UP = polyphase_taps(2, 1)
-_DOWN = polyphase_taps(1, 2)[0]
+_DOWN = np.ascontiguousarray(polyphase_taps(1, 2)[0])
 _PAST = _UP.shape[1] - 1
 _DOWN_PAST = len(_DOWN) - 2
 
@@ -39,6 +40,7 @@ class Wideband:
         self._ring = ring
         self._players = players
         self._g722 = G722(legs.capacity)
+        self._opus = Opus(legs.capacity)
         # Zero pages: only the rows of legs that ever were wide take memory.
         self._samples = np.zeros((legs.capacity, _LENGTH), np.int16)
         self._have = np.zeros((legs.capacity, _LENGTH), np.uint8)
@@ -49,22 +51,31 @@ class Wideband:
 
     def decode(
         self, batch: PacketBatch, index: Indices, leg: Indices, codec: NDArray[np.uint8], clock: int
-    ) -> tuple[Wide, NDArray[np.int16], Indices]:
-        """Payloads at 16 kHz, at 8 kHz, and how many samples at 8 kHz each has."""
+    ) -> tuple[Wide, NDArray[np.int16], Indices, Indices]:
+        """Payloads at 16 kHz, at 8 kHz, how many samples at 8 kHz each has, and how many of these make up for
+        what was lost before it."""
         for one in np.unique(leg[self._legs.wide_at[leg] == NEVER]).tolist():
             self._begin(one, clock)
         g722 = codec == CODECS["G722"]
+        opus = np.flatnonzero(codec == CODECS["OPUS"])
         size = np.where(g722, batch.size[index], batch.size[index] // 4).astype(np.int32)
+        lead = np.zeros(len(leg), np.int32)
+        if len(opus):
+            decoded, count, made_up = self._opus.decode(batch, index[opus], leg[opus])
+            size[opus], lead[opus] = count // 2, made_up // 2
         width = int(size.max(initial=0))
         wide, narrow = np.zeros((len(leg), 2 * width), np.int16), np.zeros((len(leg), width), np.int16)
         if g722.any():
             both = self._g722.decode(batch, index[g722], leg[g722])
             wide[g722, : both[0].shape[1]], narrow[g722, : both[1].shape[1]] = both
-        for k in np.flatnonzero(~g722).tolist():
-            start, count = int(batch.offset[index[k]]), 2 * int(size[k])
-            linear = batch.rows[index[k], start : start + 2 * count].view(">i2")
-            wide[k, :count], narrow[k, : count // 2] = linear, self._narrowed(int(leg[k]), linear)
-        return wide, narrow, size
+        if len(opus):
+            wide[opus] = decoded[:, : 2 * width]
+            narrow[opus] = self._halved(leg[opus], wide[opus], count)
+        for k in np.flatnonzero(codec == CODECS["L16"]).tolist():
+            start, samples = int(batch.offset[index[k]]), 2 * int(size[k])
+            linear = batch.rows[index[k], start : start + 2 * samples].view(">i2")
+            wide[k, :samples], narrow[k, : samples // 2] = linear, self._narrowed(int(leg[k]), linear)
+        return wide, narrow, size, lead
 
     def _begin(self, leg: int, clock: int) -> None:
         self._used = True
@@ -76,6 +87,18 @@ class Wideband:
         if not self._legs.coded[leg]:
             self._legs.coded[leg] = True
             self._g722.reset(leg)
+            self._opus.forget(leg)
+
+    def leave(self, leg: int) -> None:
+        """The leg is gone."""
+        self._opus.forget(leg)
+
+    def _halved(self, leg: Indices, wide: Wide, count: Indices) -> NDArray[np.int16]:
+        narrow = np.zeros((len(leg), wide.shape[1] // 2), np.int16)
+        if wide.shape[1]:
+            samples = np.ascontiguousarray(wide)
+            _codecs.halve(self._past, leg, samples, count, _DOWN, narrow, self._legs.capacity)
+        return narrow
 
     def _narrowed(self, leg: int, samples: NDArray[np.int16]) -> NDArray[np.int16]:
         stretch = np.concatenate((self._past[leg], samples.astype(np.float32)))
@@ -117,14 +140,31 @@ class Wideband:
     def _played(self, players: Indices, clock: int) -> Wide:
         return _widened(self._players.take(players, clock - _PAST, FRAME + _PAST))
 
-    def encode(self, ears: Indices, samples: Wide) -> list[tuple[Indices, NDArray[np.uint8]]]:
-        """(legs, a payload each) by codec; samples int16[n, 320] are what each ear hears."""
+    def encode(
+        self, ears: Indices, rows: Indices, samples: Wide
+    ) -> list[tuple[Indices, NDArray[np.uint8], Indices]]:
+        """(legs, a payload each, octets of it) by codec; ear k hears row rows[k] of int16[n, 320].
+
+        An Opus row is encoded once for all of its ears, by the encoder of the first.
+        """
         for ear in ears[~self._legs.coded[ears]].tolist():
             self._new_coder(ear)
-        g722 = self._legs.law[ears] == CODECS["G722"]
-        linear = samples[~g722].astype(">i2").view(np.uint8)
-        found = [(ears[g722], self._g722.encode(ears[g722], samples[g722])), (ears[~g722], linear)]
-        return [(some, payload) for some, payload in found if len(some)]
+        law = self._legs.law[ears]
+        found = []
+        for codec in np.unique(law).tolist():
+            some, row = ears[law == codec], rows[law == codec]
+            if codec == CODECS["OPUS"]:
+                _, first, which = np.unique(row, return_index=True, return_inverse=True)
+                payload, size = self._opus.encode(some[first], samples[row[first]])
+                sent = size[which] > DTX_OCTETS
+                found.append((some[sent], payload[which[sent]], size[which[sent]]))
+                continue
+            if codec == CODECS["G722"]:
+                payload = self._g722.encode(some, samples[row])
+            else:
+                payload = samples[row].astype(">i2").view(np.uint8)
+            found.append((some, payload, np.full(len(some), payload.shape[1], np.int32)))
+        return [each for each in found if len(each[0])]
 
     def clear(self, members: Indices, clock: int) -> None:
         """Forgets what nobody reads any more. To be called for each leg every 20 ms or so."""

@@ -9,12 +9,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
 from softswitch.media import g711
 from softswitch.media.engine import EngineSettings, MediaEngine
 from softswitch.media.g722 import G722
+from softswitch.media.opus import Opus
 from softswitch.media.packets import Indices, PacketBatch
 from softswitch.media.prompts import PromptError
 from softswitch.media.tap import TapFile
@@ -22,8 +24,9 @@ from softswitch.media.tap import TapFile
 HOST = 0x7F000001
 FRAME = 160
 LEG_0 = np.zeros(1, np.int32)
-CODECS = {"PCMU": 0, "PCMA": 8, "G722": 9, "L16": 96}
-WIDE = ("G722", "L16")
+CODECS = {"PCMU": 0, "PCMA": 8, "G722": 9, "L16": 96, "OPUS": 111}
+WIDE = ("G722", "L16", "OPUS")
+CLOCK = {"G722": 1, "L16": 2, "OPUS": 6}
 """What these say and hear is at 16 kHz."""
 
 
@@ -58,6 +61,7 @@ class Phone:
     at: int = 0
     got: list[Packet] = field(default_factory=list)
     coder: G722 = field(default_factory=lambda: G722(1))
+    opus: Opus = field(default_factory=lambda: Opus(1))
 
     @property
     def law(self) -> int:
@@ -75,19 +79,38 @@ class Phone:
     def _wide_packet(self, number: int) -> bytes:
         assert self.says is not None
         index = np.arange(number * 2 * FRAME, (number + 1) * 2 * FRAME) % len(self.says)
-        samples, scale = self.says[index].reshape(1, -1), 1 if self.codec == "G722" else 2
-        payload = self.coder.encode(LEG_0, samples) if self.codec == "G722" else samples.astype(">i2")
+        samples, scale = self.says[index].reshape(1, -1), CLOCK[self.codec]
+        if self.codec == "OPUS":
+            coded, size = self.opus.encode(LEG_0, samples)
+            payload = coded[0, : size[0]]
+        else:
+            payload = self.coder.encode(LEG_0, samples) if self.codec == "G722" else samples.astype(">i2")
         ts = self.ts + number * FRAME * scale
         return rtp(self.seq + number, ts, self.ssrc, payload.tobytes(), CODECS[self.codec])
 
     def heard(self, since: int = 0) -> NDArray[np.int16]:
         """Decoded audio of all packets from the clock `since` on, in order of arrival."""
+        if self.codec == "OPUS":
+            return decode_opus([p for p in self.got if p.clock >= since and p.payload_type == 111])
         codes = [p.payload for p in self.got if p.clock >= since and p.payload_type == CODECS[self.codec]]
         if self.codec == "G722":
             return decode_g722(b"".join(codes))
         if self.codec == "L16":
             return np.frombuffer(b"".join(codes), ">i2").astype(np.int16)
         return g711.decode(np.frombuffer(b"".join(codes), np.uint8), self.law)
+
+
+def decode_opus(packets: list[Packet]) -> NDArray[np.int16]:
+    """By PyAV's decoder, at 16 kHz; what was not sent is silence."""
+    decoder = av.CodecContext.create("libopus", "r")
+    down = av.AudioResampler(format="s16", layout="mono", rate=16_000)
+    frames, due = [], packets[0].ts if packets else 0
+    for packet in packets:
+        frames.append(np.zeros(((packet.ts - due) & 0xFFFFFFFF) // 3, np.int16))
+        due = packet.ts + 960 & 0xFFFFFFFF
+        for frame in decoder.decode(av.Packet(packet.payload)):
+            frames += [each.to_ndarray()[0] for each in down.resample(frame)]
+    return np.concatenate(frames) if frames else np.zeros(0, np.int16)
 
 
 def decode_g722(codes: bytes) -> NDArray[np.int16]:
