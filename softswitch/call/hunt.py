@@ -99,13 +99,13 @@ class Hunt:
 
     def _dial(self, group: Group, now: float, out: list[Any]) -> None:
         inbound = self.call.inbound
-        codec = inbound.offered_codec()
+        codecs = inbound.offered_codecs()
         trunk = trunk_of(self.call.exchange.centre, group.party)
         for binding in group.bindings:
             leg = self.call.new_leg("outbound", group.party, out)
             leg.owner = self
             if leg.allocate(inbound.worker if inbound.port else None):
-                if not leg.dial(binding, group.caller, codec, now, out):
+                if not leg.dial(binding, group.caller, codecs, now, out):
                     self._reason = "not_acceptable_media"
                     leg.hang_up("not_acceptable_media", now, out)
                     continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.auto_answer import answer_lines
@@ -48,13 +49,15 @@ class Leg(LegMedia):
 
     # What the call asks of it
 
-    def dial(self, binding: Binding, caller: Address, codec: str | None, now: float, out: list[Any]) -> bool:
-        """Send INVITE to where the party can be reached, our offer led by `codec` to avoid transcoding.
+    def dial(
+        self, binding: Binding, caller: Address, codecs: Sequence[str], now: float, out: list[Any]
+    ) -> bool:
+        """Send INVITE to where the party can be reached, our offer led by `codecs` to avoid transcoding.
 
         False: the party must be called with SRTP, and this way is not fit for it; nothing has been sent.
         """
         try:
-            sdp = self._offer(codec, self.security.over(binding.sip_flow, None))
+            sdp = self._offer(codecs, self.security.over(binding.sip_flow, None))
         except NotAcceptable:
             return False
         shown, introduction = introduce(self.call, self.party, caller)
@@ -192,7 +195,7 @@ class Leg(LegMedia):
         self.sdp_version += 1
         self.call.keep(out)
         try:
-            sdp, audio = self._answer_to(message.body, self.offered_codec())
+            sdp, audio = self._answer_to(message.body, self._preferred(message.body))
         except (BadSdp, NotAcceptable):
             session.refuse(488, now, out)
             return

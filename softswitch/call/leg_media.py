@@ -10,13 +10,13 @@ from softswitch.call.media import leg_fields
 from softswitch.sdp.crypto import Security
 from softswitch.sdp.description import BadSdp, SessionDescription
 from softswitch.sdp.negotiation import (
-    AudioFormat,
     NegotiatedAudio,
     NotAcceptable,
     answer_offer,
     make_offer,
-    offered_codec,
+    offered_codecs,
     read_answer,
+    to_be_answered,
 )
 
 if TYPE_CHECKING:
@@ -81,14 +81,18 @@ class LegMedia:
         self.worker, self.port = place
         return True
 
-    def offered_codec(self) -> str | None:
-        """The codec that this leg uses, or that its offer prefers."""
+    def offered_codecs(self) -> list[str]:
+        """The codec that this leg uses, or those that it offers, in its order."""
         if self.audio is not None:
-            return self.audio.send.encoding
+            return [self.audio.send.encoding]
         try:
-            return offered_codec(self._first_offer(), self.codecs)
+            return offered_codecs(self._first_offer(), self.codecs)
         except BadSdp:
-            return None
+            return []
+
+    def offered_codec(self) -> str | None:
+        """The first of them."""
+        return next(iter(self.offered_codecs()), None)
 
     # Silence
 
@@ -120,15 +124,15 @@ class LegMedia:
         flow = self.session.dialog.sip_flow if self.session is not None else None
         return self.security.over(flow, self.audio)
 
-    def _offer(self, codec: str | None, security: Security) -> bytes:
-        """Our offer, led by `codec`: the one that the other leg uses, so that nothing is transcoded.
+    def _offer(self, codecs: Sequence[str], security: Security) -> bytes:
+        """Our offer, led by `codecs`: those that the other leg has, so that nothing is transcoded.
 
         Raises NotAcceptable.
         """
         return make_offer(
             host=self.call.exchange.media.host,
             port=self.port,
-            codecs=sorted(self.codecs, key=lambda each: each != codec),
+            codecs=_led_by(codecs, self.codecs),
             session_id=self.sdp_id,
             version=self.sdp_version,
             security=security,
@@ -144,11 +148,28 @@ class LegMedia:
         """It is answered, and nobody asks for it again."""
         self.remote_sdp, self._described = b"", None
 
+    def can_be_answered(self) -> bool:
+        """Whether the party's offer could be answered; if not, `unacceptable` says why."""
+        try:
+            self._answer_to(self.remote_sdp, None)
+        except (BadSdp, NotAcceptable) as error:
+            self.unacceptable = str(error)
+            return False
+        return True
+
+    def _preferred(self, offer: bytes) -> str | None:
+        """Of what the party offers anew: what the other one speaks, else what this one has spoken."""
+        conversation = self.call.conversation
+        others: list[LegMedia] = [conversation.caller, conversation.callee] if conversation else []
+        spoken = [leg.offered_codec() for leg in others if self in others and leg is not self]
+        offered = offered_codecs(offer, self.codecs) if offer else self.codecs
+        return next((codec for codec in (*spoken, self.offered_codec()) if codec in offered), None)
+
     def _answer_to(self, offer: bytes, prefer: str | None) -> tuple[bytes, NegotiatedAudio]:
         """Our answer, with codec `prefer` if it was offered; no offer at all is answered with one of ours."""
         if not offer:
             codec = prefer or self.codecs[0]
-            return self._offer(codec, self._security()), to_be_answered(codec)
+            return self._offer([codec], self._security()), to_be_answered(codec)
         sdp, audio = answer_offer(
             self._first_offer() if offer is self.remote_sdp else SessionDescription.parse(offer),
             host=self.call.exchange.media.host,
@@ -218,8 +239,8 @@ class LegMedia:
             self.call.exchange.media.release_unused(self.worker, self.port)
 
 
-def to_be_answered(codec: str) -> NegotiatedAudio:
-    """What holds of an offer of ours until it is answered: we listen, but do not know whom to send to."""
-    payload_type = {"PCMU": 0, "PCMA": 8, "G722": 9}[codec]
-    audio = AudioFormat(payload_type, codec, 8000)
-    return NegotiatedAudio("", 0, audio, (audio,), None, None, 20, "recvonly")
+def _led_by(first: Sequence[str], codecs: Sequence[str]) -> list[str]:
+    return [
+        *[codec for codec in first if codec in codecs],
+        *[codec for codec in codecs if codec not in first],
+    ]

@@ -13,7 +13,8 @@ from softswitch.sdp.crypto import PLAIN, Crypto, CryptoLine, Security, accepted_
 from softswitch.sdp.description import Attributes, BadSdp, Media, SessionDescription
 
 TELEPHONE_EVENT = "TELEPHONE-EVENT"
-_DTMF_PAYLOAD_TYPE = 101
+_DTMF_PAYLOAD_TYPES = {8000: 101, 48000: 110, 16000: 113}
+"""Of telephone-events, by the clock of the audio that they belong to (RFC 4733 section 2.1)."""
 _PTIMES_MS = (10, 20, 30, 40, 60)
 
 
@@ -80,6 +81,7 @@ _OFFERED: dict[str, tuple[int, str, int, str, str]] = {
     "PCMA": (8, "PCMA", 8000, "", ""),
     "G722": (9, "G722", 8000, "", ""),
     "OPUS": (111, "opus", 48000, "/2", "useinbandfec=1"),
+    "L16": (112, "L16", 16000, "", ""),
 }
 # Payload types that need no rtpmap (RFC 3551 §6), as far as we know their codec.
 _STATIC = {str(entry[0]): (name, entry[2]) for name, entry in _OFFERED.items() if entry[0] < 96}
@@ -114,8 +116,9 @@ def make_offer(
             attributes.append(("fmtp", f"{payload_type} {parameters}"))
     if not formats:
         raise ValueError("an offer needs a codec")
-    formats.append(str(_DTMF_PAYLOAD_TYPE))
-    attributes += _dtmf_attributes(_DTMF_PAYLOAD_TYPE)
+    for clock_rate in dict.fromkeys(_OFFERED[codec][2] for codec in codecs):
+        formats.append(str(_DTMF_PAYLOAD_TYPES[clock_rate]))
+        attributes += _dtmf_attributes(_DTMF_PAYLOAD_TYPES[clock_rate], clock_rate)
     audio = _audio(port, formats, attributes, ptime_ms, direction)
     if security.mode == "required" and security.forbidden:
         raise NotAcceptable(security.forbidden)
@@ -148,7 +151,7 @@ def answer_offer(
     if not usable:
         raise NotAcceptable("no common codec")
     chosen = next((audio for audio in usable if audio.encoding == prefer), usable[0])
-    dtmf = _dtmf(media)
+    dtmf, _ = _dtmf(media, chosen.clock_rate)
     audio = _agreed(
         description, media, direction, send=chosen, receive=(chosen,), dtmf=(dtmf, dtmf), crypto=crypto
     )
@@ -176,9 +179,11 @@ def read_answer(
     if not usable:
         raise NotAcceptable("no common codec")
     # The other side numbers what we send, we number what it sends (RFC 3264 §5.1); mostly they are the same.
-    receive = tuple([replace(audio, payload_type=_OFFERED[audio.encoding][0]) for audio in usable])
-    dtmf = _dtmf(media)
-    dtmf_receive = None if dtmf is None else _DTMF_PAYLOAD_TYPE
+    # One stream has one clock: what counts otherwise cannot come in the middle of it.
+    alike = [audio for audio in usable if audio.clock_rate == usable[0].clock_rate]
+    receive = tuple([replace(audio, payload_type=_OFFERED[audio.encoding][0]) for audio in alike])
+    dtmf, clock_rate = _dtmf(media, usable[0].clock_rate)
+    dtmf_receive = None if dtmf is None else _DTMF_PAYLOAD_TYPES[clock_rate]
     return _agreed(
         description,
         media,
@@ -190,13 +195,20 @@ def read_answer(
     )
 
 
-def offered_codec(offer: SessionDescription | bytes | str, codecs: Sequence[str]) -> str | None:
-    """The first codec of an offer that is one of `codecs`; None if there is none or nothing can be read."""
+def offered_codecs(offer: SessionDescription | bytes | str, codecs: Sequence[str]) -> list[str]:
+    """Those of `codecs` that an offer has, in its order; none if nothing can be read."""
     try:
         formats = _formats(_audio_lines(_read(offer))[0][1])
     except (BadSdp, NotAcceptable):
-        return None
-    return next((each.encoding for each in formats if each.encoding in codecs), None)
+        return []
+    return list(dict.fromkeys(each.encoding for each in formats if each.encoding in codecs))
+
+
+def to_be_answered(codec: str) -> NegotiatedAudio:
+    """What holds of an offer of ours until it is answered: we listen, but do not know whom to send to."""
+    payload_type, _, clock_rate, _, _ = _OFFERED[codec]
+    audio = AudioFormat(payload_type, codec, clock_rate)
+    return NegotiatedAudio("", 0, audio, (audio,), None, None, 20, "recvonly")
 
 
 def _read(description: SessionDescription | bytes | str) -> SessionDescription:
@@ -292,13 +304,15 @@ def _rtpmaps(media: Media) -> dict[str, tuple[str, int]]:
     return maps
 
 
-def _dtmf(media: Media) -> int | None:
-    """The payload type of telephone-events at 8000 Hz, None if there are none."""
+def _dtmf(media: Media, clock_rate: int) -> tuple[int | None, int]:
+    """The payload type of telephone-events and its clock: that of the audio, or 8000, which some phones say
+    whatever the audio is; None if there are none."""
     maps = _rtpmaps(media)
-    for payload_type in media.formats:
-        if maps.get(payload_type) == (TELEPHONE_EVENT, 8000):
-            return int(payload_type)
-    return None
+    for wanted in (clock_rate, 8000):
+        for payload_type in media.formats:
+            if maps.get(payload_type) == (TELEPHONE_EVENT, wanted):
+                return int(payload_type), wanted
+    return None, 8000
 
 
 def _agreed(
@@ -365,7 +379,7 @@ def _answer_media(offered: Media, audio: NegotiatedAudio, port: int) -> Media:
         attributes.append(("fmtp", f"{chosen.payload_type} {parameters}"))
     if audio.dtmf_receive is not None:
         formats.append(str(audio.dtmf_receive))
-        attributes += _dtmf_attributes(audio.dtmf_receive)
+        attributes += _dtmf_attributes(audio.dtmf_receive, _dtmf(offered, chosen.clock_rate)[1])
     ours = _audio(port, formats, attributes, audio.ptime_ms, audio.direction)
     ours = replace(ours, protocol=offered.protocol)
     if audio.crypto is None:
@@ -373,8 +387,8 @@ def _answer_media(offered: Media, audio: NegotiatedAudio, port: int) -> Media:
     return _with_crypto(ours, [CryptoLine(audio.crypto.tag, audio.crypto.suite, audio.crypto.send)])
 
 
-def _dtmf_attributes(payload_type: int) -> list[tuple[str, str | None]]:
-    return [("rtpmap", f"{payload_type} telephone-event/8000"), ("fmtp", f"{payload_type} 0-15")]
+def _dtmf_attributes(payload_type: int, clock_rate: int) -> list[tuple[str, str | None]]:
+    return [("rtpmap", f"{payload_type} telephone-event/{clock_rate}"), ("fmtp", f"{payload_type} 0-15")]
 
 
 def _audio(
@@ -396,6 +410,7 @@ __all__ = [
     "NotAcceptable",
     "answer_offer",
     "make_offer",
-    "offered_codec",
+    "offered_codecs",
     "read_answer",
+    "to_be_answered",
 ]

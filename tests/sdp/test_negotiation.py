@@ -15,7 +15,7 @@ from softswitch.sdp.negotiation import (
     NotAcceptable,
     answer_offer,
     make_offer,
-    offered_codec,
+    offered_codecs,
     read_answer,
 )
 
@@ -54,12 +54,14 @@ def answer(
 def test_an_offer() -> None:
     sdp = SessionDescription.parse(offer(CODECS))
     (media,) = sdp.media
-    assert (media.port, media.protocol, media.formats) == (4000, "RTP/AVP", ("111", "9", "8", "0", "101"))
+    assert (media.port, media.protocol) == (4000, "RTP/AVP")
+    assert media.formats == ("111", "9", "8", "0", "110", "101")
     assert media.values("rtpmap") == [
         "111 opus/48000/2",
         "9 G722/8000",
         "8 PCMA/8000",
         "0 PCMU/8000",
+        "110 telephone-event/48000",
         "101 telephone-event/8000",
     ]
     assert (media.attribute("ptime"), sdp.direction_of(media)) == ("20", "sendrecv")
@@ -113,10 +115,10 @@ def test_no_common_codec(formats: str) -> None:
 
 
 def test_the_codec_of_an_offer_before_it_is_answered() -> None:
-    assert offered_codec(PHONE, CODECS) == "OPUS"
-    assert offered_codec(PHONE, ("PCMU", "PCMA")) == "PCMA"
+    assert offered_codecs(PHONE, CODECS)[0] == "OPUS"
+    assert offered_codecs(PHONE, ("PCMU", "PCMA")) == ["PCMA", "PCMU"]
     for text in (HEAD, "", HEAD + "m=audio 8000 RTP/AVP 18\r\n"):
-        assert offered_codec(text, CODECS) is None
+        assert offered_codecs(text, CODECS) == []
 
 
 def test_mono_may_be_said() -> None:
@@ -214,12 +216,30 @@ def test_ptime(ptime: str, ptime_ms: int) -> None:
 def test_answer_with_several_codecs() -> None:
     audio = read_answer(PHONE, codecs=("PCMU", "PCMA", "OPUS"))
     assert (audio.send.payload_type, audio.send.encoding) == (96, "OPUS")
-    assert [(audio.payload_type, audio.encoding) for audio in audio.receive] == [
-        (111, "OPUS"),
-        (8, "PCMA"),
-        (0, "PCMU"),
-    ]
+    assert [(each.payload_type, each.encoding) for each in audio.receive] == [(111, "OPUS")]
     assert (audio.dtmf_send, audio.dtmf_receive) == (97, 101)
+    audio = read_answer(PHONE, codecs=("PCMU", "PCMA"))
+    assert [(each.payload_type, each.encoding) for each in audio.receive] == [(8, "PCMA"), (0, "PCMU")]
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ("97 telephone-event/48000", (97, 110)),
+        ("98 telephone-event/8000", (98, 101)),
+        ("99 x/1", (None, None)),
+    ],
+)
+def test_telephone_events_have_the_clock_of_opus_or_that_of_all_others(
+    events: str, expected: tuple[int | None, int | None]
+) -> None:
+    number = events.split()[0]
+    text = f"{HEAD}m=audio 8000 RTP/AVP 96 {number}\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:{events}\r\n"
+    audio = read_answer(text, codecs=("OPUS",))
+    assert (audio.dtmf_send, audio.dtmf_receive) == expected
+    sdp, answered = answer(text)
+    assert answered.dtmf_receive == expected[0]
+    assert (events in sdp.media[0].values("rtpmap")) == (expected[0] is not None)
 
 
 @given(
@@ -238,7 +258,7 @@ def test_both_sides_come_to_the_same(
     ours = read_answer(str(sdp), codecs=offered)
     assert ours.send.encoding == theirs.send.encoding
     assert ours.send.payload_type == theirs.receive[0].payload_type
-    assert ours.dtmf_send == theirs.dtmf_receive == 101
+    assert ours.dtmf_send == theirs.dtmf_receive == (110 if ours.send.clock_rate == 48000 else 101)
     assert (ours.remote_host, ours.remote_port) == ("192.0.2.2", 5000)
     for audio in (ours, theirs):
         assert NegotiatedAudio.from_state(json.loads(json.dumps(audio.to_state()))) == audio
