@@ -147,11 +147,11 @@ class Arrivals:
         exchange = self._exchange
         if not is_emergency(exchange.plan, call.caller, call.dialled):
             self._admit(call)
-        if not call.inbound.can_be_answered():
-            raise NoRoute("not_acceptable_media")
         found = exchange.route(call.caller, call.dialled, now)
         listens = found.kind == "feature" and found.name == "listen"
         conversation = self._conversation(call, found) if listens else None
+        if not call.inbound.can_be_answered():
+            raise NoRoute("not_acceptable_media")
         if not call.inbound.allocate(conversation.caller.worker if conversation else None):
             connected = any(worker.connected for worker in exchange.media.workers)
             raise NoRoute("no_ports" if connected else "media_unavailable")
