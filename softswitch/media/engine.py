@@ -95,7 +95,7 @@ class MediaEngine:
         self._mixer = Mixer(self.legs, self._ring, wideband, self._players, self._routing, self._sender)
         self._inband = InbandDetector(self.legs, self._ring, self._digit)
         self._recorders = Recorders(self.legs, self._ring, taps, emit, self.step)
-        self._wanted: dict[tuple[str, str], dict[str, Any]] = {}
+        self._wanted: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in KINDS}
         self._generations: dict[tuple[str, str], int] = {}
 
     @property
@@ -163,18 +163,19 @@ class MediaEngine:
         if do not in ENGINE_COMMANDS:
             raise BadCommand(f"unknown command {do!r}")
         if do.startswith("put_"):
-            key = (do[4:], str(command.get("id") or ""))
-            if not key[1]:
+            kind, id = do[4:], str(command.get("id") or "")
+            if not id:
                 raise BadCommand(f"{do}: id is missing")
-            if self._wanted.get(key) != command:
-                ENGINE_COMMANDS[do](self, {**command, "id": key[1]})
-            if key in self._wanted:
-                self._generations[key] = self.generation
+            wanted = self._wanted[kind]
+            if wanted.get(id) != command:
+                ENGINE_COMMANDS[do](self, {**command, "id": id})
+            if id in wanted:
+                self._generations[kind, id] = self.generation
             return
         ENGINE_COMMANDS[do](self, dict(command))
 
     def _keep(self, kind: str, command: dict[str, Any]) -> None:
-        self._wanted[kind, command["id"]] = command
+        self._wanted[kind][command["id"]] = command
 
     def _put_leg(self, command: dict[str, Any]) -> None:
         settings = LegSettings.parse(command)
@@ -216,8 +217,8 @@ class MediaEngine:
         self._cohort_sizes[cohort] += 1
         self._routing.stale_cohorts.add(cohort)
         # Recorders that named this leg before it was there.
-        for (kind, _), other in list(self._wanted.items()):
-            if kind == "recorder" and settings.id in (other.get("left"), other.get("right")):
+        for other in [*self._wanted["recorder"].values()]:
+            if settings.id in (other.get("left"), other.get("right")):
                 self._recorders.put(RecorderSettings.parse(other), self.clock)
 
     def _put_bridge(self, command: dict[str, Any]) -> None:
@@ -278,7 +279,7 @@ class MediaEngine:
         kind, id = str(command.get("kind")), str(command.get("id"))
         if kind not in KINDS:
             raise BadCommand(f"delete: kind {kind!r}: allowed are {', '.join(KINDS)}")
-        self._wanted.pop((kind, id), None)
+        self._wanted[kind].pop(id, None)
         self._generations.pop((kind, id), None)
         self._succession.drop(kind, id)
         if kind == "leg" and id in self.legs.index:
@@ -321,7 +322,7 @@ class MediaEngine:
     def _finish_player(self, player: int) -> None:
         id = self._players.settings[player].id
         self._remove_player(player)
-        self._wanted.pop(("player", id), None)
+        self._wanted["player"].pop(id, None)
         self._generations.pop(("player", id), None)
         self._emit({"event": "player_finished", "id": id, "reason": "finished", "detail": ""})
 
@@ -336,19 +337,20 @@ class MediaEngine:
 
     def close(self) -> None:
         """Ends the recordings, so that their files are completed."""
-        for kind, id in list(self._wanted):
-            if kind == "recorder":
-                self._recorders.delete(id, self.clock)
+        for id in [*self._wanted["recorder"]]:
+            self._recorders.delete(id, self.clock)
         self._succession.close()
 
     # Reports.
 
     def snapshot(self) -> dict[str, list[dict[str, Any]]]:
         """All that was put and lives, as it was put."""
-        found: dict[str, list[dict[str, Any]]] = {f"{kind}s": [] for kind in KINDS}
-        for (kind, _), command in self._wanted.items():
-            found[f"{kind}s"].append({key: value for key, value in command.items() if key != "do"})
-        return found
+        return {
+            f"{kind}s": [
+                {key: value for key, value in command.items() if key != "do"} for command in wanted.values()
+            ]
+            for kind, wanted in self._wanted.items()
+        }
 
     def _codec_changed(self, leg: int) -> None:
         settings = self.legs.settings[leg]

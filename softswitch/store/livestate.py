@@ -41,13 +41,27 @@ class LiveState:
             if value is None:
                 self.values.pop(key, None)
             else:
-                self.values[key] = value
+                self.values[key] = self._held(value)
+
+    def _held(self, value: Any) -> Any:
+        """What is remembered of a value."""
+        return value
 
     def under(self, prefix: str) -> Iterator[tuple[str, Any]]:
         """Pairs whose key starts with `prefix`, in the order they first came; the key without the prefix."""
         for key, value in self.values.items():
             if key.startswith(prefix):
                 yield key.removeprefix(prefix), value
+
+
+class PackedState(LiveState):
+    """For who only writes snapshots: values are JSON texts, which take a quarter of the memory."""
+
+    def __init__(self, values: dict[str, Any], position: int) -> None:
+        super().__init__({key: self._held(value) for key, value in values.items()}, position)
+
+    def _held(self, value: Any) -> orjson.Fragment:
+        return orjson.Fragment(orjson.dumps(value))
 
 
 def load(state_dir: Path, journal: Journal | None = None) -> tuple[dict[str, Any], int]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from softswitch.store.journal import tell_alarm
-from softswitch.store.livestate import LiveState, load, load_snapshot, write_snapshot
+from softswitch.store.livestate import PackedState, load, load_snapshot, write_snapshot
 from softswitch.store.lock import StoreLock, StoreLocked, views_lock
 from softswitch.store.reader import Fact, JournalGap, JournalReader
 from softswitch.store.schema import VIEWS_VERSION, database_path, open_for_writing
@@ -40,7 +40,7 @@ class Copier:
         self._db: sqlite3.Connection | None = None
         self._inode = 0
         self._reader: JournalReader | None = None
-        self._live = LiveState(*load(state_dir))
+        self._live = PackedState(*load(state_dir))
         self._snapshot_position = load_snapshot(state_dir).position
         self._troubles: set[str] = set()
 

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softswitch.store.livestate import LiveState, load, load_snapshot, snapshot_directory, write_snapshot
+from softswitch.store.livestate import (
+    LiveState,
+    PackedState,
+    load,
+    load_snapshot,
+    snapshot_directory,
+    write_snapshot,
+)
 from softswitch.store.segments import journal_directory, segment_path
 from tests.store.facts import fact, journal
 
@@ -30,6 +37,19 @@ def test_a_snapshot_and_the_tail_are_the_whole_fold(
         log.append([fact("x", keep)])
         plain = {key: value for key, value in {**plain, **keep}.items() if value is not None}
     assert load(state_dir) == load(state_dir, log) == (plain, log.log_position)
+    log.close()
+
+
+def test_a_snapshot_of_packed_values_is_that_of_the_values(tmp_path: Path) -> None:
+    log = journal(tmp_path)
+    log.append([fact("x", {"a": {"deep": [1, None]}, "b": 2}), fact("x", {"b": None, "c": "text"})])
+    packed = PackedState({"z": [0]}, 0)
+    for position, told in log.read():
+        packed.apply(position, told)
+    write_snapshot(tmp_path, packed.values, packed.position)
+    found = load_snapshot(tmp_path)
+    assert found.values == {"z": [0], "a": {"deep": [1, None]}, "c": "text"}
+    assert found.position == log.log_position
     log.close()
 
 
