@@ -66,6 +66,8 @@ REASONS: dict[str, Reason] = _catalogue(
            "The caller hung up while an agent's phone was ringing."),
     Reason("abandoned_in_transfer", "abandoned", 487, 16, "Abandoned in transfer",
            "The party hung up while the phone of a transfer's target was ringing."),
+    Reason("abandoned_in_park", "abandoned", 487, 16, "Abandoned while parked",
+           "The party hung up while parked."),
     Reason("caller_cancelled", "abandoned", 487, 16, "Caller cancelled",
            "The caller cancelled before the call was answered."),
     # The queue's own limits.
@@ -105,6 +107,10 @@ REASONS: dict[str, Reason] = _catalogue(
            "The called side needs more digits."),
     Reason("transfer_failed", "failed", 480, 19, "Transfer failed",
            "The target of a transfer was not reached, and then the transferor did not answer either."),
+    Reason("park_full", "rejected", 486, 17, "No free slot",
+           "The slot is taken, or all are. See parking.slots."),
+    Reason("park_timeout", "failed", 480, 19, "Not retrieved",
+           "Nobody took the parked call in time. See parking.timeout_s."),
     Reason("redirected", "failed", 480, 23, "Redirected",
            "The called side redirected the call to an address that this system does not follow."),
     # Refused on purpose.

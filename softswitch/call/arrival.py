@@ -10,11 +10,13 @@ from softswitch.call.callerid import chosen_number
 from softswitch.call.flow_activity import FlowActivity
 from softswitch.call.forwarding import SERVICES, ForwardingActivity, destination
 from softswitch.call.identity import Introduction, claimed, introduction, trunk_of
+from softswitch.call.parking import is_slot, parked_activity
 from softswitch.call.party import Party
 from softswitch.call.pickup import may_pick_up, pick_up, ringing_activity
 from softswitch.call.routing import NoRoute, Route, is_emergency, trunk_of_address, user_named
 from softswitch.call.services import ServiceActivity
 from softswitch.call.supervision import SupervisionActivity
+from softswitch.call.takeover import take_over
 from softswitch.call.watching import PACKAGES
 from softswitch.config import Target
 from softswitch.reasons import REASONS
@@ -84,8 +86,11 @@ class Arrivals:
             return
         id, dialled, hidden = f"c{exchange.entropy(8).hex()}", *self._dialled(message, caller)
         ringing = ringing_activity(exchange, caller, dialled, message)
-        if ringing is not None:
-            pick_up(ringing, caller, transaction, message, now, out)
+        taken = ringing or parked_activity(exchange, caller, dialled)
+        if taken is not None:
+            pick_up(taken, caller, transaction, message, now, out)
+            return
+        if take_over(exchange, caller, transaction, message, now, out):
             return
         call = Call(exchange, id, caller, dialled, now, message.max_forwards - 1)
         call.introduction = self._introduction(message, caller, hidden)
@@ -147,6 +152,8 @@ class Arrivals:
         exchange = self._exchange
         if not is_emergency(exchange.plan, call.caller, call.dialled):
             self._admit(call)
+        if call.caller.kind == "user" and is_slot(exchange, call.dialled):
+            raise NoRoute("number_not_found")
         found = exchange.route(call.caller, call.dialled, now)
         listens = found.kind == "feature" and found.name == "listen"
         conversation = self._conversation(call, found) if listens else None
@@ -202,7 +209,7 @@ class Arrivals:
             centre, picker = self._exchange.centre, call.caller.name
             allowed = may_pick_up(centre, picker, user_named(centre, found.number))
             raise NoRoute("number_not_found" if allowed else "forbidden")
-        if found.name == "hide_number":
+        if found.name in ("hide_number", "park"):
             raise NoRoute("number_not_found")
         if found.name in SERVICES:
             self._to_forwarding(call, found, now, out)

@@ -97,6 +97,8 @@ def _merge(older: Leg, newer: Leg, now: float, out: list[Any]) -> None:
     if comes.worker != stays.worker:
         comes.move(stays.worker, now, out)
     call.converse(comes, queue, now, out, recording=recording, record=second_recording is not None)
+    stays.connected_to(comes.party, now, out)
+    comes.connected_to(stays.party, now, out)
 
 
 def _adopt(call: Call, leg: Leg, now: float, out: list[Any]) -> None:

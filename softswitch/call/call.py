@@ -149,7 +149,10 @@ class Call:
             self.exchange.media.delete(self.inbound.worker, "player", player, out)
 
     def player_finished(self, player: str, now: float, out: list[Any]) -> None:
-        if player == self.player:
+        if self.transfer is not None and player == self.transfer.player:
+            self.exchange.media.forget(self.inbound.worker, "player", player)
+            self.transfer.announced(now, out)
+        elif player == self.player:
             self.player = ""
             self.exchange.media.forget(self.inbound.worker, "player", player)
             if self.activity is not None:

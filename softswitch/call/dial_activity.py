@@ -92,8 +92,12 @@ class DialActivity(Activity):
 
     def picked_up(self, leg: Leg, now: float, out: list[Any]) -> None:
         """Somebody takes the call whose own phone does not ring for it."""
+        fields = {"leg": leg.id, "user": leg.party.name, "for": self.user}
+        self.call.fact("call_picked_up", fields, out)
         self.hunt.cancel("answered_elsewhere", now, out)
         self.hunt_answered(self.hunt, leg, now, out)
+        if self.call.conversation is not None:
+            self.call.inbound.connected_to(leg.party, now, out)
 
     @property
     def abandoned(self) -> str:  # type: ignore[override]

@@ -78,6 +78,17 @@ def introduce(call: Call, party: Party, caller: Address) -> tuple[Address, str]:
     return (ANONYMOUS if hidden else caller), f"{lines}{privacy}{passing}"
 
 
+def connected(call: Call, party: Party, other: Party) -> str:
+    """The header lines that tell a party of a conversation who the other one is now; '': it is not told."""
+    trunk = trunk_of(call.exchange.centre, party)
+    private = other is call.caller and call.introduction.private
+    if private or (trunk is None and party.kind == "trunk"):
+        return ""
+    uri = Uri("sip", other.number, call.exchange.sip_host, call.exchange.sip_port)
+    way = "pai" if trunk is None else trunk.send_identity
+    return _LINES.get(way, _says_nothing)(Address(other.display, uri, ()), False)
+
+
 def _asserts(caller: Address, private: bool) -> str:
     return f"P-Asserted-Identity: {header_safe(str(caller))}\r\n"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from softswitch.call.auto_answer import answer_lines
 from softswitch.call.digits import info_digit
 from softswitch.call.endings import ending, reason_header, warning_line
-from softswitch.call.identity import introduce
+from softswitch.call.identity import connected, introduce
 from softswitch.call.leg_media import LegMedia
 from softswitch.call.party import Party
 from softswitch.call.redirection import contacts_of
@@ -105,7 +105,7 @@ class Leg(LegMedia):
         self.call.keep(out)
         return True
 
-    def answer(self, now: float, out: list[Any], prefer: str | None = None) -> bool:
+    def answer(self, now: float, out: list[Any], prefer: str | None = None, headers: str = "") -> bool:
         """Answer an inbound leg, or make our offer where it had none (its answer comes with the ACK).
 
         False: no codec in common; nothing has been sent.
@@ -118,7 +118,7 @@ class Leg(LegMedia):
             self.unacceptable = str(error)
             return False
         self.state = "answered"
-        self.session.answer(sdp, now, out)
+        self.session.answer(sdp, now, out, headers=headers)
         self._put_media(audio, out)
         self.call.fact("leg_answered", {"leg": self.id}, out)
         return True
@@ -144,6 +144,15 @@ class Leg(LegMedia):
             if self.session is not None:
                 self.session.hang_up(now, out, reason_header=reason_header(reason, self.call.heard))
             self._end(reason, "local", out)
+
+    def connected_to(self, other: Party, now: float, out: list[Any]) -> None:
+        """Tell the party who it talks to from now on, as far as it may know (RFC 4916, RFC 3325)."""
+        lines = connected(self.call, self.party, other)
+        if lines and self.session is not None and self.audio is not None:
+            self.sdp_version += 1
+            offer = self._offer(self.audio.send.encoding, self._security())
+            self.session.identify(lines, offer, now, out)
+            self.call.keep(out)
 
     def be_patient(self, seconds: float, now: float) -> None:
         """The owner is told if the other side has not said anything by then."""

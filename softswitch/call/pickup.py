@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from softswitch.call.dial_activity import DialActivity
+from softswitch.call.identity import connected
 from softswitch.call.routing import feature_of, user_named
 from softswitch.sip.values import Replaces, first
 
 if TYPE_CHECKING:
+    from softswitch.call.call import Call
     from softswitch.call.exchange import Exchange
     from softswitch.call.leg import Leg
     from softswitch.call.party import Party
@@ -66,6 +68,14 @@ def may_pick_up(centre: Centre, picker: str, user: str) -> bool:
     return not set(settings.pickup_groups).isdisjoint(other.pickup_groups)
 
 
+class Taken(Protocol):
+    """What is taken: something that rings, is parked, or goes on at another phone."""
+
+    call: Call
+
+    def picked_up(self, leg: Leg, now: float, out: list[Any]) -> None: ...
+
+
 class Picking:
     """Owner of the leg until it belongs to the call, which does not end with it before that."""
 
@@ -74,7 +84,7 @@ class Picking:
 
 
 def pick_up(
-    activity: DialActivity,
+    activity: Taken,
     picker: Party,
     transaction: Any,
     message: Message,
@@ -89,11 +99,11 @@ def pick_up(
     leg.session = call.exchange.ua.accept_invite(transaction, message, leg, now, out)
     if leg.state == "ended":
         return
+    shown = "" if picker is call.caller else connected(call, picker, call.caller)
     if not leg.allocate(call.inbound.worker):
         leg.refuse("no_ports", now, out)
-    elif not leg.answer(now, out, call.inbound.offered_codec()):
+    elif not leg.answer(now, out, call.inbound.offered_codec(), headers=shown):
         leg.refuse("not_acceptable_media", now, out)
     else:
         leg.owner = call
-        call.fact("call_picked_up", {"leg": leg.id, "user": picker.name, "for": activity.user}, out)
         activity.picked_up(leg, now, out)

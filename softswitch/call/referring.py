@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.call.attended import connect
 from softswitch.call.identity import trunk_of
-from softswitch.call.routing import NoRoute
+from softswitch.call.parking import free_slot
+from softswitch.call.routing import NoRoute, feature_of
 from softswitch.call.transfer import Transfer, destination
 from softswitch.reasons import REASONS
 from softswitch.sip.telephone import telephone
@@ -34,6 +35,11 @@ def referred(call: Call, leg: Leg, referral: Referral, now: float, out: list[Any
     if trunk is not None:
         number = call.exchange.plan.called_by_trunk(trunk, number)
     try:
+        feature = feature_of(call.exchange.centre, number) if leg.party.kind == "user" else None
+        if feature is not None and feature.name == "park":
+            slot = free_slot(call.exchange, feature.number)
+            Transfer(call, leg.party, leg, number).park(slot, referral, now, out)
+            return True
         found = destination(call, leg.party, number, now)
     except NoRoute as no_route:
         referral.refuse(REASONS[no_route.reason].status, now, out)

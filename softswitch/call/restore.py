@@ -13,6 +13,7 @@ from softswitch.acd import events as acd
 from softswitch.call.call import Call
 from softswitch.call.flow_activity import FlowActivity
 from softswitch.call.outputs import Fact, Keep
+from softswitch.call.parking import ParkActivity
 from softswitch.call.recording import Recording
 from softswitch.call.supervision import SupervisionActivity
 from softswitch.config import KINDS
@@ -167,6 +168,13 @@ def _give_up(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -
     call.end(RESTARTED, "switch", now, out)
 
 
+def _resume_parked(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
+    call.activity = ParkActivity(call, activity["slot"], activity["until"])
+    call.activity.start(now, out)
+    if call.transfer is not None:
+        call.transfer.announced(now, out)
+
+
 def _resume_dial(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
     """Only who is transferred was answered before."""
     if call.transfer is None:
@@ -177,6 +185,7 @@ def _resume_dial(call: Call, activity: dict[str, Any], now: float, out: list[Any
 
 _RESUME = {
     "dial": _resume_dial,
+    "parked": _resume_parked,
     "flow": _resume_flow,
     "supervision": _resume_supervision,
     "failing": _resume_failing,

@@ -8,6 +8,7 @@ from softswitch.call.activity import Activity
 from softswitch.call.dial_activity import DialActivity
 from softswitch.call.hunt import Group
 from softswitch.call.identity import NO_INTRODUCTION
+from softswitch.call.parking import ParkActivity
 from softswitch.call.party import Party
 from softswitch.call.recording import Recording
 from softswitch.call.routing import NoRoute, Route
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from softswitch.call.leg import Leg
     from softswitch.sip.refer import Referral
 
-TARGET, RECALL = "target", "recall"
+TARGET, PARKED, RECALL = "target", "parked", "recall"
 MEDIA_RETRY_S = 0.1
 
 
@@ -38,6 +39,7 @@ class Transfer:
         self.referral: Referral | None = None
         self.recording: Recording | None = None
         self.queue: str | None = None
+        self.player = ""
 
     @property
     def engaged(self) -> list[Party]:
@@ -46,6 +48,33 @@ class Transfer:
 
     def start(self, found: Route, referral: Referral | None, now: float, out: list[Any]) -> None:
         """Take the transferor out of the conversation and send the other party to `found`."""
+        self._detach(referral, now, out)
+        self.call.follow(found, None, now, out)
+
+    def park(self, slot: str, referral: Referral | None, now: float, out: list[Any]) -> None:
+        """Take the transferor out of the conversation, put the other party on a slot, and say which it is."""
+        call = self.call
+        self._detach(referral, now, out)
+        self.stage = PARKED
+        call.fact("call_parked", {"by": self.by.source, "slot": slot}, out)
+        call.begin(ParkActivity(call, slot, now + call.exchange.node.parking.timeout_s), now, out)
+        names = [f"n_{digit}" for digit in slot]
+        leg = self.leg
+        if leg is not None and not leg.on_hold and (paths := call.exchange.prompt_paths("en", names, out)):
+            self.player = call.next_id("p")
+            fields = {"legs": [leg.id], "items": paths, "loop": False, "gain": 1.0}
+            call.exchange.media.put(leg.worker, "player", self.player, fields, out)
+        else:
+            self.announced(now, out)
+
+    def announced(self, now: float, out: list[Any]) -> None:
+        """The transferor knows the slot, or does not want to hear it."""
+        self.player = ""
+        self._report(200, now, out)
+        self._release(now, out)
+        self.call.keep(out)
+
+    def _detach(self, referral: Referral | None, now: float, out: list[Any]) -> None:
         call, self.referral = self.call, referral
         conversation = call.conversation
         assert conversation is not None
@@ -63,7 +92,6 @@ class Transfer:
         call.fact("transfer_started", self._description(), out)
         if referral is not None:
             referral.accept(now, out)
-        call.follow(found, None, now, out)
 
     # How it goes
 
@@ -74,9 +102,12 @@ class Transfer:
     def succeeded(self, now: float, out: list[Any]) -> None:
         """The call is with somebody, or in a flow: the transferor is out of it."""
         self._report(200, now, out)
-        if self.stage == TARGET:
+        stage, conversation = self.stage, self.call.conversation
+        if stage == TARGET:
             self.call.fact("call_transferred", self._description(), out)
         self._leave(now, out)
+        if conversation is not None and stage != RECALL:
+            self.call.inbound.connected_to(conversation.callee.party, now, out)
 
     def failed(self, reason: str, now: float, out: list[Any]) -> bool:
         """The target, or at last the transferor, was not reached. False: the call ends for `reason`."""
@@ -86,6 +117,7 @@ class Transfer:
             return True
         status = REASONS[reason].status
         self._report(status if status >= 300 else 480, now, out)
+        self._stop_playing(self.leg, out)
         if self.leg is None and self.by.kind != "user":
             self._leave(now, out)
             return False
@@ -108,6 +140,7 @@ class Transfer:
     def call_ended(self, reason: str, now: float, out: list[Any]) -> None:
         status = REASONS[reason].status
         self._report(status if status >= 300 else 480, now, out)
+        self._stop_playing(self.leg, out)
         if self.recording is not None:
             self.recording.stop(out)
 
@@ -117,17 +150,30 @@ class Transfer:
         self.call.converse(leg, self.queue, now, out)
 
     def _leave(self, now: float, out: list[Any]) -> None:
-        call, leg = self.call, self.leg
-        self.leg = call.transfer = None
+        call = self.call
+        call.transfer = None
         call.referred_by = ""
         recording, self.recording = self.recording, None
         if recording is not None:
             recording.stop(out)
-        if leg is not None:
-            leg.owner = call
-            leg.hang_up("transferred", now, out)
-            call.released(self.by, now, out)
+        self._release(now, out)
         call.keep(out)
+
+    def _release(self, now: float, out: list[Any]) -> None:
+        """The transferor's leg, if it is still there, ends."""
+        leg, self.leg = self.leg, None
+        self._stop_playing(leg, out)
+        if leg is not None:
+            leg.owner = self.call
+            leg.hang_up("transferred", now, out)
+            if self.recording is not None:
+                self.recording.join(self.call.inbound.id, "", out)
+            self.call.released(self.by, now, out)
+
+    def _stop_playing(self, leg: Leg | None, out: list[Any]) -> None:
+        player, self.player = self.player, ""
+        if player and leg is not None:
+            self.call.exchange.media.delete(leg.worker, "player", player, out)
 
     def _report(self, status: int, now: float, out: list[Any]) -> None:
         referral, self.referral = self.referral, None
@@ -146,7 +192,10 @@ class Transfer:
 
     def leg_ended(self, leg: Leg, reason: str, ended_by: str, now: float, out: list[Any]) -> None:
         """Most phones hang up as soon as they have asked for the transfer."""
+        self._stop_playing(leg, out)
         self.leg = None
+        if self.stage == PARKED:
+            self._report(200, now, out)
         if self.recording is not None:
             self.recording.join(self.call.inbound.id, "", out)
         self.call.released(self.by, now, out)

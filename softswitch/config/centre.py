@@ -213,6 +213,11 @@ class FeatureCodes(Model):
     hide_number: Code = Field(
         default="*67", description="Followed by what is called: the caller's number is not shown."
     )
+    park: Code = Field(
+        default="*5",
+        description="Transfer a call to this code, followed by a slot or nothing (any free slot): it is"
+        " parked there until somebody dials the slot.",
+    )
     sign_in: Code = Field(default="*21", description="Sign in as agent (asks for the PIN if there is one).")
     sign_out: Code = Field(default="*22", description="Sign out.")
     available: Code = Field(default="*23", description="Status available.")

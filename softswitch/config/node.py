@@ -240,6 +240,22 @@ class Transfer(Model):
     )
 
 
+class Parking(Model):
+    """Call park: the slots, and how long a call stays on one."""
+
+    first: int = Field(default=701, ge=1, le=999_999, description="Number of the first slot.")
+    slots: int = Field(
+        default=20,
+        ge=0,
+        le=1000,
+        description="How many slots there are, with the numbers that follow the first; those that are"
+        " configured as numbers or users are none.",
+    )
+    timeout_s: PositiveSeconds = Field(
+        default=120, description="How long a call stays parked; then it rings at the phone that parked it."
+    )
+
+
 class Node(Model):
     """softswitch.yaml: the settings of one machine.
 
@@ -264,6 +280,7 @@ class Node(Model):
     limits: Limits = Field(default=Limits(), description="Limits.")
     transfer: Transfer = Field(default=Transfer(), description="Transfer of calls.")
     bans: Bans = Field(default=Bans(), description="Bans.")
+    parking: Parking = Field(default=Parking(), description="Call park.")
 
     @property
     def control_path(self) -> Path:

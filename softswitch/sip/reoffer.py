@@ -46,6 +46,7 @@ class Reoffer(Timed):
         "answer",
         "glares",
         "late_offer",
+        "lines",
         "message",
         "method",
         "offer",
@@ -63,6 +64,7 @@ class Reoffer(Timed):
         self.ack_due: Outgoing | None = None
         self.offer = b""
         self.method = "INVITE"
+        self.lines = ""
         self.quiet = False
         self.waiting: bytes | None = None
         self.glares = 0
@@ -73,8 +75,11 @@ class Reoffer(Timed):
 
     # Our offers
 
-    def send(self, sdp: bytes, now: float, out: Outputs, *, method: str = "INVITE") -> None:
+    def send(
+        self, sdp: bytes, now: float, out: Outputs, *, method: str = "INVITE", headers: str = ""
+    ) -> None:
         self.waiting, self.method = sdp, method
+        self.lines = headers or self.lines
         self.proceed(now, out)
 
     def refresh(self, sdp: bytes, now: float, out: Outputs) -> None:
@@ -91,7 +96,7 @@ class Reoffer(Timed):
         session = self.session
         self.offer, self.waiting = self.waiting, None
         contact = session.endpoint.contact(session.dialog.sip_flow)
-        headers = f"Contact: {contact}\r\n{session.endpoint.allow}{refresh.lines(session)}"
+        headers = f"Contact: {contact}\r\n{session.endpoint.allow}{refresh.lines(session)}{self.lines}"
         self.outgoing = session.send_request(
             self.method, self._responded, now, out, headers=headers, body=self.offer
         )
@@ -125,6 +130,7 @@ class Reoffer(Timed):
         if self._again_later(status, message, now):
             return
         self.glares = 0
+        self.lines = ""
         self._report_outcome(status, message, now, out)
         self.proceed(now, out)
 

@@ -177,6 +177,17 @@ class Session(Timed):
         """
         self.reoffer.send(as_bytes(sdp), now, out)
 
+    def identify(self, headers: str, sdp: str | bytes, now: float, out: Outputs) -> None:
+        """Tell the peer who it is connected to now (RFC 4916 §4): header lines such as P-Asserted-Identity.
+
+        They go by UPDATE without an offer; a peer without UPDATE has a re-INVITE that offers `sdp`.
+        """
+        if self.peer_updates and self.state == states.UP:
+            contact = f"Contact: {self.endpoint.contact(self.dialog.sip_flow)}\r\n"
+            self.request("UPDATE", now, out, headers=f"{contact}{headers}")
+        else:
+            self.reoffer.send(as_bytes(sdp), now, out, headers=headers)
+
     def acknowledge(self, sdp: str | bytes, now: float, out: Outputs) -> None:
         """Answer the offer that came in a response to our INVITE or re-INVITE without one.
 

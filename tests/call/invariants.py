@@ -110,6 +110,8 @@ def _expected_media(call: Call) -> set[tuple[str, str]]:
     expected = {("leg", leg.id) for leg in call.legs.values() if leg.audio is not None}
     if call.player:
         expected.add(("player", call.player))
+    if call.transfer is not None and call.transfer.player:
+        expected.add(("player", call.transfer.player))
     if call.transfer is not None and call.transfer.recording is not None:
         expected.add(("recorder", call.transfer.recording.id))
     if call.conversation is not None:

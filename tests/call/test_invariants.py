@@ -100,7 +100,7 @@ PHONES = {
 NUMBERS = (
     "100 100 100 200 200 200 300 300 400 bob carol dave a1 *21 *21a3 *22 *1a1 *1a2 *1bob *24 "
     "0049123456 0049123456 nowhere *72bob *72carol *720049123456 *72200 *73 *74dave *75 *76erin *77 *78 *79 "
-    "*8bob *8carol *8carol *8a1"
+    "*8bob *8carol *8carol *8a1 *5 *5701 701 702"
 ).split()
 MOST_SESSIONS = 14
 
@@ -177,6 +177,18 @@ class Floor(RuleBasedStateMachine):
         phone, session = self.choose(data, "up")
         if phone is not None:
             phone.refer(number, session)
+
+    @rule(data=st.data())
+    def parks(self, data: st.DataObject) -> None:
+        phone, session = self.choose(data, "up")
+        if phone is not None:
+            phone.refer("*5", session)
+
+    @rule(name=callers, data=st.data(), early=st.booleans())
+    def takes_over(self, name: str, data: st.DataObject, early: bool) -> None:
+        _, session = self.choose(data, "incoming" if early else "up")
+        if session is not None:
+            self.phones[name].take_over(session)
 
     @rule(name=phones, data=st.data())
     def connects_two_calls(self, name: str, data: st.DataObject) -> None:

@@ -55,7 +55,7 @@ class Phone:
         self.name = name
         self.flow = SipFlow("UDP", address, SWITCH)
         self.credentials = Credentials(name, password)
-        self.random = random.Random(name)
+        self.random = random.Random(f"{name} {address}")
         self.ua = UserAgent(SipSettings(contact_user=name), self.random.randbytes, self)
         self.events: list[tuple[Any, ...]] = []
         self.sessions: list[Session] = []
@@ -125,6 +125,12 @@ class Phone:
                 )
             ),
         )
+
+    def take_over(self, session: Session, *, more: str = "") -> None:
+        """Call in place of a session of another phone (RFC 3891)."""
+        dialog = session.dialog
+        tags = f"to-tag={dialog.remote_tag};from-tag={dialog.local_tag}{more}"
+        self.call("x", headers=f"Replaces: {dialog.sip_call_id};{tags}\r\nRequire: replaces\r\n")
 
     def answer(self, session: Session | None = None) -> None:
         session = session or self.session
