@@ -16,6 +16,7 @@ from softswitch.call.outputs import Fact
 from softswitch.sip.flow import GIVE_UP, Send, SipFlow
 from softswitch.sip.message import BadMessage, Message, parse, respond
 from softswitch.sip.states import TERMINATED
+from softswitch.sip.telephone import telephone
 from softswitch.sip.transaction import server_key
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ class Overload:
     def _is_spared(self, message: Message) -> bool:
         if message.uri.lower().startswith("urn:service:sos"):
             return True
-        return self._spared(message.request_uri.user)
+        return self._spared(telephone(message.request_uri))
 
     def _retry_after(self) -> int:
         """Seconds, different for each, so that those who were refused do not come back all at once."""

@@ -14,6 +14,7 @@ from softswitch.call.identity import trunk_of
 from softswitch.call.routing import NoRoute, Route
 from softswitch.sip.headers import BadMessage
 from softswitch.sip.identities import Contact
+from softswitch.sip.telephone import telephone
 from softswitch.sip.uri import Uri
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def redirect(
     call.redirections = state = call.redirections or Redirections()
     centre = call.exchange.centre
     state.pending[:0] = [
-        (each.party, contact.uri.user)
+        (each.party, _number(call, each.party, contact.uri))
         for each in redirected
         if _policy(centre, each.party) in ("follow", "inside", "outside")
         for contact in each.contacts
@@ -115,6 +116,12 @@ def _pass_on(call: Call, redirected: Sequence[Redirected], now: float, out: list
     inbound.refuse("redirected", now, out, f"Contact: {value}\r\n", status=302)
     call.end("redirected", "agent", now, out)
     return True
+
+
+def _number(call: Call, party: Party, uri: Uri) -> str:
+    """The number of a contact, as whoever names it writes numbers."""
+    number, trunk = telephone(uri), trunk_of(call.exchange.centre, party)
+    return number if trunk is None else call.exchange.plan.read_from(trunk, number)
 
 
 def _policy(centre: Centre, party: Party) -> str:

@@ -49,7 +49,7 @@ class TestUsers:
     @pytest.mark.parametrize("status", [300, 301, 302])
     @pytest.mark.parametrize(
         "contact",
-        ["<sip:dave@192.0.2.1>", "sip:dave@phones.example;q=0.5", "<sip:500@192.0.2.1>", "<tel:500>"],
+        ["<sip:dave@192.0.2.1>", "sip:dave@phones.example;q=0.5", "<sip:500@192.0.2.1>", "<tel:5-0-0>"],
     )
     def test_a_phone_sends_its_calls_on(self, contact: str, status: int) -> None:
         world = world_with()
@@ -183,6 +183,15 @@ class TestTrunks:
             assert carrier.session.invite.uri == f"sip:{FURTHER}@{CARRIER}"
         elif not reached:
             assert caller.events[-1] == ("ended", "rejected", 480)
+
+    def test_its_numbers_are_read_as_it_writes_them(self) -> None:
+        world = world_with(redirects="inside", country="DE")
+        world.configure({"numbers": {"+49305551000": "user:dave"}})
+        carrier, dave = world.phone("carrier", CARRIER, register=False), world.phone("dave")
+        caller = world.phone("erin")
+        caller.call(OUTSIDE)
+        redirects(world, carrier, "<sip:0305551000@198.51.100.66>")
+        assert rings(dave)
 
     def test_a_caller_from_outside_is_not_sent_outside(self) -> None:
         """Forwarded out by a user who may; the trunk may not take it from there to somewhere else."""
