@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
     from softswitch.sip.message import Message
 
-ALLOW = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER, SUBSCRIBE, NOTIFY\r\n"
+ALLOW = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER, SUBSCRIBE, NOTIFY, MESSAGE\r\n"
 ALLOW_EVENTS = f"Allow-Events: {', '.join(PACKAGES)}\r\n"
 RETRY_AFTER_S = 5
 CONTACT_USER = SipSettings().contact_user
@@ -61,6 +61,8 @@ class Arrivals:
             raise
 
     def _options(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
+        if self._exchange.proxying.options(transaction, message, now, out):
+            return
         self._exchange.ua.respond(
             transaction, message, 200, now, out, headers=f"{ALLOW}{ALLOW_EVENTS}Accept: application/sdp\r\n"
         )
@@ -78,6 +80,12 @@ class Arrivals:
 
     def _subscribe(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
         self._exchange.watching.subscribe(transaction, message, now, out)
+
+    def _message(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
+        self._exchange.proxying.message(transaction, message, now, out)
+
+    def _pass_on(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
+        self._exchange.proxying.request(transaction, message, now, out)
 
     def _invite(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
         exchange = self._exchange
@@ -240,6 +248,8 @@ _METHODS = {
     "REGISTER": Arrivals._register,
     "OPTIONS": Arrivals._options,
     "SUBSCRIBE": Arrivals._subscribe,
+    "MESSAGE": Arrivals._message,
+    "PUBLISH": Arrivals._pass_on,
 }
 _ROUTES = {
     "flow": Arrivals._to_flow,

@@ -52,11 +52,20 @@ class Authenticator:
         self._default = next(iter(self._digests.values()))
 
     def user(
-        self, ua: UserAgent, transaction: Any, message: Message, flow: SipFlow, now: float, out: list[Any]
+        self,
+        ua: UserAgent,
+        transaction: Any,
+        message: Message,
+        flow: SipFlow,
+        now: float,
+        out: list[Any],
+        *,
+        proxy: bool = False,
     ) -> str | None:
-        """The authenticated user, or None after 401 (or 403) has been answered."""
+        """The authenticated user, or None after 401 has been answered, or 407 to what is passed on."""
         digest = self._by_listener.get((flow.transport, flow.local), self._default)
-        result = digest.verify(message, "Authorization", self._ha1_of, now)
+        name = "Proxy-Authorization" if proxy else "Authorization"
+        result = digest.verify(message, name, self._ha1_of, now)
         host = flow.remote[0]
         if result.outcome == "ok":
             self._bans.succeeded(host, now)
@@ -68,12 +77,11 @@ class Authenticator:
             self._bans.failed(host, now, out, UNANSWERED)
         # A phone that does not count its nonce up is told to take a new one, not to ask for the password.
         stale = result.outcome in ("stale", "replayed")
-        headers = "".join(
-            f"WWW-Authenticate: {value}\r\n" for value in digest.challenge(now, self._entropy, stale)
-        )
+        name, status = ("Proxy-Authenticate", 407) if proxy else ("WWW-Authenticate", 401)
+        headers = "".join(f"{name}: {value}\r\n" for value in digest.challenge(now, self._entropy, stale))
 
         def refuse(now: float, out: list[Any]) -> None:
-            ua.respond(transaction, message, 401, now, out, headers=headers)
+            ua.respond(transaction, message, status, now, out, headers=headers)
 
         if delay_s and len(self.delayed) < MOST_DELAYED:
             self._delay(refuse, now + delay_s)

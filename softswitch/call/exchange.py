@@ -28,6 +28,7 @@ from softswitch.call.media import MediaPlane
 from softswitch.call.media_events import media_event
 from softswitch.call.outputs import Fact, Keep, MediaCommand
 from softswitch.call.overload import Overload
+from softswitch.call.proxying import Proxying
 from softswitch.call.queue_outputs import carry_out, waiting_call
 from softswitch.call.registrar import Registrar
 from softswitch.call.routing import Route, is_peer, route
@@ -116,6 +117,7 @@ class Exchange:
         self.forwards = Forwards()
         self.mailboxes = Mailboxes(self)
         self.watching = Watching(self)
+        self.proxying = Proxying(self, nonce_secret)
 
     # Doors
 

@@ -58,6 +58,10 @@ class Watching:
         if status or resource is None:
             exchange.ua.respond(transaction, message, status, now, out)
             return
+        unknown = event is not None and event.package not in PACKAGES
+        if unknown and resource.startswith("user/") and resource != f"user/{watcher}":
+            exchange.proxying.subscription(transaction, message, watcher, now, out)
+            return
         self.notifier.subscribe(transaction, message, resource, watcher, now, out)
 
     def _refusal(self, watcher: str, resource: str, package: str) -> int:

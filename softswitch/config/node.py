@@ -223,6 +223,13 @@ class Limits(Model):
     max_contacts_per_user: int = Field(
         default=5, ge=1, le=100, description="Phones that one user may register."
     )
+    max_messages_per_second: float = Field(
+        default=5,
+        gt=0,
+        le=10_000,
+        description="MESSAGE and other requests to phones of others that one user or trunk may send in a"
+        " second; more get 503.",
+    )
     max_subscriptions: int = Field(
         default=10_000, ge=1, description="Lamps and mailboxes watched at one time; more get 503."
     )

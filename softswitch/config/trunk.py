@@ -126,6 +126,9 @@ class Trunk(Model):
         description="How the peer hears who calls: in P-Asserted-Identity or Remote-Party-ID (trusted peers:"
         " also for anonymous calls), in From only, or not at all.",
     )
+    messages: bool = Field(
+        default=False, description="The peer may send text messages (MESSAGE) to our users."
+    )
     pass_headers: tuple[HeaderName, ...] = Field(
         default=("User-to-User",),
         description="Headers of an INVITE that pass from and to this peer, also unknown ones; * for all that"

@@ -46,6 +46,11 @@ def respond(
     return head.encode("utf-8", "replace") + body
 
 
+def stamped(request: Message, received: tuple[str, int]) -> str:
+    """The top Via of a request with where it really came from (RFC 3261 §18.2.1, RFC 3581 §4)."""
+    return _stamp(split_list(request._first["Via"])[0], request.sent_by, received)
+
+
 def _echo(request: Message, received: tuple[str, int] | None) -> str:
     """The lines that every response to the request repeats word for word."""
     first = request._first

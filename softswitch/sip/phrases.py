@@ -37,6 +37,7 @@ REASON_PHRASES = {
     423: "Interval Too Brief",
     430: "Flow Failed",
     439: "First Hop Lacks Outbound Support",
+    440: "Max-Breadth Exceeded",
     469: "Bad Info Package",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",

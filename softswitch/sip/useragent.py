@@ -38,6 +38,8 @@ class UserAgent:
     def __init__(self, settings: SipSettings, entropy: Callable[[int], bytes], core: Core) -> None:
         self.endpoint = Endpoint(settings, entropy)
         self.core = core
+        # Takes a request of a dialog that is not ours, if it is one that we pass on.
+        self.within_dialog: Callable[[ServerTransaction, Message, float, Outputs], bool] = _not_ours
 
     # Engine
 
@@ -293,7 +295,7 @@ class UserAgent:
         dialog = self.endpoint.referrals.get(key) or self.endpoint.subscriptions.get(key)
         if dialog is not None and dialog.takes(message.from_tag):
             dialog.receive_request(transaction, message, flow, now, out)
-        else:
+        elif not self.within_dialog(transaction, message, now, out):
             self.endpoint.respond(transaction, message, 481, now, out)
 
     def _session_of(self, message: Message) -> Session | None:
@@ -370,6 +372,10 @@ class UserAgent:
         out.append(send)
         endpoint.transactions.keep(key, send, now)
         Outgoing(endpoint, dialog, "BYE", ignore_response).send(now, out)
+
+
+def _not_ours(transaction: ServerTransaction, message: Message, now: float, out: Outputs) -> bool:
+    return False
 
 
 def _merge_key(message: Message) -> str:
