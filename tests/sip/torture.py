@@ -210,7 +210,7 @@ VALID = {
             "Content-Type: multipart/mixed;boundary=7a9cbec02ceef655\nMIME-Version: 1.0\n",
             MULTIPART,
         ),
-        405,
+        403,
     ),
     "unreason": Torture(
         "3.1.1.12",
