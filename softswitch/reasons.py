@@ -73,6 +73,8 @@ REASONS: dict[str, Reason] = _catalogue(
     # The queue's own limits.
     Reason("queue_timeout", "abandoned", 480, 19, "Waited too long",
            "The queue's max_wait_s passed. Its on_timeout says where such calls go."),
+    Reason("queue_overflow", "abandoned", 480, 19, "Sent on by the queue",
+           "A step of the queue's timeline sent the call to another target, which could not take it."),
     Reason("queue_full", "rejected", 486, 17, "Queue is full",
            "The queue holds max_length calls. Raise max_length or give the queue a target for overflow."),
     Reason("queue_removed", "failed", 480, 20, "Queue no longer exists",

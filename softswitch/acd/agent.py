@@ -42,12 +42,15 @@ class Agent:
 
     `idle_since` orders agents by how long they have waited for work: it starts when a call or wrap-up ends or
     the agent becomes available, and is kept when an offer is withdrawn through no doing of the agent.
-    `paused_until` is set while a `not_available` ends by itself.
+    `paused_until` is set while a `not_available` ends by itself. `calls` and `talk_s` count the calls from
+    queues since signing in, `turns` says when, in the order of all offers, it was their turn in a queue,
+    `misses` how many offers went unanswered in a row.
     """
 
     __slots__ = (
-        "call", "config", "idle_since", "offer", "other_calls", "paused_until", "queue", "reachable",
-        "reason", "signed_in", "since", "state", "status", "wrap_up_until",
+        "call", "calls", "config", "idle_since", "misses", "offer", "other_calls", "paused_until",
+        "queue", "reachable", "reason", "signed_in", "since", "state", "status", "talk_s", "turns",
+        "wrap_up_until",
     )
 
     def __init__(self, agent: config.Agent, now: float) -> None:
@@ -66,6 +69,9 @@ class Agent:
         self.other_calls: dict[str, None] = {}
         self.wrap_up_until: float | None = None
         self.paused_until: float | None = None
+        self.calls = self.misses = 0
+        self.talk_s = 0.0
+        self.turns: dict[str, int] = {}
 
     @property
     def name(self) -> str:
@@ -82,6 +88,8 @@ class Agent:
         state = self._resting_state() if target is None else target
         if state is self.state:
             return False
+        if self.state is AgentState.TALKING:
+            self.talk_s += now - self.since
         self.state = state
         self.since = now
         if state is AgentState.IDLE and given is not AgentInput.WITHDRAW:
@@ -120,7 +128,8 @@ class Agent:
             "since": self.idle_since if offered else self.since, "idle_since": self.idle_since,
             "reachable": self.reachable, "call": self.call, "queue": self.queue,
             "other_calls": list(self.other_calls), "wrap_up_until": self.wrap_up_until,
-            "paused_until": self.paused_until,
+            "paused_until": self.paused_until, "calls": self.calls, "talk_s": round(self.talk_s, 3),
+            "misses": self.misses, "turns": dict(self.turns),
         }
 
     def from_state(self, state: dict[str, Any], now: float) -> None:
@@ -132,6 +141,8 @@ class Agent:
         self.reachable, self.call, self.queue = state["reachable"], state["call"], state["queue"]
         self.other_calls = dict.fromkeys(state["other_calls"])
         self.wrap_up_until, self.paused_until = state["wrap_up_until"], state["paused_until"]
+        self.calls, self.talk_s, self.misses = state["calls"], state["talk_s"], state["misses"]
+        self.turns = dict(state["turns"])
         if self.state is AgentState.IDLE:
             self.state = self._resting_state()
 
@@ -141,6 +152,13 @@ def _nothing(agent: Agent, subject: str) -> None:
 
 
 def _sign_in(agent: Agent, subject: str) -> None:
+    agent.signed_in = True
+    agent.calls = agent.misses = 0
+    agent.talk_s = 0.0
+
+
+def _stay(agent: Agent, subject: str) -> None:
+    """Signed in again before the call was over: the day goes on."""
     agent.signed_in = True
 
 
@@ -160,6 +178,8 @@ def _take_offer(agent: Agent, offer: str) -> None:
 
 def _accept(agent: Agent, call: str) -> None:
     agent.offer, agent.call = None, call
+    agent.calls += 1
+    agent.misses = 0
 
 
 def _drop_offer(agent: Agent, subject: str) -> None:
@@ -203,7 +223,7 @@ TABLE: dict[tuple[AgentState, AgentInput], tuple[Action, AgentState | None]] = {
     (_S.RINGING, _I.OTHER_CALL): (_note_other_call, _S.RINGING),
     (_S.RINGING, _I.OTHER_CALL_OVER): (_forget_other_call, _S.RINGING),
     # Signing out does not cut a conversation, and signing in again during it takes that back.
-    (_S.TALKING, _I.SIGN_IN): (_sign_in, _S.TALKING),
+    (_S.TALKING, _I.SIGN_IN): (_stay, _S.TALKING),
     (_S.TALKING, _I.SIGN_OUT): (_sign_out, _S.TALKING),
     (_S.TALKING, _I.END): (_nothing, _S.WRAP_UP),
     (_S.TALKING, _I.END_WITHOUT_WRAP_UP): (_end_call, None),

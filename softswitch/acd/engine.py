@@ -1,7 +1,8 @@
 """The ACD engine: what each event means for agents, calls and offers.
 
-Two things hold between events: no call waits in a queue that has a ready agent, and an agent is in at most
-one offer. So a new call looks only at its own queue, and a freed agent only at the heads of theirs.
+Two things hold between events: no call waits while an agent who may take it is ready, and an agent is in at
+most one offer. So a new call looks only at its own queue, and a freed agent only at the heads of the lines
+that they stand in.
 """
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from softswitch.acd.deadlines import Deadlines
 from softswitch.acd.matching import PAUSE_S, Matching
 from softswitch.acd.offers import Offer
 from softswitch.acd.outputs import AcdFact, Output
-from softswitch.acd.queue import QueuedCall
+from softswitch.acd.queued_call import QueuedCall
 from softswitch.acd.roster import Roster
 from softswitch.acd.snapshot import restore, snapshot, take_changes, whole_state
 from softswitch.acd.waiting import WaitingRoom
@@ -40,6 +41,7 @@ class Acd:
             events.QueueRemoved: self._queue_removed,
             events.AgentConfigured: self._agent_configured,
             events.CallQueued: self._call_queued,
+            events.CallPrioritised: self._call_prioritised,
             events.CallLeft: self._call_left,
             events.AgentRinging: lambda event, now, out: self._matching.ringing(event.offer, now, out),
             events.AgentAnswered: lambda event, now, out: self._matching.answered(event.offer, now, out),
@@ -63,6 +65,7 @@ class Acd:
             "pause": self._pause_over,
             "announce": self._room.announce,
             "max_wait": self._room.max_wait_over,
+            "timeline": self._moment,
             "restored": self._restored,
         }
 
@@ -101,16 +104,18 @@ class Acd:
         self._now = now
         for agent in restore(state, self._roster, self._room, now):
             self._roster.restore(agent, self._wrap_up_s(agent), max(PAUSE_S.values()), now)
-        self._deadlines.set(("restored", ""), now)
+        self._matching.restored(self._roster.agents.values())
+        # Before any deadline that came up meanwhile: those act as if no call waited while an agent is ready.
+        self._deadlines.set(("restored", ""), 0.0)
 
     def snapshot(self, now: float | None = None) -> dict[str, Any]:
         """Queues and agents for a status display; `now` is the time of the latest event if not given."""
         return snapshot(self._roster, self._room, self._now if now is None else now)
 
     def offer_of(self, call: str) -> str | None:
-        """Id of the offer in which the queued call is now."""
+        """Id of the first offer in which the queued call is now."""
         queued = self._room.calls.get(call)
-        return queued.offer if queued else None
+        return next(iter(queued.offers), None) if queued else None
 
     def queue_of(self, call: str) -> str | None:
         """Name of the queue in which the call waits."""
@@ -130,14 +135,14 @@ class Acd:
             return
         # Waiting calls first: an agent freed from an offer must not be offered one of them.
         for queued in sorted((self._room.calls[call] for call in queue.calls()),
-                             key=lambda queued: queued.offer is not None):
+                             key=lambda queued: bool(queued.offers)):
             self._send_away(queued, now, out)
         del self._room.queues[event.name]
 
     def _send_away(self, queued: QueuedCall, now: float, out: list[Output]) -> None:
-        agent = self._release(queued, "queue_removed", now, out)
+        agents = self._matching.withdraw_all(queued, "queue_removed", now, out)
         self._room.send_away(queued, "queue_removed", now, out)
-        if agent is not None:
+        for agent in agents:
             self._matching.match_agent(agent, now, out)
 
     def _agent_configured(self, event: events.AgentConfigured, now: float, out: list[Output]) -> None:
@@ -268,8 +273,7 @@ class Acd:
             return
         if known is not None:
             self._leave(known, "withdrawn", "transferred", now, out)
-        queued_at = now if event.queued_at is None else event.queued_at
-        queue = self._room.enter(event.call, event.queue, event.priority, queued_at, now, out)
+        queue = self._room.enter(event, now, out)
         if queue is not None:
             self._matching.match_queue(queue, now, out)
 
@@ -281,24 +285,28 @@ class Acd:
 
     def _leave(self, queued: QueuedCall, outcome: str, reason: str, now: float, out: list[Output]) -> None:
         """Take a call out of its queue; an agent whose phone rang for it gets the next one, if any."""
-        agent = self._release(queued, reason, now, out)
+        agents = self._matching.withdraw_all(queued, reason, now, out)
         self._room.leave(queued, outcome, reason, now, out)
-        if agent is not None:
+        for agent in agents:
             self._matching.match_agent(agent, now, out)
 
-    def _release(self, queued: QueuedCall, reason: str, now: float, out: list[Output]) -> Agent | None:
-        """Take back the offer of a call that goes; the agent was not at fault."""
-        offer = self._matching.offers.get(queued.offer or "")
-        if offer is None:
-            return None
-        agent = self._roster.agents[offer.agent]
-        self._matching.withdraw(offer, "withdrawn", reason, now, out)
-        self._roster.feed(agent, AgentInput.WITHDRAW, now, out, offer.offer, reason)
-        return agent
+    def _call_prioritised(self, event: events.CallPrioritised, now: float, out: list[Output]) -> None:
+        queued = self._room.calls.get(event.call)
+        if queued is not None and queued.priority != event.priority:
+            self._room.prioritise(queued, event.priority, now)
+            out.append(AcdFact("call_prioritised", {
+                "call": queued.call, "queue": queued.queue, "priority": queued.priority,
+            }))
+
+    def _moment(self, call: str, now: float, out: list[Output]) -> None:
+        """The time of a step of the timeline, or of a change in what the call asks for, has come."""
+        queued = self._room.calls[call]
+        if self._room.moment(queued, now, out):
+            self._matching.match_queue(self._room.queues[queued.queue], now, out)
 
     def _restored(self, _: str, now: float, out: list[Output]) -> None:
         """First act after a restore: calls that cannot wait leave, then the first in rank are offered."""
-        waiting = sorted((call for call in self._room.calls.values() if call.offer is None),
+        waiting = sorted((call for call in self._room.calls.values() if not call.offers),
                          key=lambda queued: queued.rank)
         for queued in waiting:
             queue = self._room.queues.get(queued.queue)
@@ -306,5 +314,5 @@ class Acd:
                 self._room.send_away(queued, "queue_removed", now, out)
             elif queued.expired:
                 self._room.send_away(queued, "queue_timeout", now, out)
-            elif queued.offer is None:
+            elif not queued.offers:
                 self._matching.match_queue(queue, now, out)

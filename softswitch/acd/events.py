@@ -1,8 +1,9 @@
 """What the ACD engine is told. Calls, queues, agents and offers are named by their ids."""
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from softswitch import config
 
@@ -93,12 +94,27 @@ class AgentFree:
 @dataclass(frozen=True, slots=True)
 class CallQueued:
     """A caller entered a queue. Higher `priority` is served first, then the earlier `queued_at` (monotonic
-    seconds; None means now)."""
+    seconds; None means now).
+
+    `require` replaces what the queue requires, `agent` is whom the caller is to reach (the one they spoke to
+    last, or the owner of the account) while the queue's `sticky_s` lasts, and `caller` is what was noted
+    about them, for expressions."""
 
     call: str
     queue: str
     priority: int = 0
     queued_at: float | None = None
+    require: str | None = None
+    agent: str = ""
+    caller: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CallPrioritised:
+    """A supervisor gave a waiting call another priority."""
+
+    call: str
+    priority: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +172,7 @@ class WrapUpEnded:
 
 Event = (
     QueueConfigured | QueueRemoved | AgentConfigured | AgentRemoved | AgentSignedIn | AgentSignedOut
-    | AgentStatusSet | PhoneReachable | PhoneUnreachable | AgentBusy | AgentFree | CallQueued | CallLeft
-    | AgentRinging | AgentAnswered | OfferFailed | AgentCallEnded | AgentCallMoved | WrapUpEnded
+    | AgentStatusSet | PhoneReachable | PhoneUnreachable | AgentBusy | AgentFree | CallQueued
+    | CallPrioritised | CallLeft | AgentRinging | AgentAnswered | OfferFailed | AgentCallEnded
+    | AgentCallMoved | WrapUpEnded
 )

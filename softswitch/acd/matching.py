@@ -1,19 +1,23 @@
 """Bringing waiting calls and free agents together, and what becomes of each offer."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from softswitch.acd.agent import Agent, AgentInput, AgentState
 from softswitch.acd.deadlines import Deadlines
+from softswitch.acd.line import Line, QueueRank
 from softswitch.acd.offers import Offer, decision, make_offer
 from softswitch.acd.outputs import Output, WithdrawOffer
-from softswitch.acd.queue import CallQueue, QueueRank
+from softswitch.acd.queue import CallQueue
+from softswitch.acd.queued_call import QueuedCall
 from softswitch.acd.roster import Roster
 from softswitch.acd.waiting import WaitingRoom
 
 # A busy phone or a rejected call says "not now", not "I have left", and a dead phone may come back without a
 # word: these agents are available again without a keypress. Who does not answer has left.
 PAUSE_S = {"busy": 10.0, "rejected": 10.0, "unreachable": 60.0}
+# An agent who may miss more than one call has a little time before the next.
+MISS_PAUSE_S = 10.0
 
 
 class Matching:
@@ -26,23 +30,32 @@ class Matching:
         self._roster = roster
         self._room = room
         self._deadlines = deadlines
+        self._turns = 0
 
     def match_queue(self, queue: CallQueue, now: float, out: list[Output]) -> None:
-        """Offer the calls of one queue as long as there are ready agents."""
-        while (first := queue.first()) is not None and (ready := queue.nearest(1)):
-            self._offer(queue, first, self._roster.agents[ready[0]], now, out)
+        """Offer the calls of one queue as long as there are ready agents who may take them."""
+        while (match := queue.next_match()) is not None:
+            first, line = match
+            agent = self._roster.agents[self._choice(queue, line)]
+            self._offer(queue, self._room.calls[first[-1]], agent, now, out)
+
+    def _choice(self, queue: CallQueue, line: Line) -> str:
+        if queue.config.strategy != "random":
+            return line.nearest(1)[0]
+        equals = line.first_tier()
+        return equals[int.from_bytes(self._entropy(4), "big") % len(equals)]
 
     def match_agent(self, agent: Agent, now: float, out: list[Output]) -> None:
-        """A free agent takes, of the first calls of their queues, the one that is served first."""
+        """A free agent takes, of the calls that they may take, the one that is served first."""
         if agent.excluding_rule():
             return
         best: tuple[QueueRank, CallQueue] | None = None
         for queue in self._roster.queues_of(agent):
-            first = queue.first()
+            first = queue.first_for(agent.name)
             if first is not None and (best is None or first < best[0]):
                 best = first, queue
         if best is not None:
-            self._offer(best[1], best[0], agent, now, out)
+            self._offer(best[1], self._room.calls[best[0][-1]], agent, now, out)
 
     def ringing(self, offer_id: str, now: float, out: list[Output]) -> None:
         """The phone rings: from here it has the whole ring timeout."""
@@ -55,15 +68,19 @@ class Matching:
             self._deadlines.set(("offer", offer_id), now + offer.ring_timeout_s)
 
     def answered(self, offer_id: str, now: float, out: list[Output]) -> None:
-        """The agent took the call, which leaves its queue."""
+        """The agent took the call, which leaves its queue; other phones that ring for it stop."""
         offer = self.offers.get(offer_id)
         if offer is None:
             return
+        queued = self._room.calls[offer.call]
         self._close(offer, "accepted", "", now, out)
-        self._room.leave(self._room.calls[offer.call], "answered", "", now, out)
+        others = self.withdraw_all(queued, "answered_elsewhere", now, out)
+        self._room.leave(queued, "answered", "", now, out)
         agent = self._roster.agents[offer.agent]
         agent.queue = offer.queue
         self._roster.feed(agent, AgentInput.ANSWER, now, out, offer.call)
+        for other in others:
+            self.match_agent(other, now, out)
 
     def ring_timeout(self, offer_id: str, now: float, out: list[Output]) -> None:
         """The phone rang for too long, or did not even say that it rings."""
@@ -84,7 +101,8 @@ class Matching:
         if agent.status == "available":
             # An unreachable phone is waited for by that name, whatever was wrong with it.
             why = usual if outcome == "unreachable" else reason or usual
-            pause_until = now + PAUSE_S[outcome] if outcome in PAUSE_S else None
+            pause_s = self._missed(agent) if outcome == "no_answer" else PAUSE_S[outcome]
+            pause_until = None if pause_s is None else now + pause_s
             self._roster.declare(agent, "not_available", why, now, out, pause_until)
         self._roster.feed(agent, AgentInput.FAIL, now, out, offer_id, reason or usual)
         self.put_back(offer, now, out)
@@ -94,31 +112,58 @@ class Matching:
         out.append(WithdrawOffer(offer.offer, offer.agent, reason))
         self._close(offer, outcome, reason, now, out)
 
+    def withdraw_all(self, queued: QueuedCall, reason: str, now: float, out: list[Output]) -> list[Agent]:
+        """Stop every phone that rings for a call. The agents, who were not at fault, are free."""
+        agents = []
+        for offer in [self.offers[id] for id in queued.offers]:
+            agent = self._roster.agents[offer.agent]
+            self.withdraw(offer, "withdrawn", reason, now, out)
+            self._roster.feed(agent, AgentInput.WITHDRAW, now, out, offer.offer, reason)
+            agents.append(agent)
+        return agents
+
     def put_back(self, offer: Offer, now: float, out: list[Output]) -> None:
         """The call of a closed offer is tried with the next agent, or leaves if its time is over."""
         queued = self._room.calls[offer.call]
-        if queued.expired:
+        queue = self._room.queues[queued.queue]
+        if queued.expired and not queued.offers:
             self._room.send_away(queued, "queue_timeout", now, out)
         else:
-            self.match_queue(self._room.queues[queued.queue], now, out)
+            self._room.moment(queued, now, out)
+            self.match_queue(queue, now, out)
 
-    def _offer(self, queue: CallQueue, first: QueueRank, agent: Agent, now: float,
+    def restored(self, agents: Iterable[Agent]) -> None:
+        """Go on counting turns where a former process stopped."""
+        self._turns = max((turn for agent in agents for turn in agent.turns.values()), default=0)
+
+    def _missed(self, agent: Agent) -> float | None:
+        """Seconds until an agent who did not answer is offered another call; None: they have left."""
+        agent.misses += 1
+        return MISS_PAUSE_S if agent.misses < agent.config.max_misses else None
+
+    def _offer(self, queue: CallQueue, queued: QueuedCall, agent: Agent, now: float,
                out: list[Output]) -> None:
-        queued = self._room.calls[first[-1]]
         offer = make_offer("o" + self._entropy(8).hex(), queued, queue, agent, now)
         out.append(decision(offer, queued, queue, self._roster.agents, now))
         out.append(offer.made())
         self.offers[offer.offer] = offer
-        queued.offer = offer.offer
-        queue.hold_back(queued)
+        queued.offers[offer.offer] = None
+        if len(queued.offers) >= queue.config.rings_at_once:
+            queue.hold_back(queued)
+        self._take_turn(agent, queue)
         self._roster.feed(agent, AgentInput.OFFER, now, out, offer.offer)
         self._deadlines.set(("offer", offer.offer), now + offer.ring_timeout_s)
         out.append(offer.command())
+
+    def _take_turn(self, agent: Agent, queue: CallQueue) -> None:
+        if queue.config.strategy == "round_robin":
+            self._turns += 1
+            agent.turns[queue.name] = self._turns
 
     def _close(self, offer: Offer, outcome: str, reason: str, now: float, out: list[Output]) -> None:
         del self.offers[offer.offer]
         self._deadlines.cancel(("offer", offer.offer))
         queued = self._room.calls[offer.call]
-        queued.offer = None
+        del queued.offers[offer.offer]
         self._room.queues[queued.queue].put_back(queued)
         out.append(offer.ended(outcome, reason, now))

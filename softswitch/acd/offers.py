@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from softswitch.acd.agent import Agent
 from softswitch.acd.outputs import AcdFact, OfferCall
-from softswitch.acd.queue import CallQueue, QueuedCall
+from softswitch.acd.queue import CallQueue
+from softswitch.acd.queued_call import QueuedCall
 
 NEAREST = 10
 
@@ -45,12 +46,14 @@ def make_offer(offer: str, queued: QueuedCall, queue: CallQueue, agent: Agent, n
 
 def decision(offer: Offer, queued: QueuedCall, queue: CallQueue, agents: dict[str, Agent],
              now: float) -> AcdFact:
-    """The record of one routing decision, taken before the choice changes the picture: who was chosen, the
-    ten nearest candidates with their idle time, and how many agents each rule left out."""
-    nearest = [[name, round(now - agents[name].idle_since, 3)] for name in queue.nearest(NEAREST)]
+    """The record of one routing decision, taken before the choice changes the picture: who was chosen, what
+    was asked for, the ten nearest candidates with their idle time, and how many agents each rule left out."""
+    line, demand = queue.line_of(queued), queued.demand
+    nearest = [[name, round(now - agents[name].idle_since, 3)] for name in line.nearest(NEAREST)]
     return AcdFact("routing_decided", {
         "call": offer.call, "queue": offer.queue, "strategy": queue.config.strategy,
         "agent": offer.agent, "offer": offer.offer, "priority": queued.priority,
         "queue_place": queue.place(queued), "waited_s": round(now - queued.queued_at, 3),
-        "candidates": queue.ready_count(), "nearest": nearest, "excluded": queue.excluded(),
+        "tier": demand.tier, "require": str(demand.requirement), "wanted_agent": demand.agent,
+        "candidates": line.ready_count(), "nearest": nearest, "excluded": queue.excluded(demand),
     })

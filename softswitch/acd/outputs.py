@@ -37,9 +37,18 @@ class AnnouncePosition:
 
 
 @dataclass(frozen=True, slots=True)
+class AnnouncePrompt:
+    """Let the caller hear this prompt once."""
+
+    call: str
+    prompt: str
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
 class QueueTimedOut:
     """The call is no longer in the queue: send it to `target` ('flow:x', 'queue:x', 'user:x'; None: hang up).
-    `reason` is `queue_timeout`, `queue_full` or `queue_removed`."""
+    `reason` is `queue_timeout`, `queue_overflow`, `queue_full` or `queue_removed`."""
 
     call: str
     queue: str
@@ -51,10 +60,10 @@ class QueueTimedOut:
 class AcdFact:
     """Something to be written to the journal. Types: call_queued, queue_left, routing_decided, offer_made,
     offer_ended, agent_signed_in, agent_signed_out, agent_status_changed, agent_state_changed,
-    wrap_up_started, wrap_up_ended."""
+    wrap_up_started, wrap_up_ended, call_prioritised, timeline_step."""
 
     type: str
     data: dict[str, Any]
 
 
-Output = OfferCall | WithdrawOffer | AnnouncePosition | QueueTimedOut | AcdFact
+Output = OfferCall | WithdrawOffer | AnnouncePosition | AnnouncePrompt | QueueTimedOut | AcdFact

@@ -1,47 +1,20 @@
-"""A queue: the calls in their order, the ready agents in theirs, and its counters."""
+"""A queue: the calls in their order, standing in lines by what they ask for, and its counters."""
+
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from softswitch import config
 from softswitch.acd.agent import Agent
-from softswitch.acd.ranking import STRATEGIES, Rank
+from softswitch.acd.demand import Demand
+from softswitch.acd.line import Line, QueueRank, delete
+from softswitch.acd.queued_call import QueuedCall
+from softswitch.acd.timeline import demand_of
 
-QueueRank = tuple[int, float, int, str]
-
-
-class QueuedCall:
-    """A call that waits. `arrival` keeps those apart that were queued at the same time; `offer` is set while
-    an agent's phone rings for it; `expired` when the longest wait passed during such an offer."""
-
-    __slots__ = ("arrival", "call", "expired", "offer", "priority", "queue", "queued_at")
-
-    def __init__(self, call: str, queue: str, priority: int, queued_at: float, arrival: int) -> None:
-        self.call = call
-        self.queue = queue
-        self.priority = priority
-        self.queued_at = queued_at
-        self.arrival = arrival
-        self.offer: str | None = None
-        self.expired = False
-
-    @property
-    def rank(self) -> QueueRank:
-        """Order of service: priority, then time of queueing, then arrival."""
-        return -self.priority, self.queued_at, self.arrival, self.call
-
-    @classmethod
-    def from_state(cls, call: str, state: dict[str, Any], now: float) -> QueuedCall:
-        """The call as `to_state` described it, in no offer."""
-        queued = cls(call, state["queue"], state["priority"], min(state["queued_at"], now), state["arrival"])
-        queued.expired = state["expired"]
-        return queued
-
-    def to_state(self) -> dict[str, Any]:
-        return {"queue": self.queue, "priority": self.priority, "queued_at": self.queued_at,
-                "arrival": self.arrival, "expired": self.expired}
+IDLE_LINES = 16
+"""How many lines without calls are kept: the next call that asks for the same finds its agents sorted."""
 
 
 class QueueStatistics:
@@ -70,54 +43,83 @@ class QueueStatistics:
 
 
 class CallQueue:
-    """Sorted lists instead of heaps: a place in the queue and the ten nearest agents are read from them, and
-    inserting or deleting costs a binary search and one memory move."""
+    """Calls and agents of one queue. An agent stands in every line whose calls they may take."""
 
-    __slots__ = ("_excluded", "_places", "_ready", "_rules", "_waiting", "config", "statistics")
+    __slots__ = ("_agents", "_excluded", "_lines", "_ordinary", "_places", "_rules", "config", "statistics")
 
     def __init__(self, queue: config.Queue) -> None:
-        self.config = queue
         self.statistics = QueueStatistics()
         self._places: list[QueueRank] = []
-        self._waiting: list[QueueRank] = []
-        self._ready: list[Rank] = []
-        # agent -> (rule that excludes them, rank when none does)
-        self._rules: dict[str, tuple[str, Rank | None]] = {}
+        self._lines: dict[Demand, Line] = {}
+        self._agents: dict[str, Agent] = {}
+        # agent -> the rule that excludes them from every call, '' when none does
+        self._rules: dict[str, str] = {}
         # Counted along, because every decision records it.
         self._excluded: Counter[str] = Counter()
+        self.configure(queue, (), 0.0)
 
     @property
     def name(self) -> str:
         return self.config.name
 
+    def configure(self, queue: config.Queue, calls: Iterable[QueuedCall], now: float) -> None:
+        """Take up a new configuration: whoever stands in the lines is sorted anew."""
+        self.config = queue
+        self._lines.clear()
+        # The line of ordinary calls is always there, so that the first of them need not sort the agents.
+        self._ordinary = demand_of(QueuedCall("", queue.name, 0, now, 0), queue, now)
+        self._line(self._ordinary)
+        for queued in calls:
+            queued.demand = demand_of(queued, queue, now)
+            queued.held_back = len(queued.offers) >= queue.rings_at_once
+            if not queued.held_back:
+                self._line(queued.demand).add(queued.rank)
+
+    # Calls
+
     def length(self) -> int:
         """How many calls are in the queue, those being offered included."""
         return len(self._places)
 
-    def add(self, queued: QueuedCall) -> None:
+    def add(self, queued: QueuedCall, now: float) -> None:
+        """A call waits from now on, in the line of what it asks for at this time."""
         insort(self._places, queued.rank)
-        insort(self._waiting, queued.rank)
+        queued.demand = demand_of(queued, self.config, now)
+        if not queued.held_back:
+            self._line(queued.demand).add(queued.rank)
 
     def remove(self, queued: QueuedCall) -> None:
-        _delete(self._places, queued.rank)
-        if queued.offer is None:
-            _delete(self._waiting, queued.rank)
+        delete(self._places, queued.rank)
+        if not queued.held_back:
+            self._lines[queued.demand].remove(queued.rank)
+        self._tidy(queued.demand)
+
+    def ask_anew(self, queued: QueuedCall, now: float) -> bool:
+        """Put the call into the line of what it asks for now. Returns whether that is another one."""
+        demand = demand_of(queued, self.config, now)
+        if demand == queued.demand:
+            return False
+        former, queued.demand = queued.demand, demand
+        if not queued.held_back:
+            self._lines[former].remove(queued.rank)
+            self._line(demand).add(queued.rank)
+        self._tidy(former)
+        return True
 
     def hold_back(self, queued: QueuedCall) -> None:
-        """The call keeps its place but is being offered."""
-        _delete(self._waiting, queued.rank)
+        """The call keeps its place but is offered to nobody else."""
+        queued.held_back = True
+        self._lines[queued.demand].remove(queued.rank)
 
     def put_back(self, queued: QueuedCall) -> None:
-        """The offer failed: the call waits again, at the place that it kept."""
-        insort(self._waiting, queued.rank)
+        """The call may be offered again, at the place that it kept."""
+        if queued.held_back:
+            queued.held_back = False
+            self._line(queued.demand).add(queued.rank)
 
     def place(self, queued: QueuedCall) -> int:
         """Place in the queue from 1; calls that are being offered are still in front."""
         return bisect_left(self._places, queued.rank) + 1
-
-    def first(self) -> QueueRank | None:
-        """Rank of the call to be served next; its last element is the call."""
-        return self._waiting[0] if self._waiting else None
 
     def calls(self) -> list[str]:
         """All calls in the queue in order of service."""
@@ -127,38 +129,81 @@ class CallQueue:
         """When the call was queued that has waited longest."""
         return min((rank[1] for rank in self._places), default=None)
 
+    # Agents
+
     def index(self, agent: Agent, rule: str) -> None:
         """Note that `agent` serves this queue and which rule excludes them now, '' for none."""
-        self.forget(agent.name)
-        rank = None if rule else STRATEGIES[self.config.strategy](agent)
-        self._rules[agent.name] = (rule, rank)
-        if rank is None:
+        name = agent.config.name
+        self.forget(name)
+        self._agents[name] = agent
+        self._rules[name] = rule
+        if rule:
             self._excluded[rule] += 1
-        else:
-            insort(self._ready, rank)
+            return
+        for line in self._lines.values():
+            line.enrol(agent, self.config)
 
     def forget(self, agent: str) -> None:
-        rule, rank = self._rules.pop(agent, ("", None))
-        if rank is not None:
-            _delete(self._ready, rank)
-        elif rule:
+        rule = self._rules.pop(agent, None)
+        if rule is None:
+            return
+        del self._agents[agent]
+        if rule:
             self._excluded[rule] -= 1
+            return
+        for line in self._lines.values():
+            line.strike(agent)
 
     def ready_count(self) -> int:
-        """How many agents could take a call now."""
-        return len(self._ready)
+        """How many agents could take a call now, if they have what it asks for."""
+        return len(self._rules) - self._excluded.total()
 
-    def nearest(self, count: int) -> list[str]:
-        """The first `count` agents who could take a call, in order of the strategy."""
-        return [rank[-1] for rank in self._ready[:count]]
+    def excluded(self, demand: Demand | None = None) -> dict[str, int]:
+        """How many agents of the queue each rule excludes, from every call or from one that asks for this."""
+        counted = self._excluded
+        if demand is not None and demand in self._lines:
+            counted = counted + self._lines[demand].excluded()
+        return {rule: count for rule, count in sorted(counted.items()) if count}
 
-    def excluded(self) -> dict[str, int]:
-        """How many agents of the queue each rule excludes."""
-        return {rule: count for rule, count in sorted(self._excluded.items()) if count}
+    # Both
 
+    def next_match(self) -> tuple[QueueRank, Line] | None:
+        """The first of the calls for which there is a ready agent, and the line in which they stand."""
+        best: Line | None = None
+        first: QueueRank | None = None
+        for line in self._lines.values():
+            head = line.first()
+            if head is not None and line.ready_count() and (first is None or head < first):
+                best, first = line, head
+        return None if best is None or first is None else (first, best)
 
-def _delete(ordered: list, rank: tuple) -> None:  # type: ignore[type-arg]
-    at = bisect_left(ordered, rank)
-    if at == len(ordered) or ordered[at] != rank:
-        raise LookupError(f"{rank!r} is not in the queue")
-    del ordered[at]
+    def first_for(self, agent: str) -> QueueRank | None:
+        """The first of the calls that this agent, who is ready, may take."""
+        heads = (line.first() for line in self._lines.values() if line.takes(agent))
+        return min((head for head in heads if head is not None), default=None)
+
+    def line_of(self, queued: QueuedCall) -> Line:
+        return self._line(queued.demand)
+
+    def _line(self, demand: Demand) -> Line:
+        line = self._lines.get(demand)
+        if line is None:
+            line = self._lines[demand] = Line(demand)
+            for agent in self._ready_agents():
+                line.enrol(agent, self.config)
+        return line
+
+    def _ready_agents(self) -> Iterator[Agent]:
+        return (self._agents[name] for name, rule in self._rules.items() if not rule)
+
+    def _tidy(self, demand: Demand) -> None:
+        """Lines without calls cost a little with every change of an agent."""
+        line = self._lines.get(demand)
+        if line is None or not line.empty:
+            return
+        if demand.agent:
+            del self._lines[demand]
+            return
+        idle = [each for each, line in self._lines.items() if line.empty and each != self._ordinary]
+        for each in idle[:-IDLE_LINES]:
+            del self._lines[each]

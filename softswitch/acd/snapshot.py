@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from softswitch.acd.agent import Agent
-from softswitch.acd.queue import CallQueue, QueuedCall
+from softswitch.acd.queue import CallQueue
+from softswitch.acd.queued_call import QueuedCall
 from softswitch.acd.roster import Roster
 from softswitch.acd.waiting import WaitingRoom
 
@@ -59,7 +60,7 @@ def _queue_row(queue: CallQueue, room: WaitingRoom, now: float) -> dict[str, Any
     counted = queue.statistics
     return {
         "waiting": queue.length(),
-        "ringing": sum(1 for call in queue.calls() if room.calls[call].offer is not None),
+        "ringing": sum(1 for call in queue.calls() if room.calls[call].offers),
         "longest_wait_s": 0.0 if oldest is None else round(now - oldest, 3),
         "agents_ready": queue.ready_count(), "agents_excluded": queue.excluded(),
         "answered": counted.answered, "abandoned": counted.abandoned, "sent_away": counted.sent_away,

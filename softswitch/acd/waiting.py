@@ -5,8 +5,12 @@ import math
 
 from softswitch import config
 from softswitch.acd.deadlines import Deadlines, Key
-from softswitch.acd.outputs import AcdFact, AnnouncePosition, Output, QueueTimedOut
-from softswitch.acd.queue import CallQueue, QueuedCall
+from softswitch.acd.events import CallQueued
+from softswitch.acd.outputs import AcdFact, AnnouncePosition, AnnouncePrompt, Output, QueueTimedOut
+from softswitch.acd.queue import CallQueue
+from softswitch.acd.queued_call import QueuedCall
+from softswitch.acd.timeline import due_steps, next_moment
+from softswitch.config import TimelineStep
 
 
 class WaitingRoom:
@@ -27,26 +31,42 @@ class WaitingRoom:
         known = self.queues.get(queue.name)
         if known is None:
             known = self.queues[queue.name] = CallQueue(queue)
-        known.config = queue
-        for call in known.calls():
-            self._set_deadlines(self.calls[call], known, now)
+        calls = [self.calls[call] for call in known.calls()]
+        known.configure(queue, calls, now)
+        for queued in calls:
+            self._set_deadlines(queued, known, now)
         return known
 
-    def enter(self, call: str, queue_name: str, priority: int, queued_at: float, now: float,
-              out: list[Output]) -> CallQueue | None:
+    def enter(self, entered: CallQueued, now: float, out: list[Output]) -> CallQueue | None:
         """Put a call into a queue; None if the queue cannot take it, the call is then sent away."""
-        out.append(AcdFact("call_queued", {"call": call, "queue": queue_name, "priority": priority}))
-        queue = self.queues.get(queue_name)
+        call, name = entered.call, entered.queue
+        out.append(AcdFact("call_queued", {
+            "call": call, "queue": name, "priority": entered.priority, "require": entered.require,
+            "wanted_agent": entered.agent,
+        }))
+        queue = self.queues.get(name)
         if queue is None:
-            self._refuse(call, queue_name, "queue_removed", None, out)
+            self._refuse(call, name, "queue_removed", None, out)
             return None
         if queue.config.max_length is not None and queue.length() >= queue.config.max_length:
             queue.statistics.sent_away += 1
-            self._refuse(call, queue_name, "queue_full", _text(queue.config.on_timeout), out)
+            self._refuse(call, name, "queue_full", _text(queue.config.on_timeout), out)
             return None
         self._arrivals += 1
-        self._admit(QueuedCall(call, queue_name, priority, queued_at, self._arrivals), now)
+        queued_at = now if entered.queued_at is None else entered.queued_at
+        self._admit(QueuedCall(
+            call, name, entered.priority, queued_at, self._arrivals,
+            require=entered.require, agent=entered.agent, caller=entered.caller,
+        ), now)
         return queue
+
+    def prioritise(self, queued: QueuedCall, priority: int, now: float) -> None:
+        """Give the call another place among those of its queue."""
+        queue = self.queues[queued.queue]
+        queue.remove(queued)
+        queued.priority = priority
+        queue.add(queued, now)
+        self.changed[queued.call] = None
 
     def restore(self, queued: QueuedCall, now: float) -> None:
         """Put back a call of a former process at its place."""
@@ -60,6 +80,7 @@ class WaitingRoom:
         self.changed[queued.call] = None
         self._deadlines.cancel(("announce", queued.call))
         self._deadlines.cancel(("max_wait", queued.call))
+        self._deadlines.cancel(("timeline", queued.call))
         queue = self.queues.get(queued.queue)
         waited_s = now - queued.queued_at
         if queue is not None:
@@ -71,21 +92,56 @@ class WaitingRoom:
         """The queue gives the call up: to the queue's `on_timeout` if its time is over."""
         timeout = reason == "queue_timeout"
         target = _text(self.queues[queued.queue].config.on_timeout) if timeout else None
-        self.leave(queued, "timeout" if timeout else "overflow", reason, now, out)
+        self._send_to(queued, target, "timeout" if timeout else "overflow", reason, now, out)
+
+    def _send_to(self, queued: QueuedCall, target: str | None, outcome: str, reason: str, now: float,
+                 out: list[Output]) -> None:
+        self.leave(queued, outcome, reason, now, out)
         out.append(QueueTimedOut(queued.call, queued.queue, target, reason))
+
+    def moment(self, queued: QueuedCall, now: float, out: list[Output]) -> bool:
+        """What the call asks for may have changed, or a step of the timeline has come. Returns whether the
+        call is still there and asks for something else, or stands elsewhere."""
+        queue = self.queues[queued.queue]
+        moved = False
+        for step in due_steps(queued, queue.config, now):
+            if step.to is not None and queued.offers:
+                break  # a phone is ringing for this caller: better than any other target
+            queued.steps += 1
+            self.changed[queued.call] = None
+            moved |= self._take_step(queued, step, now, out)
+            if step.to is not None:
+                return False
+        moved |= queue.ask_anew(queued, now)
+        self._set_deadlines(queued, queue, now)
+        return moved
+
+    def _take_step(self, queued: QueuedCall, step: TimelineStep, now: float, out: list[Output]) -> bool:
+        """Returns whether the call has another place now."""
+        out.append(AcdFact("timeline_step", {
+            "call": queued.call, "queue": queued.queue, **step.model_dump(exclude_none=True),
+        }))
+        if step.to is not None:
+            self._send_to(queued, step.to, "overflow", "queue_overflow", now, out)
+            return False
+        if step.announce is not None:
+            out.append(AnnouncePrompt(queued.call, step.announce, queued.queue))
+        if step.priority:
+            self.prioritise(queued, queued.priority + step.priority, now)
+        return bool(step.priority)
 
     def announce(self, call: str, now: float, out: list[Output]) -> None:
         """The time of a position announcement has come; none while a phone rings for the call."""
         queued = self.calls[call]
         queue = self.queues[queued.queue]
-        if queued.offer is None:
+        if not queued.offers:
             out.append(AnnouncePosition(call, queue.place(queued), queued.queue))
         self._set_or_cancel(("announce", call), _next_announcement(queued, queue, now))
 
     def max_wait_over(self, call: str, now: float, out: list[Output]) -> None:
         """The longest wait has passed."""
         queued = self.calls[call]
-        if queued.offer is None:
+        if not queued.offers:
             self.send_away(queued, "queue_timeout", now, out)
         else:
             # A phone is ringing for this caller: better than any other target. Decided when the offer ends.
@@ -97,7 +153,7 @@ class WaitingRoom:
         self.changed[queued.call] = None
         queue = self.queues.get(queued.queue)
         if queue is not None:
-            queue.add(queued)
+            queue.add(queued, now)
             self._set_deadlines(queued, queue, now)
 
     def _refuse(self, call: str, queue: str, reason: str, target: str | None, out: list[Output]) -> None:
@@ -109,6 +165,7 @@ class WaitingRoom:
         max_wait_s = queue.config.max_wait_s
         over = None if max_wait_s is None or queued.expired else queued.queued_at + max_wait_s
         self._set_or_cancel(("max_wait", queued.call), over)
+        self._set_or_cancel(("timeline", queued.call), _moment(queued, queue, now))
 
     def _set_or_cancel(self, key: Key, when: float | None) -> None:
         if when is None:
@@ -131,6 +188,12 @@ def _next_announcement(queued: QueuedCall, queue: CallQueue, now: float) -> floa
     count = math.floor((now - queued.queued_at) / every_s) + 1
     when = queued.queued_at + count * every_s
     return when if when > now else when + every_s
+
+
+def _moment(queued: QueuedCall, queue: CallQueue, now: float) -> float | None:
+    """A step that has come but must wait for the end of an offer is looked at again then."""
+    when = next_moment(queued, queue.config, now)
+    return None if when is None or (when <= now and queued.offers) else when
 
 
 def _text(target: object) -> str | None:

@@ -100,24 +100,27 @@ class FlowActivity(Activity):
         self.call.stop_playing(out)
 
     def _queue(self, action: ivr.EnterQueue, now: float, out: list[Any]) -> None:
-        self.enter_queue(action.queue, action.priority, action.music, now, out)
+        self.enter_queue(action, now, out)
 
     def enter_queue(
         self,
-        queue: str,
-        priority: int,
-        music: str | None,
+        entry: ivr.EnterQueue,
         now: float,
         out: list[Any],
         queued_at: float | None = None,
     ) -> None:
-        settings = self.call.exchange.centre.queues.get(queue)
+        settings = self.call.exchange.centre.queues.get(entry.queue)
         if settings is None:
             self._feed(ivr.QueueEnded("queue_removed"), now, out)
             return
-        self.call.queue = queue
+        self.call.queue = entry.queue
         self.waiting = Waiting(
-            self.call, self, queue, priority, music or settings.music, settings.language or self.run.language
+            self.call,
+            self,
+            entry,
+            music=entry.music or settings.music,
+            language=settings.language or self.run.language,
+            caller=self.run.variables,
         )
         self.waiting.start(now, out, queued_at)
 
@@ -148,9 +151,9 @@ class FlowActivity(Activity):
         """Go on in a new process: a caller in a queue keeps the place, a step is started again as soon as the
         media worker is there."""
         if waiting is not None:
-            self.enter_queue(
-                waiting["queue"], waiting["priority"], waiting["music"], now, out, waiting["queued_at"]
-            )
+            names = ("queue", "priority", "music", "require", "agent")
+            entry = ivr.EnterQueue(**{name: waiting[name] for name in names})
+            self.enter_queue(entry, now, out, waiting["queued_at"])
         elif self.call.exchange.media.has_port(self.call.inbound.worker):
             self._feed(ivr.FlowStarted(), now, out)
         else:

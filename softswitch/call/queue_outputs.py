@@ -47,6 +47,12 @@ def _announce(
         waiting.announce(announcement, now, out)
 
 
+def _prompt(exchange: Exchange, prompt: acd_outputs.AnnouncePrompt, now: float, out: list[Any]) -> None:
+    waiting = waiting_call(exchange, prompt.call)
+    if waiting is not None:
+        waiting.say((prompt.prompt,), out)
+
+
 def _gave_up(exchange: Exchange, timed_out: acd_outputs.QueueTimedOut, now: float, out: list[Any]) -> None:
     waiting = waiting_call(exchange, timed_out.call)
     if waiting is not None:
@@ -63,6 +69,7 @@ _ACD_OUTPUTS: dict[type, Callable[..., None]] = {
     acd_outputs.OfferCall: _offer,
     acd_outputs.WithdrawOffer: _withdraw,
     acd_outputs.AnnouncePosition: _announce,
+    acd_outputs.AnnouncePrompt: _prompt,
     acd_outputs.QueueTimedOut: _gave_up,
     acd_outputs.AcdFact: _acd_fact,
 }

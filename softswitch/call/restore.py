@@ -88,14 +88,15 @@ def _restore_call(exchange: Exchange, kept: dict[str, Any], now: float, out: lis
 
 
 def _stop_ringing(exchange: Exchange, kept: dict[str, Any], now: float, out: list[Any]) -> None:
-    """Cancel the legs that rang, and end the offer for which they did."""
+    """Cancel the legs that rang, and end the offers for which they did."""
     activity = kept["activity"] or {}
     waiting = activity.get("waiting") or {}
-    offer = waiting.get("offer")
-    for ringing in (offer or activity).get("ringing", ()):
-        exchange.ua.abandon_session(ringing["session"], now, out)
-        _leg_ended(kept["id"], ringing["leg"], out)
-    if offer is not None:
+    offers = waiting.get("offers", ())
+    for rang in (activity, *offers):
+        for ringing in rang.get("ringing", ()):
+            exchange.ua.abandon_session(ringing["session"], now, out)
+            _leg_ended(kept["id"], ringing["leg"], out)
+    for offer in offers:
         ended = {
             "call": kept["id"],
             "queue": waiting["queue"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from softswitch.acd import events as acd
@@ -10,6 +12,7 @@ from softswitch.call.hunt import Group, Hunt
 from softswitch.call.leg import Leg
 from softswitch.call.party import Party
 from softswitch.config import Target
+from softswitch.ivr.events import EnterQueue
 from softswitch.ivr.numbers import position
 
 if TYPE_CHECKING:
@@ -25,6 +28,24 @@ OFFER_OUTCOMES: dict[str, acd.FailedOutcome] = {
 }
 
 
+@dataclass(slots=True)
+class Offered:
+    """An offer of the queue, and the phones that ring for it as soon as there is a media port."""
+
+    offer: OfferCall
+    at: float
+    hunt: Hunt | None = None
+
+    def to_state(self) -> dict[str, Any]:
+        """What a new process has to end: the agent's phones do not go on ringing for it."""
+        return {
+            "offer": self.offer.offer,
+            "agent": self.offer.agent,
+            "offered_at": self.at,
+            "ringing": self.hunt.to_state() if self.hunt is not None else [],
+        }
+
+
 class WaitingOwner(Protocol):
     """Who put the caller into the queue; called once, when the caller leaves it without hanging up."""
 
@@ -35,32 +56,51 @@ class Waiting:
     """From the moment the call is queued until an agent answers, the queue gives up, or the caller leaves."""
 
     def __init__(
-        self, call: Call, owner: WaitingOwner, queue: str, priority: int, music: str, language: str
+        self,
+        call: Call,
+        owner: WaitingOwner,
+        entry: EnterQueue,
+        *,
+        music: str,
+        language: str,
+        caller: Mapping[str, str],
     ) -> None:
         self.call = call
         self.owner = owner
-        self.queue = queue
-        self.priority = priority
+        self.entry = entry
+        self.queue = entry.queue
         self.music = music
         self.language = language
+        self.caller = dict(caller)
         self.queued_at = 0.0
-        self._offer: OfferCall | None = None
-        self._offered_at = 0.0
-        self._hunt: Hunt | None = None
+        self._offered: dict[str, Offered] = {}
         self._over = False
 
     @property
     def abandoned(self) -> str:
         """Reason code if the caller hangs up now."""
-        return "abandoned_in_queue" if self._offer is None else "abandoned_in_ring"
+        return "abandoned_in_ring" if self._offered else "abandoned_in_queue"
+
+    @property
+    def offers(self) -> list[str]:
+        """Ids of the offers under way."""
+        return [*self._offered]
 
     def start(self, now: float, out: list[Any], queued_at: float | None = None) -> None:
         """Queue the call; `queued_at` (monotonic) is the earlier time of a call that was queued before."""
         self.queued_at = now if queued_at is None else queued_at
         self._play_music(out)
-        self.call.exchange.acd_event(
-            acd.CallQueued(self.call.id, self.queue, self.priority, self.queued_at), now, out
+        entry = self.entry
+        queued = acd.CallQueued(
+            self.call.id,
+            entry.queue,
+            entry.priority,
+            self.queued_at,
+            require=entry.require,
+            agent=entry.agent,
+            caller=self.caller,
         )
+        self.call.exchange.acd_event(queued, now, out)
 
     def left(self, reason: str, now: float, out: list[Any]) -> None:
         """The call ends while it waits."""
@@ -71,10 +111,13 @@ class Waiting:
     # What the queue wants
 
     def announce(self, announcement: AnnouncePosition, now: float, out: list[Any]) -> None:
-        """Say the caller's place over stopped music, unless it is being said just now."""
+        """Say the caller's place over stopped music, unless something is being said just now."""
+        self.say(position(announcement.position, self.language), out)
+
+    def say(self, names: Sequence[str], out: list[Any]) -> None:
+        """Let the caller hear prompts in place of the music."""
         if self._over or self.call.player:
             return
-        names = position(announcement.position, self.language)
         paths = self.call.exchange.prompt_paths(self.language, names, out)
         if paths:
             self._stop_music(out)
@@ -86,28 +129,29 @@ class Waiting:
 
     def offer(self, offer: OfferCall, now: float, out: list[Any]) -> None:
         """Ring the phones of the agent whom the queue chose."""
-        self._offer, self._offered_at = offer, now
+        self._offered[offer.offer] = Offered(offer, now)
         self.ring(now, out)
 
     def ring(self, now: float, out: list[Any]) -> None:
         """Without a free media port the phones ring as soon as there is one: a shortage of ours says nothing
         about the agent, and the next agent would meet the same."""
-        offer, exchange = self._offer, self.call.exchange
-        if offer is None:
-            return
-        if exchange.media.has_port(self.call.inbound.worker):
-            party = Party("user", offer.user, offer.user, agent=offer.agent)
-            contacts = exchange.registrar.contacts(offer.user, now)
-            group = Group(party, contacts, self.call.caller_address())
-            self._hunt = Hunt(self.call, self, [group])
-            self._hunt.start(now, out)
-        else:
-            exchange.deadlines.set(("ring", self.call.id), now + PORT_RETRY_S)
+        exchange = self.call.exchange
+        for offered in [each for each in self._offered.values() if each.hunt is None]:
+            if not exchange.media.has_port(self.call.inbound.worker):
+                exchange.deadlines.set(("ring", self.call.id), now + PORT_RETRY_S)
+                break
+            self._hunt_for(offered, now, out)
         self.call.keep(out)
 
+    def _hunt_for(self, offered: Offered, now: float, out: list[Any]) -> None:
+        offer = offered.offer
+        party = Party("user", offer.user, offer.user, agent=offer.agent)
+        contacts = self.call.exchange.registrar.contacts(offer.user, now)
+        offered.hunt = Hunt(self.call, self, [Group(party, contacts, self.call.caller_address())])
+        offered.hunt.start(now, out)
+
     def withdraw(self, offer: str, reason: str, now: float, out: list[Any]) -> None:
-        if self._offer is not None and self._offer.offer == offer:
-            self._take_offer(reason, now, out)
+        self._take_offer(offer, reason, now, out)
 
     def gave_up(self, timed_out: QueueTimedOut, now: float, out: list[Any]) -> None:
         """The queue did not take the call or keeps it no longer: on to its target, or back to the owner."""
@@ -120,41 +164,48 @@ class Waiting:
     # What the agent's phones do
 
     def hunt_ringing(self, hunt: Hunt, now: float, out: list[Any]) -> None:
-        if self._offer is not None:
-            self.call.exchange.acd_event(acd.AgentRinging(self._offer.offer), now, out)
+        offer = self._offer_of(hunt)
+        if offer is not None:
+            self.call.exchange.acd_event(acd.AgentRinging(offer), now, out)
 
     def hunt_early(self, hunt: Hunt, leg: Leg | None, now: float, out: list[Any]) -> None:
         """Who waits hears music."""
 
     def hunt_answered(self, hunt: Hunt, leg: Leg, now: float, out: list[Any]) -> None:
-        offer = self._take_offer("answered_elsewhere", now, out)
+        offer = self._offer_of(hunt)
         self._stop("answered_elsewhere", now, out)
         if offer is not None:
-            self.call.exchange.acd_event(acd.AgentAnswered(offer.offer), now, out)
+            self.call.exchange.acd_event(acd.AgentAnswered(offer), now, out)
         self.call.converse(leg, self.queue, now, out)
 
     def hunt_failed(self, hunt: Hunt, reason: str, now: float, out: list[Any]) -> None:
-        offer = self._take_offer(reason, now, out)
+        offer = self._offer_of(hunt)
         if offer is not None:
+            self._take_offer(offer, reason, now, out)
             outcome = OFFER_OUTCOMES.get(reason, "unreachable")
-            self.call.exchange.acd_event(acd.OfferFailed(offer.offer, outcome, reason), now, out)
+            self.call.exchange.acd_event(acd.OfferFailed(offer, outcome, reason), now, out)
 
-    def _take_offer(self, reason: str, now: float, out: list[Any]) -> OfferCall | None:
-        """The offer that is over now; whatever still rings for it stops."""
-        offer, hunt = self._offer, self._hunt
-        self._offer = self._hunt = None
-        self.call.exchange.deadlines.cancel(("ring", self.call.id))
-        if hunt is not None:
-            hunt.cancel(reason, now, out)
+    def _offer_of(self, hunt: Hunt) -> str | None:
+        return next((id for id, offered in self._offered.items() if offered.hunt is hunt), None)
+
+    def _take_offer(self, offer: str, reason: str, now: float, out: list[Any]) -> None:
+        """The offer is over; whatever still rings for it stops."""
+        offered = self._offered.pop(offer, None)
+        if offered is None:
+            return
+        if not self._offered:
+            self.call.exchange.deadlines.cancel(("ring", self.call.id))
+        if offered.hunt is not None:
+            offered.hunt.cancel(reason, now, out)
         self.call.keep(out)
-        return offer
 
     def _stop(self, reason: str, now: float, out: list[Any]) -> None:
         self._over = True
         self.call.wait_s += now - self.queued_at
         self._stop_music(out)
         self.call.stop_playing(out)
-        self._take_offer(reason, now, out)
+        for offer in self.offers:
+            self._take_offer(offer, reason, now, out)
 
     @property
     def _hold_id(self) -> str:
@@ -176,20 +227,11 @@ class Waiting:
     def to_state(self) -> dict[str, Any]:
         return {
             "queue": self.queue,
-            "priority": self.priority,
+            "priority": self.entry.priority,
+            "require": self.entry.require,
+            "agent": self.entry.agent,
             "music": self.music,
             "language": self.language,
             "queued_at": self.queued_at,
-            "offer": self._offer_state(),
-        }
-
-    def _offer_state(self) -> dict[str, Any] | None:
-        """What a new process has to end: the agent's phones do not go on ringing for it."""
-        if self._offer is None:
-            return None
-        return {
-            "offer": self._offer.offer,
-            "agent": self._offer.agent,
-            "offered_at": self._offered_at,
-            "ringing": self._hunt.to_state() if self._hunt is not None else [],
+            "offers": [offered.to_state() for offered in self._offered.values()],
         }

@@ -6,17 +6,16 @@ files, with the line of every mistake, is in `softswitch.config.files`.
 
 from __future__ import annotations
 
+from softswitch.config.acd import Agent, Queue, TimelineStep
 from softswitch.config.bans import Bans
 from softswitch.config.base import Model, Target
 from softswitch.config.centre import (
     KINDS,
     SINGLES,
-    Agent,
     Centre,
     FeatureCodes,
     Flow,
     Number,
-    Queue,
     User,
 )
 from softswitch.config.dialplan import CallingClass, Numbering, OutboundRoute
@@ -47,6 +46,7 @@ __all__ = [
     "Recording",
     "Sip",
     "Target",
+    "TimelineStep",
     "TlsPeers",
     "Trunk",
     "User",

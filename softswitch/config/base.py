@@ -91,6 +91,7 @@ def _one_line(text: str) -> str:
 
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"
 NUMBER = r"^\+?[A-Za-z0-9*#._-]+$"
+SKILL = r"^[a-z][a-z0-9_]*$"
 CODE = r"^[*#][0-9*#]+$"
 PIN = r"^[0-9]{3,12}$"
 COUNTRY = r"^[A-Z]{2}$"
@@ -109,6 +110,7 @@ PATTERNS = {
     DIGITS: "digits",
     PREFIX: "digits, beginning with + if need be",
     CLOCK_HOURS: "HH:MM-HH:MM",
+    SKILL: "small letters, digits and _, beginning with a letter",
     HA1: "32 or 64 digits of 0-9a-f",
     ORIGIN: "https://HOST or https://HOST:PORT without anything behind it",
     HOST: "an IP address or a host name",

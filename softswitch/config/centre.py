@@ -6,8 +6,8 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
+from softswitch.config.acd import Agent, Language, Queue
 from softswitch.config.base import (
-    PIN,
     Algorithm,
     Code,
     DialledNumber,
@@ -16,7 +16,6 @@ from softswitch.config.base import (
     Model,
     Name,
     PositiveSeconds,
-    Seconds,
     Secret,
     Srtp,
     TargetText,
@@ -24,7 +23,6 @@ from softswitch.config.base import (
 from softswitch.config.dialplan import CallingClass, Numbering, OutboundRoute
 from softswitch.config.trunk import Trunk
 
-Language = Literal["en", "zh"]
 Permission = Literal["supervise", "dial_out", "pickup"]
 
 
@@ -107,74 +105,6 @@ class User(Model):
     def _one_credential(self) -> User:
         if self.password is not None and self.ha1:
             raise ValueError("there are both password and ha1; give one of them")
-        return self
-
-
-class Agent(Model):
-    """Someone who answers queued calls."""
-
-    name: Name = Field(description="Name of the agent.")
-    user: Name = Field(description="User whose phone rings.")
-    pin: Secret | None = Field(
-        default=None,
-        repr=False,
-        pattern=PIN,
-        description="Digits asked for when signing in by phone; unset: none.",
-    )
-    queues: tuple[Name, ...] = Field(default=(), description="Queues whose calls this agent takes.")
-    wrap_up_s: Seconds | None = Field(
-        default=None, description="Time after each call; unset: that of the queue."
-    )
-    auto_answer: bool | None = Field(
-        default=None, description="The phone is asked to answer by itself; unset: as the user's settings say."
-    )
-    ring_timeout_s: PositiveSeconds | None = Field(
-        default=None,
-        description="How long the phone rings before the next agent is tried; unset: that of the queue.",
-    )
-
-
-class Queue(Model):
-    """Where calls wait for an agent."""
-
-    name: Name = Field(description="Name of the queue.")
-    strategy: Literal["longest_idle"] = Field(default="longest_idle", description="Which free agent is next.")
-    music: Name = Field(default="hold", description="Music of the prompt manifest heard while waiting.")
-    language: Language | None = Field(
-        default=None, description="Language of announcements; unset: that of the flow."
-    )
-    announce_position_every_s: PositiveSeconds | None = Field(
-        default=30, description="How often the caller hears the place in the queue; null: never."
-    )
-    ring_timeout_s: PositiveSeconds = Field(default=15, description="How long an agent's phone rings.")
-    wrap_up_s: Seconds = Field(default=10, description="Time for the agent after each call.")
-    max_wait_s: PositiveSeconds | None = Field(
-        default=None, description="Longest wait, after which the call goes to on_timeout; unset: no limit."
-    )
-    on_timeout: TargetText | None = Field(
-        default=None,
-        description="Target after max_wait_s or at max_length; unset: the flow goes on with its next step.",
-    )
-    max_length: int | None = Field(
-        default=None,
-        ge=1,
-        description="Most calls waiting; a further one overflows to on_timeout; unset: no limit.",
-    )
-    service_level_s: PositiveSeconds = Field(
-        default=20, description="Calls answered within this time count towards the service level."
-    )
-    record: bool = Field(default=True, description="Record the calls that agents answer from this queue.")
-    caller_id: DialledNumber | None = Field(
-        default=None,
-        description="Number shown outside for calls of this queue, such as those that a user forwards.",
-    )
-
-    @model_validator(mode="after")
-    def _timeout_is_complete(self) -> Queue:
-        if self.on_timeout is not None and self.max_wait_s is None and self.max_length is None:
-            raise ValueError(
-                "on_timeout has no effect without a limit; give max_wait_s or max_length, or remove it"
-            )
         return self
 
 

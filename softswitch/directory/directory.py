@@ -194,7 +194,7 @@ class Directory:
         found: list[Problem] = []
         for change in changes:
             if isinstance(change.model, Queue):
-                found += self._prompts.missing_music(change.model)
+                found += self._prompts.missing_in_queue(change.model)
             elif isinstance(change.model, Flow):
                 found += self._flows.missing_prompts(change.model)
         return found

@@ -29,6 +29,11 @@ class PromptNames:
             what = "music" if kind == MUSIC else "prompt"
             yield Problem(path, f"there is no {what} {name!r}; {did_you_mean(name, known)}")
 
-    def missing_music(self, queue: Queue) -> list[Problem]:
-        """A problem when the music of a queue is not there."""
-        return list(self.missing(("queues", queue.name, MUSIC), MUSIC, queue.music))
+    def missing_in_queue(self, queue: Queue) -> list[Problem]:
+        """Problems when the music of a queue, or a prompt of its timeline, is not there."""
+        path: Path = ("queues", queue.name)
+        problems = [*self.missing((*path, MUSIC), MUSIC, queue.music)]
+        for place, step in enumerate(queue.timeline):
+            if step.announce is not None:
+                problems += self.missing((*path, "timeline", place, "announce"), "prompt", step.announce)
+        return problems

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from softswitch.config import KINDS, Centre, Target
-from softswitch.config.errors import Path, Problem
+from softswitch.config import KINDS, Centre, Queue, Target
+from softswitch.config.errors import Path, Problem, did_you_mean
+from softswitch.config.expression import Expression
 from softswitch.directory.dialplan import check_dial_plan
 from softswitch.directory.names import Names, missing
 
@@ -43,7 +44,34 @@ def _agents(centre: Centre, names: Names) -> Iterator[Problem]:
 
 def _queues(centre: Centre, names: Names) -> Iterator[Problem]:
     for queue in centre.queues.values():
-        yield from missing_target(names, ("queues", queue.name, "on_timeout"), queue.on_timeout)
+        path: Path = ("queues", queue.name)
+        yield from missing_target(names, (*path, "on_timeout"), queue.on_timeout)
+        for place, step in enumerate(queue.timeline):
+            yield from missing_target(names, (*path, "timeline", place, "to"), step.to)
+    yield from _skills(centre)
+
+
+def _skills(centre: Centre) -> Iterator[Problem]:
+    """A problem for every skill that a queue asks for and none of its agents has: such calls wait in vain."""
+    for queue in centre.queues.values():
+        agents = [agent for agent in centre.agents.values() if queue.name in agent.queues]
+        known = {skill for agent in agents for skill in agent.skills}
+        for path, skills in _asked(queue):
+            for skill in sorted(skills - known if agents else ()):
+                hint = did_you_mean(skill, known)
+                yield Problem(path, f"no agent of the queue has skill {skill!r}; {hint}")
+
+
+def _asked(queue: Queue) -> Iterator[tuple[Path, frozenset[str]]]:
+    path: Path = ("queues", queue.name)
+    yield (*path, "require"), _skills_in(queue.require)
+    yield (*path, "prefer"), frozenset(queue.prefer)
+    for place, step in enumerate(queue.timeline):
+        yield (*path, "timeline", place, "require"), _skills_in(step.require)
+
+
+def _skills_in(text: str | None) -> frozenset[str]:
+    return Expression.parse(text).skills() if text else frozenset()
 
 
 def _trunks(centre: Centre, names: Names) -> Iterator[Problem]:

@@ -56,11 +56,14 @@ class StopPrompts:
 
 @dataclass(frozen=True, slots=True)
 class EnterQueue:
-    """Put the caller into a queue; `music` None: that of the queue. Higher priority is served first."""
+    """Put the caller into a queue; `music` and `require` None: those of the queue. Higher priority is served
+    first. `agent` is whom the caller is to reach if possible."""
 
     queue: str
     priority: int = 0
     music: str | None = None
+    require: str | None = None
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

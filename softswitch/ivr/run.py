@@ -192,7 +192,8 @@ class FlowRun:
 
     def _start_queue(self, step: Queue, now: float, out: list[Output]) -> str | None:
         if self._depart(now, out):
-            out.append(EnterQueue(step.queue, step.priority, step.music))
+            agent = substitute(step.agent, self.variables)
+            out.append(EnterQueue(step.queue, step.priority, step.music, step.require, agent))
         return None
 
     def _start_dial(self, step: Dial, now: float, out: list[Output]) -> str | None:

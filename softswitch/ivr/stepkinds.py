@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from softswitch.config.expression import Expression, ExpressionError
 from softswitch.ivr.reading import Fields, Path, Reader, path_text
 from softswitch.ivr.steps import Collect, Dial, Ending, Goto, Menu, Queue, Say, Set, Step
 from softswitch.reasons import REASONS
@@ -108,14 +109,28 @@ def _set(reader: Reader, given: Any, path: Path, here: str, follows: str) -> Ste
 
 
 def _queue(reader: Reader, given: Any, path: Path, here: str, follows: str) -> Step:
-    fields = Fields(reader, given, path, "name", ("name", "priority", "music", *QUEUE_ROUTES))
+    settings = ("name", "priority", "music", "require", "agent", *QUEUE_ROUTES)
+    fields = Fields(reader, given, path, "name", settings)
     name = fields.text("name")
     fields.refer("name", "queue", name)
     music = fields.text("music") if "music" in fields else None
     if music:
         fields.refer("music", "music", music)
     routes = {outcome: fields.route(key, follows) for key, outcome in QUEUE_ROUTES.items()}
-    return Queue(here, follows, name, fields.whole("priority", 0, -1000, 1000), music, routes)
+    priority = fields.whole("priority", 0, -1000, 1000)
+    return Queue(here, follows, name, priority, music, _require(fields), fields.text("agent", ""), routes)
+
+
+def _require(fields: Fields) -> str | None:
+    """An expression over skills, waiting time and caller in place of the queue's own."""
+    if "require" not in fields:
+        return None
+    text = fields.text("require")
+    try:
+        Expression.parse(text)
+    except ExpressionError as error:
+        fields.reader.problem(fields.at("require"), str(error))
+    return text
 
 
 def _dial(reader: Reader, given: Any, path: Path, here: str, follows: str) -> Step:

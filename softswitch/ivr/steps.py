@@ -111,6 +111,8 @@ class Queue(Step):
     queue: str
     priority: int
     music: str | None
+    require: str | None
+    agent: str
     routes: dict[str, str]
 
 

@@ -508,7 +508,8 @@ def test_a_ringing_phone_is_forgotten_and_the_call_is_first_again() -> None:
     later = Floor(start=floor.at)
     later.tell(AgentConfigured(Agent(name="ann", user="ann-phone", queues=("sales",))))
     later.acd.restore(floor.acd.state(), later.at)
-    assert later.acd.next_timeout() == later.at
+    when = later.acd.next_timeout()
+    assert when is not None and when <= later.at
     assert only_offer(later.wait(0)).call == "c1"
 
 

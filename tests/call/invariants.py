@@ -89,7 +89,7 @@ def _check_calls(world: World) -> None:
         queued = world.exchange.acd._room.calls.get(call.id)
         assert (waiting is not None) == (queued is not None)
         if waiting is not None and queued is not None:
-            assert (waiting._offer.offer if waiting._offer else None) == queued.offer
+            assert waiting.offers == [*queued.offers]
     legs = Counter(
         leg.party.name
         for call in world.exchange.calls.values()
