@@ -83,7 +83,7 @@ class Uri:
         )
 
     def __str__(self) -> str:
-        params = "".join([f";{name}{_parameter_value(value)}" for name, value in self.params])
+        params = "".join([_parameter(name, value) for name, value in self.params]) if self.params else ""
         if self.scheme == "tel":
             return f"tel:{self.user}{params}"
         user = _escape(self.user, _NOT_USER)
@@ -100,8 +100,10 @@ def _comparable(params: tuple[tuple[str, str | None], ...]) -> dict[str, str]:
     return {name: (value or "").lower() for name, value in params}
 
 
-def _parameter_value(value: str | None) -> str:
-    return "" if value is None else f"={_escape(value, _NOT_PARAMETER)}"
+def _parameter(name: str, value: str | None) -> str:
+    """The name is escaped, too: `x%3Bmaddr` is one parameter of a strange name and never becomes two."""
+    name = _escape(name, _NOT_PARAMETER)
+    return f";{name}" if value is None else f";{name}={_escape(value, _NOT_PARAMETER)}"
 
 
 def _escape(text: str, unsafe: re.Pattern[str]) -> str:

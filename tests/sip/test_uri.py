@@ -183,6 +183,18 @@ def test_a_display_name_cannot_end_the_header() -> None:
     assert Address.parse(str(address)).display == 'Eve" X-Evil: 1\\'
 
 
+@pytest.mark.parametrize(
+    "name", ["x%3Bmaddr", "x%3e%3btag", "%26", "a%3Db", "x%3Fy", "%40", "x%2c", "%E2%82%AC"]
+)
+def test_the_name_of_a_parameter_stays_one_parameter(name: str) -> None:
+    """Whoever reads what we write must not find a parameter, a header or an end that nobody sent."""
+    uri = Uri.parse(f"sip:a@b;{name}=192.0.2.66")
+    assert len(uri.params) == 1 and not uri.headers
+    written = str(Address("", uri))
+    assert not set(";>=?@,") & set(written.removeprefix("<sip:a@b;").removesuffix("=192.0.2.66>"))
+    assert Address.parse(written).uri == uri
+
+
 def test_parsing_is_remembered_but_not_for_long_texts() -> None:
     assert Uri.parse("sip:memo@b") is Uri.parse("sip:memo@b")
     long = f"sip:{'a' * 300}@b"
