@@ -97,6 +97,7 @@ class Exchange:
             min_expires_s=node.sip.min_expires_s,
             max_expires_s=node.sip.max_expires_s,
             max_contacts=node.limits.max_contacts_per_user,
+            oldest_gives_way=node.limits.oldest_contact_gives_way,
             deadlines=self.deadlines,
             reachable=self._reachable,
         )
@@ -129,7 +130,7 @@ class Exchange:
         self.ua.receive(datagram, flow, now, out)
 
     def transport_failed(self, flow: SipFlow, now: float, out: list[Any]) -> None:
-        self.registrar.connection_lost(flow)
+        self.registrar.connection_lost(flow, now, out)
         self.ua.transport_failed(flow, now, out)
 
     def next_timeout(self) -> float | None:
@@ -346,5 +347,7 @@ def sip_settings(node: Node) -> SipSettings:
         user_agent=node.sip.user_agent,
         advertised=advertised,
         methods=(*METHODS, "REFER", "NOTIFY"),
-        supported=(*SUPPORTED, "replaces", "norefersub"),
+        supported=(*SUPPORTED, "replaces", "norefersub", "path", "outbound"),
+        session_expires_s=node.sip.session_expires_s,
+        min_se_s=node.sip.min_se_s,
     )

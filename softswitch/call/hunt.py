@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from softswitch.call.identity import trunk_of
 from softswitch.call.leg import Leg
 from softswitch.call.party import Party
 from softswitch.call.redirection import Redirected
-from softswitch.call.registrar import Binding
+from softswitch.call.registrar import Binding, in_turn
 from softswitch.sip.uri import Address
 
 if TYPE_CHECKING:
@@ -35,6 +35,17 @@ class Group:
     party: Party
     bindings: Sequence[Binding]
     caller: Address
+
+
+TURN_S = 15.0
+"""How long phones of a user ring before those that the user prefers less."""
+
+
+def _in_turn(group: Group) -> list[Group]:
+    """The phones of a user by preference (RFC 3261 §16.6); those of a trunk are one group as they are."""
+    if group.party.kind != "user" or not group.bindings:
+        return [group] if group.bindings else []
+    return [replace(group, bindings=each) for each in in_turn(group.bindings)]
 
 
 _PREFERRED = {415: 0, 420: 0, 484: 0, 486: 1, 600: 1, 603: 0, 408: 3}
@@ -69,7 +80,7 @@ class Hunt:
         self.call = call
         self.owner = owner
         self.legs: list[Leg] = []
-        self._groups = [group for group in groups if group.bindings]
+        self._groups = [part for group in groups for part in _in_turn(group)]
         self._ringing = False
         self._early: Leg | None = None
         self._over = False
@@ -112,6 +123,8 @@ class Hunt:
                 self.legs.append(leg)
                 if self._groups and trunk is not None:
                     leg.be_patient(trunk.failover_after_s, now)
+                elif self._rings_on(group.party):
+                    leg.be_patient(TURN_S, now, ringing=True)
             else:
                 self._reason = "no_ports"
                 leg.hang_up("no_ports", now, out)
@@ -139,7 +152,7 @@ class Hunt:
         self.owner.hunt_answered(self, leg, now, out)
 
     def leg_unheard(self, leg: Leg, now: float, out: list[Any]) -> None:
-        """A trunk has not said anything: the next one has its turn."""
+        """A trunk has not said anything, or a phone has rung long enough: the next one has its turn."""
         leg.final_status = 408
         leg.hang_up("no_response", now, out)
         self.leg_ended(leg, "no_response", "switch", now, out)
@@ -156,9 +169,13 @@ class Hunt:
         if status >= 600:
             self.cancel(reason, now, out)
         if not self.legs:
-            if not may_go_elsewhere(status):
+            if status >= 600 or not (self._rings_on(leg.party) or may_go_elsewhere(status)):
                 self._groups.clear()
             self.start(now, out)
+
+    def _rings_on(self, party: Party) -> bool:
+        """Whether the user has further phones, which the user wants to ring after these."""
+        return party.kind == "user" and bool(self._groups) and self._groups[0].party == party
 
     def _note(self, leg: Leg, status: int, reason: str) -> None:
         """Remember the best failure there was, and where somebody else is to be found."""

@@ -34,7 +34,7 @@ class Leg(LegMedia):
     The owner is the call, or the hunt that made it until the answer.
     """
 
-    __slots__ = ("contacts", "direction", "final_status", "owner", "sip_call_id", "state")
+    __slots__ = ("contacts", "direction", "final_status", "owner", "rings_briefly", "sip_call_id", "state")
 
     def __init__(self, call: Call, id: str, direction: str, party: Party) -> None:
         super().__init__(call, id, party)
@@ -43,6 +43,7 @@ class Leg(LegMedia):
         self.owner: Any = call
         self.final_status = 0
         self.contacts: tuple[Contact, ...] = ()
+        self.rings_briefly = False
         self.sip_call_id = ""
         if party.kind == "trunk":
             self._take_trunk()
@@ -73,6 +74,7 @@ class Leg(LegMedia):
             max_forwards=self.call.max_forwards,
             headers="".join([*self.call.diversions, self.call.referred_by, asking, introduction]),
             sip_call_id=self.sip_call_id,
+            routes=binding.path,
             now=now,
             out=out,
         )
@@ -154,12 +156,15 @@ class Leg(LegMedia):
             self.session.identify(lines, offer, now, out)
             self.call.keep(out)
 
-    def be_patient(self, seconds: float, now: float) -> None:
-        """The owner is told if the other side has not said anything by then."""
+    def be_patient(self, seconds: float, now: float, *, ringing: bool = False) -> None:
+        """The owner is told if the other side has not said anything by then; `ringing`: has not answered."""
+        self.rings_briefly = ringing
         self.call.exchange.deadlines.set(("patience", self.id), now + seconds)
 
     def out_of_patience(self, now: float, out: list[Any]) -> None:
-        if self.session is not None and self.session.state == "calling":
+        if self.session is None or self.state == "answered":
+            return
+        if self.rings_briefly or self.session.state == "calling":
             self.owner.leg_unheard(self, now, out)
 
     def send_digits(self, digits: str, out: list[Any]) -> None:

@@ -2,61 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call.binding import Binding, device, host_of, path_of, preference, way_to
 from softswitch.call.outputs import Fact, Keep
-from softswitch.sip.flow import SipFlow
 from softswitch.sip.message import BadMessage
 from softswitch.sip.uri import Address, Uri
 
 if TYPE_CHECKING:
     from softswitch.acd.deadlines import Deadlines
+    from softswitch.sip.flow import SipFlow
     from softswitch.sip.message import Message
-    from softswitch.sip.useragent import Credentials, UserAgent
+    from softswitch.sip.useragent import UserAgent
+
+__all__ = ["Binding", "Registrar", "in_turn"]
 
 DEFAULT_EXPIRES_S = 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """A contact of an address of record. `expires_at` is monotonic; requests go over `sip_flow`."""
-
-    aor: str
-    uri: str
-    sip_flow: SipFlow
-    expires_at: float = 0.0
-    sip_call_id: str = ""
-    cseq: int = 0
-    credentials: Credentials | None = None
-
-    def to_state(self) -> dict[str, Any]:
-        return {
-            "aor": self.aor,
-            "uri": self.uri,
-            "sip_flow": [*self.sip_flow],
-            "expires_at": self.expires_at,
-            "sip_call_id": self.sip_call_id,
-            "cseq": self.cseq,
-        }
-
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Binding:
-        transport, local, remote, _ = state["sip_flow"]
-        flow = SipFlow(transport, tuple(local), tuple(remote))
-        fields = (state["expires_at"], state["sip_call_id"], state["cseq"])
-        binding = cls(state["aor"], state["uri"], flow, *fields)
-        # A stream of the former process is gone with it.
-        return binding.without_connection() if flow.reliable else binding
-
-    def without_connection(self) -> Binding:
-        """The stream is gone. The port that the phone called from takes no connections, its contact does,
-        unless a NAT is between, which shows by another host."""
-        contact, flow = Uri.parse(self.uri), self.sip_flow
-        host, port = flow.remote
-        remote = (host, contact.port or 5060) if contact.host == host else (host, port)
-        return replace(self, sip_flow=flow._replace(remote=remote, connection=0))
+FLOW_TIMER_S = {"UDP": 25}
+"""How long a phone may be silent on a flow that it keeps (RFC 5626 §5.4): a NAT forgets datagrams early."""
+OTHER_FLOW_TIMER_S = 120
 
 
 class Refused(Exception):
@@ -78,20 +44,29 @@ class Registrar:
         min_expires_s: int,
         max_expires_s: int,
         max_contacts: int,
+        oldest_gives_way: bool = True,
         deadlines: Deadlines,
         reachable: Callable[[str, bool, float, list[Any]], None],
     ) -> None:
         self._min_expires_s = min_expires_s
         self._max_expires_s = max_expires_s
         self._max_contacts = max_contacts
+        self._oldest_gives_way = oldest_gives_way
         self._deadlines = deadlines
         self._reachable = reachable
         self._bindings: dict[str, dict[str, Binding]] = {}
 
     def contacts(self, user: str, now: float) -> list[Binding]:
-        """Where the user can be reached, newest registration first."""
-        found = [binding for binding in self._bindings.get(user, {}).values() if binding.expires_at > now]
-        return found[::-1]
+        """Where the user can be reached: the preferred first, of equals the newest; of several flows of one
+        device the newest only (RFC 5626 §6)."""
+        devices: set[str] = set()
+        found = []
+        for binding in reversed(self._bindings.get(user, {}).values()):
+            if binding.expires_at <= now or (binding.reg_id and binding.instance in devices):
+                continue
+            devices.add(binding.instance)
+            found.append(binding)
+        return sorted(found, key=lambda binding: -binding.q)
 
     def has_contacts(self, user: str) -> bool:
         return user in self._bindings
@@ -118,11 +93,19 @@ class Registrar:
             return
         if changed is not None:
             self._store(user, changed, now, out)
-        contacts = "".join(
-            f"Contact: <{each.uri}>;expires={int(each.expires_at - now)}\r\n"
-            for each in self.contacts(user, now)
-        )
-        ua.respond(transaction, message, 200, now, out, headers=contacts)
+        ua.respond(transaction, message, 200, now, out, headers=self._answer(message, user, flow, now))
+
+    def _answer(self, message: Message, user: str, flow: SipFlow, now: float) -> str:
+        """The headers of a 200: all contacts as they are now, and what was used of Path and Outbound."""
+        bindings = [each for each in self._bindings.get(user, {}).values() if each.expires_at > now]
+        lines = [f"Contact: {_shown(each, now)}\r\n" for each in reversed(bindings)]
+        lines += [f"Path: {path}\r\n" for path in message.all("Path")]
+        if any(each.reg_id and each.sip_call_id == message.sip_call_id for each in bindings):
+            lines.append("Require: outbound\r\n")
+            lines.append(f"Flow-Timer: {FLOW_TIMER_S.get(flow.transport, OTHER_FLOW_TIMER_S)}\r\n")
+        if message.contains("Supported", "path") or message.contains("Supported", "outbound"):
+            lines.append("Supported: path, outbound\r\n")
+        return "".join(lines)
 
     def _changed(self, message: Message, user: str, flow: SipFlow, now: float) -> dict[str, Binding] | None:
         """The user's bindings after this REGISTER, or None when it only asks for them."""
@@ -130,53 +113,85 @@ class Registrar:
         if not texts:
             return None
         expires = _seconds(message.get("Expires"), DEFAULT_EXPIRES_S)
-        old = {uri: each for uri, each in self._bindings.get(user, {}).items() if each.expires_at > now}
+        old = {key: each for key, each in self._bindings.get(user, {}).items() if each.expires_at > now}
         if texts == ["*"]:
             if expires != 0:
                 raise Refused(400)
+            for each in old.values():
+                _in_order(each, message)
             return {}
-        for text in texts:
-            self._apply(text, expires, message, user, flow, now, old)
-        if len(old) > self._max_contacts:
-            raise Refused(403)
+        contacts = [Address.parse(text) for text in texts]
+        path = path_of(message)
+        for contact in contacts:
+            asked = _seconds(contact.param("expires"), expires)
+            self._apply(contact, asked, path, message, user, flow, now, old)
+        if len(contacts) > 1 and any(device(contact)[1] for contact in contacts):
+            raise Refused(400)
+        self._make_room(old, len(contacts))
         return old
+
+    def _make_room(self, bindings: dict[str, Binding], fresh: int) -> None:
+        """Where a user has too many phones, those that have registered longest ago go, if they may."""
+        while len(bindings) > self._max_contacts:
+            if not self._oldest_gives_way or fresh > self._max_contacts:
+                raise Refused(403)
+            del bindings[next(iter(bindings))]
 
     def _apply(
         self,
-        text: str,
-        expires: int,
+        contact: Address,
+        asked: int,
+        path: tuple[str, ...],
         message: Message,
         user: str,
         flow: SipFlow,
         now: float,
         bindings: dict[str, Binding],
     ) -> None:
-        contact = Address.parse(text)
-        asked = _seconds(dict(contact.params).get("expires"), expires)
+        instance, reg_id = self._flow_of(contact, path, message)
         uri = str(contact.uri)
-        known = bindings.pop(uri, None)
-        if known and known.sip_call_id == message.sip_call_id and message.cseq <= known.cseq:
-            raise Refused(500)
+        binding = Binding(
+            f"sip:{user}@{host_of(Address.parse(message.need('To')).uri)}",
+            uri,
+            flow if path else way_to(contact.uri, message, flow),
+            now + min(asked, self._max_expires_s),
+            message.sip_call_id,
+            message.cseq,
+            path=path,
+            q=preference(contact),
+            instance=instance,
+            reg_id=reg_id,
+        )
+        for key, each in [*bindings.items()]:
+            if (each.uri == uri and each.reg_id == reg_id) or binding.replaces(each):
+                _in_order(each, message)
+                del bindings[key]
         if asked == 0:
             return
         if asked < self._min_expires_s:
             raise Refused(423, f"Min-Expires: {self._min_expires_s}\r\n")
-        aor = Address.parse(message.need("To")).uri
-        bindings[uri] = Binding(
-            f"sip:{user}@{_host(aor)}",
-            uri,
-            _way_to(contact.uri, message, flow),
-            now + min(asked, self._max_expires_s),
-            message.sip_call_id,
-            message.cseq,
-        )
+        bindings[_key(binding)] = binding
+
+    def _flow_of(self, contact: Address, path: tuple[str, ...], message: Message) -> tuple[str, int]:
+        """Device and number of the flow (RFC 5626 §6): a proxy before us must have said that it keeps it."""
+        instance, reg_id = device(contact)
+        if not reg_id or not message.contains("Supported", "outbound"):
+            return instance, 0
+        if path:
+            direct = Uri.parse(path[-1].strip("<>")).param("ob") is not None
+        else:
+            direct = len(message.all("Via")) == 1
+        if not direct:
+            raise Refused(439)
+        return instance, reg_id
 
     def _store(self, user: str, bindings: dict[str, Binding], now: float, out: list[Any]) -> None:
         before = self._bindings.pop(user, {})
         if bindings:
             self._bindings[user] = bindings
-        for uri, binding in bindings.items():
-            if uri not in before:
+        for key, binding in bindings.items():
+            uri = binding.uri
+            if key not in before:
                 out.append(
                     Fact(
                         "contact_registered",
@@ -188,8 +203,10 @@ class Registrar:
                         },
                     )
                 )
-        for uri in before.keys() - bindings.keys():
-            out.append(Fact("contact_removed", {"user": user, "contact": uri, "reason": "unregistered"}))
+        held = {binding.uri for binding in bindings.values()}
+        for binding in before.values():
+            if binding.uri not in held:
+                out.append(_removed(user, binding, "unregistered"))
         self._keep(user, out)
         if bool(before) != bool(bindings):
             self._reachable(user, bool(bindings), now, out)
@@ -206,22 +223,30 @@ class Registrar:
 
     def expire(self, user: str, now: float, out: list[Any]) -> None:
         """The deadline of the user's first contact has come."""
+        gone = [key for key, each in self._bindings[user].items() if each.expires_at <= now]
+        self._drop(user, gone, "expired", now, out)
+
+    def _drop(self, user: str, keys: list[str], reason: str, now: float, out: list[Any]) -> None:
         bindings = self._bindings[user]
-        for uri in [uri for uri, binding in bindings.items() if binding.expires_at <= now]:
-            del bindings[uri]
-            out.append(Fact("contact_removed", {"user": user, "contact": uri, "reason": "expired"}))
+        for key in keys:
+            out.append(_removed(user, bindings.pop(key), reason))
         if not bindings:
             del self._bindings[user]
         self._keep(user, out)
         if not bindings:
             self._reachable(user, False, now, out)
 
-    def connection_lost(self, flow: SipFlow) -> None:
-        """A stream is gone: who registered over it is called where its contact says."""
-        for bindings in self._bindings.values():
-            for uri, binding in bindings.items():
+    def connection_lost(self, flow: SipFlow, now: float, out: list[Any]) -> None:
+        """A stream is gone: who registered over it is called where its contact says, or cannot be."""
+        for user, bindings in [*self._bindings.items()]:
+            gone = []
+            for key, binding in bindings.items():
                 if binding.sip_flow.connection and flow.carries(binding.sip_flow):
-                    bindings[uri] = binding.without_connection()
+                    bindings[key] = binding.without_connection()
+                    if binding.needs_connection:
+                        gone.append(key)
+            if gone:
+                self._drop(user, gone, "connection_lost", now, out)
 
     def remove_user(self, user: str, now: float, out: list[Any]) -> None:
         """Forget the contacts of a user who was taken out of the configuration."""
@@ -231,21 +256,8 @@ class Registrar:
     def restore(self, user: str, state: dict[str, Any], out: list[Any]) -> None:
         """Take over the contacts of a former process; who listens to `reachable` kept that itself."""
         bindings = [Binding.from_state(each) for each in state["bindings"]]
-        self._bindings[user] = {each.uri: each for each in bindings}
+        self._bindings[user] = {_key(each): each for each in bindings}
         self._keep(user, out)
-
-
-def _way_to(contact: Uri, message: Message, flow: SipFlow) -> SipFlow:
-    """Where requests to a contact go: to where its REGISTER came from, which leads through a NAT.
-
-    A phone that says itself what it sends from has no NAT before it. Its contact holds then, even if that is
-    another port: some phones send from one port and listen on another.
-    """
-    host, port = flow.remote
-    named = [f"{host}:{port}", *([host] if port == 5060 else [])]
-    if flow.reliable or message.sent_by not in named or contact.host != host:
-        return flow
-    return flow._replace(remote=(contact.host, contact.port or 5060))
 
 
 def _seconds(text: str | None, default: int) -> int:
@@ -256,6 +268,30 @@ def _seconds(text: str | None, default: int) -> int:
     return min(int(text), 2**31)
 
 
-def _host(uri: Uri) -> str:
-    host = f"[{uri.host}]" if ":" in uri.host and not uri.host.startswith("[") else uri.host
-    return host if uri.port is None else f"{host}:{uri.port}"
+def in_turn(bindings: Sequence[Binding]) -> list[list[Binding]]:
+    """Contacts in the order of `Registrar.contacts`, those together that are to ring together."""
+    return [list(group) for _, group in groupby(bindings, key=lambda binding: binding.q)]
+
+
+def _key(binding: Binding) -> str:
+    """What a binding is found by: one contact may stand for several flows of a device."""
+    return f"{binding.instance} {binding.reg_id}" if binding.reg_id else binding.uri
+
+
+def _in_order(known: Binding, message: Message) -> None:
+    """Refuse what was sent before what is known of a contact (RFC 3261 §10.3)."""
+    if known.sip_call_id == message.sip_call_id and message.cseq <= known.cseq:
+        raise Refused(500)
+
+
+def _shown(binding: Binding, now: float) -> str:
+    text = f"<{binding.uri}>;expires={int(binding.expires_at - now)}"
+    if binding.q != 1.0:
+        text = f"{text};q={binding.q:g}"
+    if binding.instance:
+        text = f'{text};+sip.instance="<{binding.instance}>"'
+    return f"{text};reg-id={binding.reg_id}" if binding.reg_id else text
+
+
+def _removed(user: str, binding: Binding, reason: str) -> Fact:
+    return Fact("contact_removed", {"user": user, "contact": binding.uri, "reason": reason})

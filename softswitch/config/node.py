@@ -96,6 +96,16 @@ class Sip(Model):
         default=60, ge=1, le=86400, description="Shortest registration accepted (else 423)."
     )
     max_expires_s: int = Field(default=3600, ge=1, le=86400, description="Longest registration granted.")
+    session_expires_s: int = Field(
+        default=1800,
+        ge=0,
+        le=86400,
+        description="How long a call may go on without a sign of life in the signalling (RFC 4028), 0: no"
+        " limit of ours; phones that know session timers refresh it in half the time.",
+    )
+    min_se_s: int = Field(
+        default=90, ge=90, le=86400, description="Shortest such time that a phone may ask for (else 422)."
+    )
 
     @model_validator(mode="after")
     def _distinct_sockets(self) -> Sip:
@@ -107,6 +117,8 @@ class Sip(Model):
                 )
         if self.min_expires_s > self.max_expires_s:
             raise ValueError("min_expires_s is greater than max_expires_s")
+        if 0 < self.session_expires_s < self.min_se_s:
+            raise ValueError("session_expires_s is smaller than min_se_s; allowed: 0, or min_se_s and more")
         return self
 
     def resolved(self, base: Path) -> Sip:
@@ -235,6 +247,11 @@ class Limits(Model):
     )
     max_subscriptions_per_user: int = Field(
         default=200, ge=1, description="Lamps and mailboxes that one user's phones may watch; more get 503."
+    )
+    oldest_contact_gives_way: bool = Field(
+        default=True,
+        description="true: one phone too many takes the place of the one that registered longest ago; false:"
+        " it gets 403.",
     )
 
 

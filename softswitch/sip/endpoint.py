@@ -143,7 +143,9 @@ class Endpoint:
         if names is None:
             host, port = self.settings.advertised.get(place, flow.local)
             shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            transport = f";transport={flow.transport.lower()}" if flow.reliable else ""
+            # WebSockets have one name in URIs, secure or not (RFC 7118 §5.2.3).
+            named = "ws" if flow.transport == "WSS" else flow.transport.lower()
+            transport = f";transport={named}" if flow.reliable else ""
             names = (
                 f"SIP/2.0/{flow.transport} {shown};branch=",
                 f"<sip:{self.settings.contact_user}@{shown}{transport}>",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from softswitch.sip import bodies, replacing
@@ -164,13 +164,15 @@ class UserAgent:
         credentials: Credentials | None = None,
         max_forwards: int = 70,
         sip_call_id: str = "",
+        routes: Sequence[str] = (),
     ) -> Session:
         """Call. `from_` and `to` are name-addr without tag; an empty `sdp` asks for an offer.
 
-        A `sip_call_id` that the caller made is a token of the endpoint.
+        A `sip_call_id` that the caller made is a token of the endpoint. `routes` are proxies on the way.
         """
         endpoint = self.endpoint
         dialog = self.new_dialog(request_uri, from_, to, sip_flow, sip_call_id)
+        dialog.routes = [*routes]
         session = Session(endpoint, owner, dialog, outbound=True, state=CALLING)
         outgoing = Outgoing(
             endpoint,
