@@ -22,6 +22,7 @@ AGENTS = (
     "provider",
     "holding",
     "codec",
+    "transfers",
 )
 
 
@@ -54,7 +55,7 @@ def strong_user(name: str) -> dict[str, Any]:
 
 def centre(carrier_port: int) -> dict[str, Any]:
     callers = [f"caller-{peer}-{transport}" for peer, transport in product(PEERS, TRANSPORTS)]
-    users = [*AGENTS, *callers, "gateway", "slow", "quick", "hunter"]
+    users = [*AGENTS, *callers, "gateway", "slow", "quick", "hunter", "sender", "colleague"]
     users += [f"{role}-{peer}" for role, peer in product(("calls", "called", "codec"), PEERS)]
     users += [f"holds-{peer}-{role}" for peer, role in product(PEERS, ("caller", "agent"))]
     quiet = {"wrap_up_s": 0, "announce_position_every_s": None}
@@ -75,6 +76,7 @@ def centre(carrier_port: int) -> dict[str, Any]:
         | {
             "200": "queue:holding",
             "201": "queue:codec",
+            "202": "queue:transfers",
             "204": "queue:hunting",
             OUR_NUMBER: {"target": "queue:trunk", "trunk": "line"},
             GATEWAY_NUMBER: {"target": "queue:trunk", "trunk": "gateway"},

@@ -167,6 +167,9 @@ class Baresip(Phone):
     def hang_up(self) -> None:
         self.command("hangup")
 
+    def transfer(self, uri: str) -> None:
+        self.command("transfer", uri.partition(";transport=")[0])
+
     def press(self, digits: str, *, info: bool = False) -> None:
         assert not info, "this baresip sends telephone-events only"
         self.command("sndcode", digits)

@@ -197,6 +197,10 @@ class Phone:
     def resume(self) -> None:
         raise NotImplementedError
 
+    def transfer(self, uri: str) -> None:
+        """Blind transfer of the call to `uri`."""
+        raise NotImplementedError
+
     def press(self, digits: str, *, info: bool = False) -> None:
         """Sends digits as telephone-events, or in SIP INFO."""
         raise NotImplementedError

@@ -109,6 +109,13 @@ class Pjsua(Phone):
     def resume(self) -> None:
         self.tell("resume")
 
+    def transfer(self, uri: str) -> None:
+        self.tell("transfer", uri=uri)
+
+    def connect(self) -> None:
+        """Attended transfer of the first of two calls to the second."""
+        self.tell("connect")
+
     def press(self, digits: str, *, info: bool = False) -> None:
         self.tell("press", digits=digits, info=info)
 

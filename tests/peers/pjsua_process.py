@@ -195,6 +195,13 @@ class Softphone:
         parameters.opt.flag = pj.PJSUA_CALL_UNHOLD
         self.calls[-1].reinvite(parameters)
 
+    def transfer(self, uri: str) -> None:
+        self.calls[-1].xfer(uri, pj.CallOpParam(True))
+
+    def connect(self) -> None:
+        """Attended transfer of the first call to the second."""
+        self.calls[0].xferReplaces(self.calls[1], pj.CallOpParam(True))
+
     def press(self, digits: str, info: bool) -> None:
         parameters = pj.CallSendDtmfParam()
         parameters.method = pj.PJSUA_DTMF_METHOD_SIP_INFO if info else pj.PJSUA_DTMF_METHOD_RFC2833
