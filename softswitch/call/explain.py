@@ -23,17 +23,20 @@ def explain(plan: DialPlan, args: Mapping[str, Any], now: datetime) -> dict[str,
     of its own; unset: `now`). ConfigError for what is not there.
 
     Answer: number, caller, at, read (in E.164), class; kind, name and rule of the route, or reason and help
-    of the refusal; `ways` over which a number outside is tried, `closed`: its routes that are not open then.
+    of the refusal and which classes are `allowed`; `ways` over which a number outside is tried, `closed`: its
+    routes that are not open then.
     """
     caller, number = _caller(plan, args), text_argument(args, "number")
-    at = _moment(args.get("at"), plan) or now
+    zone = ZoneInfo(plan.centre.numbering.time_zone)
+    at = (_moment(args.get("at"), zone) or now).astimezone(zone)
     dialled, hidden = _dialled(plan, caller, number)
-    told: dict[str, Any] = {"number": number, "caller": caller.source, "at": at.isoformat()}
+    told: dict[str, Any] = {"number": number, "caller": caller.source, "at": at.isoformat(timespec="seconds")}
     told |= _reading(plan, caller, dialled, at)
     try:
         found = route(plan, caller, dialled, at)
     except NoRoute as no_route:
-        return {**told, "reason": no_route.reason, "help": REASONS[no_route.reason].help}
+        allowed = {} if no_route.about is None else {"allowed": no_route.about["allowed"]}
+        return {**told, **allowed, "reason": no_route.reason, "help": REASONS[no_route.reason].help}
     return {**told, **_leads(plan, caller, found, hidden)}
 
 
@@ -88,7 +91,7 @@ def _caller(plan: DialPlan, args: Mapping[str, Any]) -> Party:
     return Party(kind, name, name)
 
 
-def _moment(text: Any, plan: DialPlan) -> datetime | None:
+def _moment(text: Any, zone: ZoneInfo) -> datetime | None:
     if not text:
         return None
     try:
@@ -96,4 +99,4 @@ def _moment(text: Any, plan: DialPlan) -> datetime | None:
     except ValueError:
         message = f"{text!r} is no time; allowed: ISO 8601, such as 2026-12-24T18:00"
         raise ConfigError([Problem(("at",), message)]) from None
-    return at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(plan.centre.numbering.time_zone))
+    return at if at.tzinfo is not None else at.replace(tzinfo=zone)

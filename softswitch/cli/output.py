@@ -73,7 +73,8 @@ def print_changes(changes: Sequence[Mapping[str, Any]]) -> None:
     out = console()
     for change in changes:
         sign, colour = SIGNS[change["action"]]
-        out.print(f"[{colour}]{sign} {change['kind']} {literal(change['name'])}[/]{_details(change)}")
+        named = f" {literal(change['name'])}" if change["name"] else ""
+        out.print(f"[{colour}]{sign} {change['kind']}{named}[/]{_details(change)}")
 
 
 def _details(change: Mapping[str, Any]) -> str:

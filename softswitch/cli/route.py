@@ -60,7 +60,12 @@ def _print(told: dict[str, Any]) -> None:
         click.echo(f"is refused: {told['reason']}. {told['help']}")
     else:
         click.echo(f"leads to {told['kind']} {told['name']}, by {told['rule']}.")
-    for key, words in (("read", "Read as"), ("class", "Class"), ("closed", "Routes closed then")):
+    for key, words in (
+        ("read", "Read as"),
+        ("class", "Class"),
+        ("allowed", "Allowed"),
+        ("closed", "Routes closed then"),
+    ):
         if key in told:
             click.echo(f"{words}: {shown(told[key])}")
     ways = told.get("ways", ())
