@@ -58,6 +58,8 @@ def centre(carrier_port: int) -> dict[str, Any]:
     users = [*AGENTS, *callers, "gateway", "slow", "quick", "hunter", "sender", "colleague"]
     users += [f"{role}-{peer}" for role, peer in product(("calls", "called", "codec"), PEERS)]
     users += [f"holds-{peer}-{role}" for peer, role in product(PEERS, ("caller", "agent"))]
+    roles = product(("watches", "watched", "seen", "lit"), TRANSPORTS)
+    users += [f"{role}-{transport}" for role, transport in roles]
     quiet = {"wrap_up_s": 0, "announce_position_every_s": None}
     return {
         "users": {name: {"password": password(name)} for name in users}

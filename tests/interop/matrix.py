@@ -34,6 +34,10 @@ FEATURES = {
     "trunk_registered": "trunk that registers here calls",
     "trunk_called": "called through a trunk",
     "trunk_registrar": "registrar of a trunk: we register, both call",
+    "lamp": "lamp shows a call from ringing to its end",
+    "presence": "sees who is there and who is on the phone",
+    "message_waiting": "shows how many messages wait",
+    "texts": "text message to a phone of another kind",
 }
 # What a phone cannot do, with the reason; everything else that is not proven is merely not tried.
 UNABLE = {

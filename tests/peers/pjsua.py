@@ -17,10 +17,19 @@ from tests.peers.phone import DEADLINE_S, Phone
 CHILD = Path(__file__).with_name("pjsua_process.py")
 STATES = {"registered", "register_failed", "unregistered", "ringing", "alerting", "talking", "ended", "error"}
 
+TOLD = {
+    "presence": ("presence", "state"),
+    "waiting": ("waiting", "counts"),
+    "text": ("texts", "text"),
+    "delivered": ("delivered", "status"),
+}
+"""Event -> list that it goes into, and which of its values."""
+
 
 class Pjsua(Phone):
     """`incoming_status` is said at once to a call: 180 rings, 200 answers, 486 is busy, 0 stays silent.
 
+    With `messages` it asks how many wait, which `waiting` has.
     `transport` is udp, tcp or tls; over TLS the server's certificate must be one of `authorities` (PEM file).
     """
 
@@ -34,6 +43,7 @@ class Pjsua(Phone):
         transport: str = "udp",
         codecs: tuple[str, ...] = ("PCMU", "PCMA"),
         incoming_status: int = 180,
+        messages: bool = False,
         rtp_port: int = 0,
         log_level: int = 0,
         authorities: Path | None = None,
@@ -43,6 +53,10 @@ class Pjsua(Phone):
         self.transport = transport
         self.port = 0
         self.last: dict[str, Any] = {}
+        self.presence: list[str] = []
+        self.waiting: list[str] = []
+        self.texts: list[str] = []
+        self.delivered: list[int] = []
         self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
         self._settings = {
             "name": name,
@@ -51,6 +65,7 @@ class Pjsua(Phone):
             "transport": transport,
             "codecs": codecs,
             "incoming_status": incoming_status,
+            "messages": messages,
             "rtp_port": rtp_port,
             "directory": str(self.directory),
             "log_level": log_level,
@@ -82,6 +97,8 @@ class Pjsua(Phone):
             self.reached("ready")
         elif kind == "digit":
             self.heard_digit(event["digit"])
+        elif kind in TOLD:
+            getattr(self, TOLD[kind][0]).append(event[TOLD[kind][1]])
         elif kind in STATES:
             self.last = event
             self.reached(kind)
@@ -102,6 +119,14 @@ class Pjsua(Phone):
 
     def hang_up(self) -> None:
         self.tell("hang_up")
+
+    def watch(self, uri: str) -> None:
+        """Subscribe to somebody's presence; `presence` has what was told."""
+        self.tell("watch", uri=uri)
+
+    def write_to(self, uri: str, text: str) -> None:
+        """Send a text message; `delivered` has the status."""
+        self.tell("write_to", uri=uri, text=text)
 
     def hold(self) -> None:
         self.tell("hold")

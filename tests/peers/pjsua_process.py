@@ -71,11 +71,33 @@ class Account(pj.Account):  # type: ignore[misc]
     def onIncomingCall(self, incoming: pj.OnIncomingCallParam) -> None:
         self.phone.call_arrived(incoming.callId)
 
+    def onMwiInfo(self, news: pj.OnMwiInfoParam) -> None:
+        lines = news.rdata.wholeMsg.splitlines()
+        counts = [line.split()[1] for line in lines if line.lower().startswith("voice-message:")]
+        tell("waiting", counts=counts[0] if counts else "")
+
+    def onInstantMessage(self, text: pj.OnInstantMessageParam) -> None:
+        tell("text", text=text.msgBody, sender=text.fromUri)
+
+    def onInstantMessageStatus(self, answer: pj.OnInstantMessageStatusParam) -> None:
+        tell("delivered", status=answer.code)
+
+
+class Buddy(pj.Buddy):  # type: ignore[misc]
+    def onBuddyState(self) -> None:
+        # Held by a name: what it tells of dies with it.
+        now = self.getInfo()
+        seen = now.presStatus
+        names = {pj.PJSUA_BUDDY_STATUS_ONLINE: "online", pj.PJSUA_BUDDY_STATUS_OFFLINE: "offline"}
+        if seen.status in names:
+            tell("presence", state=f"{names[seen.status]} {seen.note or seen.statusText}")
+
 
 class Softphone:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.calls: list[Call] = []
+        self.buddies: dict[str, Buddy] = {}
         self.ended: list[Call] = []
         self.recorder: pj.AudioMediaRecorder | None = None
         self.recordings = 0
@@ -140,6 +162,7 @@ class Softphone:
         rtp = configuration.mediaConfig.transportConfig
         rtp.boundAddress = rtp.publicAddress = self.settings["host"]
         rtp.port = self.settings["rtp_port"]
+        configuration.mwiConfig.enabled = self.settings["messages"]
         configuration.natConfig.contactRewriteUse = configuration.natConfig.viaRewriteUse = 0
         configuration.callConfig.timerUse = pj.PJSUA_SIP_TIMER_INACTIVE
         return configuration
@@ -186,6 +209,23 @@ class Softphone:
     def hang_up(self) -> None:
         if self.calls:
             self.calls[-1].hangup(pj.CallOpParam())
+
+    def watch(self, uri: str) -> None:
+        self.buddy(uri).subscribePresence(True)
+
+    def write_to(self, uri: str, text: str) -> None:
+        parameters = pj.SendInstantMessageParam()
+        parameters.content = text
+        self.buddy(uri).sendInstantMessage(parameters)
+
+    def buddy(self, uri: str) -> Buddy:
+        if uri not in self.buddies:
+            configuration = pj.BuddyConfig()
+            configuration.uri = uri
+            configuration.subscribe = False
+            self.buddies[uri] = Buddy()
+            self.buddies[uri].create(self.account, configuration)
+        return self.buddies[uri]
 
     def hold(self) -> None:
         self.calls[-1].setHold(pj.CallOpParam())

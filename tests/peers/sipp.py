@@ -68,6 +68,7 @@ class Sipp(Phone):
         self.user, self.password = user or name, password
         self.identity = identity or f"sip:{name}@{host}"
         self.refused_with = 0
+        self.texts: list[str] = []
         self.called = self.shown = ""
         self.rtp = RtpEnd(host, tone_hz)
         self._call_id = f"{name}-{self.port}@{host}"
@@ -115,6 +116,8 @@ class Sipp(Phone):
             elif state == "talking":
                 host, port = rest.split()
                 self.rtp.talk_to(host, int(port))
+            elif state == "read":
+                self.texts.append(rest)
             elif state == "ended":
                 self.refused_with = int(rest)
                 self.rtp.fall_silent()
@@ -158,6 +161,23 @@ class Sipp(Phone):
         address = uri.split("@")[-1].split(";")[0].removeprefix("sip:")
         scenario = self._scenario("caller", URI=uri)
         self.launch(self._command(scenario, self.port, "-cid_str", self._call_id, address))
+
+    def read(self) -> None:
+        """Waits for one text message, which `texts` has then."""
+        self.launch(self._command(self._scenario("reader"), self.port))
+
+    def write_to(self, uri: str, text: str, *, by: str) -> None:
+        """Sends a text message as this user: `sent`, or `ended` with a status."""
+        self._ask("message", uri, by, TEXT=text)
+
+    def watch(self, uri: str, *, by: str) -> None:
+        """Subscribes to a lamp until a call is over: `watching`, each state, `unwatched`."""
+        self._ask("watcher", uri, by)
+
+    def _ask(self, scenario: str, uri: str, by: str, **values: str) -> None:
+        address = uri.split("@")[-1].split(";")[0]
+        self.user, self.password, self.identity = by, f"{by}-secret", f"sip:{by}@{address}"
+        self.launch(self._command(self._scenario(scenario, URI=uri, **values), self.port, address))
 
     def answer(self) -> None:
         self._steer("MESSAGE")
