@@ -11,6 +11,7 @@ import secrets
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from softswitch.media.client import MediaClient
 from softswitch.net.driver import Driver
 from softswitch.net.sockets import from_environment
 from softswitch.net.trace import open_trace
+from softswitch.progress_tones import USUAL, tone_files
 from softswitch.prompts import MUSIC, TONES, Manifest, load_manifest, prompts_directory
 from softswitch.store.journal import Journal
 from softswitch.store.livestate import load
@@ -71,8 +73,10 @@ class Switch:
         manifest = load_manifest(prompts_directory(node.prompts_dir))
         directory = Directory(node.sip.realm, read_secrets(node.secrets_path), manifest)
         directory.restore(self._former)
+        prompts = prompts_of(manifest)
+        prompts = replace(prompts, tones=progress_tones(node, prompts.tones))
         self.exchange = Exchange(
-            node, directory, prompts_of(manifest), nonce_secret=nonce_secret(node), entropy=Entropy()
+            node, directory, prompts, nonce_secret=nonce_secret(node), entropy=Entropy()
         )
         self.exchange.no_srtp = "" if libcrypto.available() else libcrypto.MISSING
         self._trace = open_trace(node)
@@ -194,6 +198,12 @@ def prompts_of(manifest: Manifest) -> Prompts:
         section: {name: each.path for name, each in prompts.items()} for section, prompts in manifest.items()
     }
     return Prompts(music=paths.pop(MUSIC, {}), tones=paths.pop(TONES, {}), spoken=paths)
+
+
+def progress_tones(node: Node, supplied: dict[str, str]) -> dict[str, str]:
+    """Tone files by name: of the country that is set, else those `supplied` with the prompts go first."""
+    made = tone_files(node.run_dir / "tones", node.media.tones or USUAL)
+    return {**made, **supplied} if node.media.tones is None else {**supplied, **made}
 
 
 def nonce_secret(node: Node) -> bytes:

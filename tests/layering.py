@@ -20,6 +20,7 @@ LAYERS = {
     "rtp": 2,
     "numbering": 2,
     "prompts": 2,
+    "progress_tones": 2,
     "acd": 3,
     "ivr": 3,
     "directory": 4,

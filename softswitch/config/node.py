@@ -130,6 +130,9 @@ class Sip(Model):
         return listen.auth_algorithms or self.auth_algorithms
 
 
+ToneCountry = Literal["AT", "AU", "BR", "CH", "CN", "DE", "ES", "FR", "GB", "IN", "IT", "JP", "NL", "US"]
+
+
 class Media(Model):
     """Audio."""
 
@@ -164,6 +167,12 @@ class Media(Model):
     srtp_keys_in_clear: bool = Field(
         default=False,
         description="Exchange SRTP keys over UDP, TCP and WS too, where anyone on the way can read them.",
+    )
+
+    tones: ToneCountry | None = Field(
+        default=None,
+        description="Country whose ringing, busy, congestion and special information tones callers hear;"
+        " unset: those of the prompts, and of DE what these lack.",
     )
 
     @property

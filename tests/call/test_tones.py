@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.call.world import CENTRE, Phone, World
 
 RINGBACK, BUSY = "/prompts/tones/ringback.flac", "/prompts/tones/busy.flac"
@@ -97,3 +99,24 @@ def test_prompts_of_ones_own_may_have_no_tones() -> None:
     caller.call("200")
     world.wait(6)
     assert caller.events[-1] == ("ended", "remote_bye", 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "tone"),
+    [
+        (486, "busy"),
+        (603, "busy"),
+        (404, "special_information"),
+        (484, "special_information"),
+        (503, "congestion"),
+    ],
+)
+def test_the_tone_tells_why(status: int, tone: str) -> None:
+    world = World({**CENTRE, "queues": {"sales": {"max_wait_s": 5, "on_timeout": "user:bob"}}})
+    for name in ("congestion", "special_information"):
+        world.exchange._prompts.tones[name] = f"/prompts/tones/{name}.flac"
+    bob, caller = world.phone("bob"), world.phone("carol")
+    bob.auto_reject = status
+    caller.call("200")
+    world.wait(6)
+    assert playing(world) == [f"/prompts/tones/{tone}.flac"]
