@@ -138,9 +138,11 @@ class Arrivals:
     def _caller(self, transaction: Any, message: Message, now: float, out: list[Any]) -> Party | None:
         """The trunk whose address this is, or the authenticated user; None after it has been refused."""
         exchange = self._exchange
-        trunk = trunk_of_address(exchange.centre, transaction.flow.remote[0])
+        flow = transaction.flow
+        by_certificate = exchange.certified.trunk(exchange.centre, flow)
+        trunk = by_certificate or trunk_of_address(exchange.centre, flow.remote[0])
         if trunk is None:
-            user = exchange.authenticator.user(exchange.ua, transaction, message, transaction.flow, now, out)
+            user = exchange.authenticator.user(exchange.ua, transaction, message, flow, now, out)
             if user is None:
                 return None
             trunk = next((each for each in exchange.centre.trunks.values() if each.user == user), None)

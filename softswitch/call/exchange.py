@@ -32,6 +32,7 @@ from softswitch.call.proxying import Proxying
 from softswitch.call.queue_outputs import carry_out, waiting_call
 from softswitch.call.registrar import Registrar
 from softswitch.call.routing import Route, is_peer, route
+from softswitch.call.trunk_certificates import Certified
 from softswitch.call.trunks import Trunks
 from softswitch.call.watching import Watching
 from softswitch.ivr.flow import Flow
@@ -115,6 +116,7 @@ class Exchange:
         self.ua = UserAgent(sip_settings(node), entropy, Arrivals(self))
         self.overload = Overload(self.ua, entropy, self._is_urgent)
         self.trunks = Trunks(self.ua, node, self.deadlines, entropy)
+        self.certified = Certified()
         self.forwards = Forwards()
         self.mailboxes = Mailboxes(self)
         self.watching = Watching(self)
@@ -130,6 +132,7 @@ class Exchange:
         self.ua.receive(datagram, flow, now, out)
 
     def transport_failed(self, flow: SipFlow, now: float, out: list[Any]) -> None:
+        self.certified.lost(flow)
         self.registrar.connection_lost(flow, now, out)
         self.ua.transport_failed(flow, now, out)
 

@@ -83,6 +83,12 @@ def _network_text(text: str) -> str:
     return text
 
 
+def _absolute_path(text: str) -> str:
+    if not text.startswith("/") or not text.isprintable():
+        raise ValueError("is no path from the root; allowed: /DIRECTORY/FILE")
+    return text
+
+
 def _one_line(text: str) -> str:
     if any(ord(char) < 32 or ord(char) == 127 for char in text):
         raise ValueError("has control characters; allowed: one line of text")
@@ -125,6 +131,7 @@ Origin = Annotated[str, Field(max_length=255, pattern=ORIGIN)]
 Line = Annotated[str, Field(max_length=128), AfterValidator(_one_line)]
 Secret = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_one_line)]
 TargetText = Annotated[str, AfterValidator(_target_text)]
+AbsolutePath = Annotated[str, Field(max_length=1024), AfterValidator(_absolute_path)]
 AddressText = Annotated[str, AfterValidator(_address_text)]
 NetworkText = Annotated[str, AfterValidator(_network_text)]
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -48,6 +48,11 @@ class Listen(Model):
         description="PEM file of authorities: whoever connects must show a certificate of one of them"
         " (mutual TLS).",
     )
+    client_certificates: Literal["required", "optional"] = Field(
+        default="required",
+        description="With client_authorities: optional lets in who shows none, such as phones beside trunks"
+        " that are known by their certificate_names.",
+    )
 
     origins: tuple[Origin, ...] = Field(
         default=(),

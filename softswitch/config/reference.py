@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from softswitch.config.base import NAME, PATTERNS, AddressText, Model, NetworkText, TargetText
+from softswitch.config.base import NAME, PATTERNS, AbsolutePath, AddressText, Model, NetworkText, TargetText
 from softswitch.config.centre import KINDS, SINGLES, Centre
 from softswitch.config.commented import yaml_value
 from softswitch.config.dialplan import TimeZone
@@ -40,6 +40,7 @@ _CHECKED = {
     get_args(kind)[-1].func: word
     for kind, word in (
         (TargetText, "target"),
+        (AbsolutePath, "path from the root"),
         (AddressText, "address"),
         (WeightedAddressText, "address, ;priority=N, ;weight=N"),
         (NetworkText, "IP address or network"),

@@ -8,9 +8,11 @@ from pydantic import Field, model_validator
 
 from softswitch.config.base import (
     PREFIX,
+    AbsolutePath,
     AddressText,
     Codec,
     DialledNumber,
+    Host,
     Line,
     Model,
     Name,
@@ -62,6 +64,18 @@ class Trunk(Model):
     registrar: AddressText | None = Field(
         default=None,
         description="Register with the peer at this address (needs username); unset: no registration.",
+    )
+    certificate: AbsolutePath | None = Field(
+        default=None,
+        description="PEM file with the certificate that this peer is shown over TLS; unset: that of sip.tls.",
+    )
+    key: AbsolutePath | None = Field(
+        default=None, description="PEM file with its private key; unset: it is in the file of certificate."
+    )
+    certificate_names: tuple[Host, ...] = Field(
+        default=(),
+        description="Calls over TLS of whoever shows a certificate with one of these names (DNS, IP or SIP"
+        " URI of its subjectAltName) are calls of this trunk; the socket needs client_authorities.",
     )
     user: Name | None = Field(
         default=None,
@@ -151,8 +165,14 @@ class Trunk(Model):
     def _reachable(self) -> Trunk:
         if self.registrar and not self.username:
             raise ValueError("registrar needs username; give username and password, or remove registrar")
-        if not (self.addresses or self.allow_from or self.registrar or self.user):
+        ways = (self.addresses, self.allow_from, self.certificate_names, self.registrar, self.user)
+        if not any(ways):
             raise ValueError(
-                "the trunk has no way to its peer; give addresses, allow_from, registrar or user"
+                "the trunk has no way to its peer; give addresses, allow_from, certificate_names, registrar"
+                " or user"
             )
+        if self.certificate is not None and self.transport != "TLS":
+            raise ValueError("certificate is for transport TLS; change transport or remove certificate")
+        if self.key is not None and self.certificate is None:
+            raise ValueError("key is given without certificate; give both")
         return self

@@ -82,6 +82,8 @@ def _trunks(centre: Centre, names: Names) -> Iterator[Problem]:
     yield from _twice("trunks", "user", ((trunk.name, trunk.user) for trunk in trunks if trunk.user))
     sources = ((trunk.name, source) for trunk in trunks for source in trunk.allow_from)
     yield from _twice("trunks", "allow_from", sources)
+    certified = ((trunk.name, name.lower()) for trunk in trunks for name in trunk.certificate_names)
+    yield from _twice("trunks", "certificate_names", certified)
 
 
 def _numbers(centre: Centre, names: Names) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, cast
 
 from softswitch.config import Limits
+from softswitch.net.tls import names_of
 from softswitch.sip.flow import NEVER, SipFlow
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         remote = transport.get_extra_info("peername", self.flow.remote)[:2]
         self.flow = self.flow._replace(remote=remote, connection=self._streams.made(self))
+        certificate = transport.get_extra_info("peercert") if self.accepted else None
+        if certificate:
+            self._streams.certified(self.flow, names_of(certificate))
         if not self.known:
             self._streams.stranger(self, lambda: self.drop("sent no message, and others wait"))
 

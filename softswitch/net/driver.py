@@ -14,6 +14,7 @@ from typing import Any
 
 from softswitch.call.exchange import Exchange
 from softswitch.call.outputs import Fact, Keep, MediaCommand
+from softswitch.call.trunk_certificates import shown_to
 from softswitch.media.client import MediaClient
 from softswitch.net.sockets import Listener
 from softswitch.net.trace import Trace
@@ -40,7 +41,15 @@ class Driver:
         self._journal_write = write
         self.media: list[MediaClient] = []
         self._trace = trace
-        self._transports = Transports(exchange.node, listeners, self._received, self._lost, exchange.bans)
+        self._transports = Transports(
+            exchange.node,
+            listeners,
+            self._received,
+            self._lost,
+            exchange.bans,
+            exchange.certified.made,
+            lambda host: shown_to(exchange.centre, host),
+        )
         self._overload = exchange.overload
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")

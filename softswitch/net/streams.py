@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 Deliver = Callable[[Batch], None]
 Lost = Callable[[SipFlow], None]
+Certified = Callable[[SipFlow, tuple[str, ...]], None]
 Open = Callable[["Streams", SipFlow], Awaitable["Connection"]]
 Peer = tuple[str, tuple[str, int]]
 
@@ -30,13 +31,21 @@ Peer = tuple[str, tuple[str, int]]
 class Streams:
     """`open` makes a connection for a flow, or raises OSError.
 
-    `lost` is told every flow on which nothing can be sent any more.
+    `lost` is told every flow on which nothing can be sent any more; `certified` the names of the verified
+    certificate on each connection that came in with one.
     """
 
     def __init__(
-        self, deliver: Deliver, lost: Lost, limits: Limits, open: Open, banned: Callable[[str], bool]
+        self,
+        deliver: Deliver,
+        lost: Lost,
+        limits: Limits,
+        open: Open,
+        banned: Callable[[str], bool],
+        certified: Certified = lambda flow, names: None,
     ) -> None:
         self.deliver = deliver
+        self.certified = certified
         self._lost = lost
         self._limits = limits
         self._open_connection = open

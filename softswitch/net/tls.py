@@ -10,6 +10,9 @@ from typing import Any
 
 from softswitch.config import Listen, TlsPeers
 
+Shown = tuple[str, str | None]
+"""Files of a certificate and of its key; None: the key is with the certificate."""
+
 log = logging.getLogger(__name__)
 
 
@@ -25,7 +28,8 @@ def server_context(listen: Listen) -> ssl.SSLContext:
     _show(context, listen.certificate, listen.key)
     if listen.client_authorities is not None:
         _trust(context, listen.client_authorities)
-        context.verify_mode = ssl.CERT_REQUIRED
+        required = listen.client_certificates == "required"
+        context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
     return context
 
 
@@ -63,17 +67,38 @@ def _version(path: Path) -> tuple[int, int] | None:
     return found.st_mtime_ns, found.st_ino
 
 
-def client_context(peers: TlsPeers) -> ssl.SSLContext:
-    """For connecting: the peer's certificate and the name in it are always checked."""
+def client_context(peers: TlsPeers, shown: Shown | None = None) -> ssl.SSLContext:
+    """For connecting: the peer's certificate and the name in it are always checked.
+
+    `shown` are files of the certificate and key for this peer, in place of those for all.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if peers.authorities is None:
         context.load_default_certs()
     else:
         _trust(context, peers.authorities)
-    if peers.certificate is not None:
+    if shown is not None:
+        certificate, key = shown
+        _show(context, Path(certificate), Path(key) if key is not None else None)
+    elif peers.certificate is not None:
         _show(context, peers.certificate, peers.key)
     return context
+
+
+def names_of(certificate: dict[str, Any]) -> tuple[str, ...]:
+    """Who a verified peer's certificate says it is (RFC 5922 §7.1): DNS names and IP addresses, and the host
+    of SIP URIs without user; in lower case. No wildcards (§7.2)."""
+    found = []
+    for kind, value in certificate.get("subjectAltName", ()):
+        address = _address(value) if kind == "IP Address" else None
+        if kind == "DNS" and "*" not in value:
+            found.append(value.lower())
+        elif kind == "URI" and value.lower().startswith("sip:") and "@" not in value:
+            found.append(value[4:].lower())
+        elif address is not None:
+            found.append(str(address))
+    return tuple(found)
 
 
 def covers(certificate: dict[str, Any], name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 
 from softswitch.call.bans import Bans
@@ -12,10 +13,10 @@ from softswitch.net.connector import Connector
 from softswitch.net.origins import Origins
 from softswitch.net.resolver import Resolver
 from softswitch.net.sockets import Listener
-from softswitch.net.streams import Deliver, Lost, Streams
+from softswitch.net.streams import Certified, Deliver, Lost, Streams
 from softswitch.net.targets import Silences, Targets
 from softswitch.net.tcp import SipStream
-from softswitch.net.tls import CannotSecure, Renewable
+from softswitch.net.tls import CannotSecure, Renewable, Shown
 from softswitch.net.udp import Batch, UdpListener, is_address
 from softswitch.net.websocket import WebSocketStream
 from softswitch.sip.flow import SipFlow
@@ -27,8 +28,16 @@ class Transports:
     """Every listener of one node, and the connections that it opens."""
 
     def __init__(
-        self, node: Node, listeners: list[Listener], deliver: Deliver, lost: Lost, bans: Bans | None = None
+        self,
+        node: Node,
+        listeners: list[Listener],
+        deliver: Deliver,
+        lost: Lost,
+        bans: Bans | None = None,
+        certified: Certified = lambda flow, names: None,
+        shown: Callable[[str], Shown | None] = lambda host: None,
     ) -> None:
+        """`certified` hears who has shown a certificate, `shown` tells which of ours a host is to see."""
         self._deliver = deliver
         self._bans = bans
         self._silences = Silences()
@@ -37,8 +46,10 @@ class Transports:
             each.address: UdpListener(each, self._datagrams) for each in listeners if each.transport == "UDP"
         }
         self._targets = Targets(self._udp, resolver, self._silences, lost)
-        self._connector = Connector(node.sip.tls, resolver, self._silences)
-        self.streams = Streams(self._messages, lost, node.limits, self._connector.open, self._banned)
+        self._connector = Connector(node.sip.tls, resolver, self._silences, shown)
+        self.streams = Streams(
+            self._messages, lost, node.limits, self._connector.open, self._banned, certified
+        )
         listens = {(str(listen.transport), listen.address): listen for listen in node.sip.listen}
         self._acceptors = [
             acceptor

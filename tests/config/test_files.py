@@ -71,7 +71,7 @@ def centre_errors(tmp_path: Path, text: str) -> list[str]:
         ),
         (
             "trunks:\n  t:\n",
-            "the trunk has no way to its peer; give addresses, allow_from, registrar or user",
+            "the trunk has no way to its peer; give addresses, allow_from, certificate_names, registrar or",
         ),
         ("trunks:\n  t: {registrar: a.example}\n", "registrar needs username"),
         (

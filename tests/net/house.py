@@ -57,12 +57,22 @@ def request(
 
 
 class House:
-    """`taken` are the messages that came, `lost` the flows that were given up."""
+    """`taken` are the messages that came, `lost` the flows that were given up, `certified` who is who."""
 
     def __init__(self, node: Node, bans: Bans | None = None) -> None:
         self.node = node
         self.listeners: list[Listener] = bind_all(node.sip.listen)
-        self.transports = Transports(node, self.listeners, self._deliver, self._lose, bans)
+        self.certified: list[tuple[str, ...]] = []
+        self.shown: dict[str, tuple[str, str | None]] = {}
+        self.transports = Transports(
+            node,
+            self.listeners,
+            self._deliver,
+            self._lose,
+            bans,
+            lambda flow, names: self.certified.append(names),
+            lambda host: self.shown.get(host),
+        )
         self.taken: list[tuple[Message, SipFlow]] = []
         self.lost: list[SipFlow] = []
         self.answering = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,15 @@ from tests.net.house import free_port
 from tests.peers.pjsua import Pjsua
 from tests.system.running import RunningSystem, running
 
-CENTRE = {"users": {name: {"password": f"{name}-secret"} for name in ("anna", "ben")}}
+CENTRE = {
+    "users": {name: {"password": f"{name}-secret"} for name in ("anna", "ben")},
+    "trunks": {"carrier": {"certificate_names": ["carrier.example"]}},
+}
+INVITE = (
+    "INVITE sip:nobody@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.0.1;branch=z9hG4bK{0}\r\n"
+    "Max-Forwards: 70\r\nFrom: <sip:1@carrier.example>;tag={0}\r\nTo: <sip:nobody@127.0.0.1>\r\n"
+    "Call-ID: {0}\r\nCSeq: 1 INVITE\r\nContact: <sip:1@127.0.0.1;transport=tls>\r\nContent-Length: 0\r\n\r\n"
+)
 
 
 class Secured:
@@ -36,10 +45,30 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
             "port": port,
             "certificate": str(certificate),
             "key": str(key),
+            "client_authorities": str(authority.file),
+            "client_certificates": "optional",
         }
     ]
     with running(CENTRE, listen=listen) as system:
         yield Secured(system, f"127.0.0.1:{port}", authority)
+
+
+@pytest.mark.parametrize(("name", "status"), [("carrier.example", 404), ("other.example", 401), ("", 401)])
+def test_a_trunk_is_known_by_its_certificate(secured: Secured, name: str, status: int) -> None:
+    context = secured.authority.client()
+    if name:
+        context.load_cert_chain(*secured.authority.issue(name))
+    host, port = secured.registrar.split(":")
+    with (
+        socket.create_connection((host, int(port)), timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname=host) as stream,
+    ):
+        stream.sendall(INVITE.format(f"t{name}").encode())
+        said = b""
+        while f"SIP/2.0 {status}".encode() not in said:
+            received = stream.recv(4096)
+            assert received, said
+            said += received
 
 
 def phone(name: str, directory: Path, secured: Secured) -> Pjsua:

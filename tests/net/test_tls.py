@@ -15,6 +15,7 @@ from softswitch.net.sockets import CannotListen, bind_all
 from softswitch.net.tls import CannotSecure, client_context, covers
 from tests.net.certificates import Authority
 from tests.net.house import Stream, free_port, house, peer, request, run
+from tests.net.nameserver import nameserver
 
 
 @pytest.fixture
@@ -114,6 +115,55 @@ def test_mutual_tls(authority: Authority, tmp_path: Path) -> None:
             assert (await known.message()).status == 200
             assert len(there.taken) == 1
             await known.close()
+
+    run(scene())
+
+
+def test_certificates_beside_phones_that_have_none(authority: Authority, tmp_path: Path) -> None:
+    async def scene() -> None:
+        mine = listener(authority, client_authorities=str(authority.file), client_certificates="optional")
+        async with house(mine) as there:
+            phone, trunk, stranger = (authority.client() for _ in range(3))
+            trunk.load_cert_chain(*authority.issue("Carrier.example", "*.wild.example", "192.0.2.7"))
+            stranger.load_cert_chain(*Authority(tmp_path, "foreign").issue("carrier.example"))
+            for context in (phone, trunk):
+                stream = await Stream.open(there.address, ssl=context)
+                stream.send(request(transport="TLS"))
+                assert (await stream.message()).status == 200
+                await stream.close()
+            assert there.certified == [("carrier.example", "192.0.2.7")]
+            with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
+                refused = await Stream.open(there.address, ssl=stranger)
+                refused.send(request(transport="TLS"))
+                await refused.message()
+            assert len(there.certified) == 1
+
+    run(scene())
+
+
+def test_each_peer_is_shown_its_certificate(authority: Authority) -> None:
+    """Also where one connection would do for two names: who has been shown another is not asked over it."""
+
+    async def scene() -> None:
+        names = ["one.example", "two.example"]
+        context = authority.server(*names)
+        context.load_verify_locations(authority.file)
+        context.verify_mode = ssl.CERT_OPTIONAL
+        async with (
+            nameserver({(name, "A"): ["127.0.0.1"] for name in names}) as dns,
+            peer(ssl=context) as trunk,
+            house(listener(authority), nameservers=[dns.text], **trusting(authority)) as there,
+        ):
+            certificate, key = authority.issue("ours.example")
+            there.shown["one.example"] = str(certificate), str(key)
+            seen = []
+            for host in names:
+                there.transports.send(there.flow((host, trunk.address[1])), request(transport="TLS"))
+                stream = await trunk.next()
+                assert (await stream.message()).method == "OPTIONS"
+                seen.append(stream.writer.get_extra_info("peercert"))
+            assert [bool(each) for each in seen] == [True, False]
+            assert ("DNS", "ours.example") in seen[0]["subjectAltName"]
 
     run(scene())
 
