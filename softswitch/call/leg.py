@@ -86,7 +86,6 @@ class Leg(LegMedia):
             self.state = "ringing"
             self.call.fact("leg_ringing", {"leg": self.id}, out)
             self.session.progress(180, now, out)
-            self.call.keep(out)
 
     def open_early(self, prefer: str | None, now: float, out: list[Any]) -> bool:
         """Let an inbound party hear what there is before the answer (183 with our SDP).
@@ -125,9 +124,7 @@ class Leg(LegMedia):
         self.call.fact("leg_answered", {"leg": self.id}, out)
         return True
 
-    def refuse(
-        self, reason: str, now: float, out: list[Any], headers: str = "", status: int = 0
-    ) -> None:
+    def refuse(self, reason: str, now: float, out: list[Any], headers: str = "", status: int = 0) -> None:
         """Refuse an inbound leg that was not answered, with the SIP status of the reason if none is given."""
         if self.state == "ended":
             return
@@ -182,6 +179,8 @@ class Leg(LegMedia):
         former, self.state = self.state, "ringing"
         if former == "setup":
             self.call.fact("leg_ringing", {"leg": self.id}, out)
+        if session.sent_again:
+            self.call.keep(out)
         # Phones ring in groups, and what each of them plays is not heard.
         if message.body and self.party.kind == "trunk" and self._take_answer(message, out):
             self.owner.leg_early(self, now, out)
@@ -284,13 +283,14 @@ class Leg(LegMedia):
     # Over a restart
 
     def to_state(self) -> dict[str, Any]:
-        """Of a leg that was not answered nothing goes on in a new process, so its session is left out."""
-        session = self.session if self.state == "answered" else None
+        """Nothing goes on in a new process of a leg that was not answered: whether it rings is left out."""
+        answered = self.state == "answered"
+        session = self.session if answered else None
         return {
             "id": self.id,
             "direction": self.direction,
             "party": self.party.to_state(),
-            "state": self.state,
+            "state": self.state if answered else "setup",
             "worker": self.worker,
             "port": self.port,
             "sdp_id": self.sdp_id,

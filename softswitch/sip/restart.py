@@ -14,16 +14,18 @@ if TYPE_CHECKING:
     from softswitch.sip.owner import SessionOwner
     from softswitch.sip.session import Session
 
-UNANSWERED = (states.CALLING, states.EARLY, states.CANCEL_DUE, states.CANCELLING, states.ACK_DUE)
+UNANSWERED = (states.CALLING, states.EARLY, states.CANCEL_DUE, states.CANCELLING)
 
 
 def state_of(session: Session) -> dict[str, Any]:
+    if session.outgoing is not None and session.state in UNANSWERED:
+        return _unanswered(session, session.outgoing)
     state: dict[str, Any] = {
         "state": session.state,
         "outbound": session.outbound,
         "dialog": session.dialog.to_state(),
     }
-    if session.outgoing is not None and session.state in UNANSWERED:
+    if session.outgoing is not None and session.state == states.ACK_DUE:
         state["invite"] = session.outgoing.to_state()
     if session.answer_sent is not None:
         state["answer"] = {
@@ -34,6 +36,16 @@ def state_of(session: Session) -> dict[str, Any]:
     if session.refresh is not None:
         state["timer"] = session.refresh.to_state()
     return state
+
+
+def _unanswered(session: Session, outgoing: Outgoing) -> dict[str, Any]:
+    """As the INVITE was sent: nothing before the answer changes what a CANCEL needs, so that ringing need not
+    be kept."""
+    invite = outgoing.to_state()
+    dialog = session.dialog.to_state()
+    dialog |= {"remote": invite["to"], "remote_tag": "", "remote_target": invite["uri"], "routes": []}
+    dialog |= {"local_cseq": outgoing.cseq, "sip_flow": outgoing.client.flow.to_state()}
+    return {"state": states.CALLING, "outbound": True, "dialog": dialog, "invite": invite}
 
 
 def restored(kind: type[Session], endpoint: Endpoint, owner: SessionOwner, state: dict[str, Any]) -> Session:

@@ -102,6 +102,11 @@ class Session(Timed):
         """The peer's From or To value, as it stands."""
         return self.dialog.remote
 
+    @property
+    def sent_again(self) -> bool:
+        """Whether our INVITE went out with other names than at first (credentials, a longer interval)."""
+        return self.outgoing is not None and bool(self.outgoing.tries or self.outgoing.raises)
+
     # What the owner asks for
 
     def progress(
