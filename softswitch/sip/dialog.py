@@ -19,7 +19,10 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def bare_uri(text: str) -> str:
-    """The URI of a name-addr or addr-spec as it stands, without header parameters; raises BadMessage."""
+    """The URI of a name-addr or addr-spec as it stands, without header parameters; raises BadMessage.
+
+    What it has outside of ASCII is escaped: it comes back as a Request-URI.
+    """
     display = _QUOTED.match(text) if text[:1] == '"' else None
     start = display.end() if display is not None else 0
     left = text.find("<", start)
@@ -27,8 +30,8 @@ def bare_uri(text: str) -> str:
         uri = text[left + 1 :].partition(">")[0]
     else:
         uri = text.partition(";")[0].strip()
-    Uri.parse(uri)
-    return uri
+    parsed = Uri.parse(uri)
+    return uri if uri.isascii() else str(parsed)
 
 
 def usable(text: str) -> bool:

@@ -305,6 +305,9 @@ def _read_via(message: Message, via: str) -> None:
 
 def _read_unusual_via(message: Message, via: str) -> None:
     values = split_list(via)
+    # An open quote would hide what we write behind it.
+    if values and '"' in values[0]:
+        _unquoted(values[0], "Via")
     match = _VIA.fullmatch(values[0]) if values else None
     if match is None:
         raise BadMessage(400, "Bad Via")
@@ -326,12 +329,18 @@ def _identifier(text: str, name: str) -> str:
     return text
 
 
+def _unquoted(text: str, name: str) -> str:
+    """Without its quoted strings; BadMessage where one has no end."""
+    text = _QUOTED.sub(lambda match: "" if match[1] else '"', text)
+    if '"' in text:
+        raise BadMessage(400, f"Bad {name}")
+    return text
+
+
 def _tag(text: str, name: str) -> str:
     """The tag of a From or To value, not one that stands in a display name, a URI or another parameter."""
     if '"' in text:
-        text = _QUOTED.sub(lambda match: "" if match[1] else '"', text)
-        if '"' in text:
-            raise BadMessage(400, f"Bad {name}")
+        text = _unquoted(text, name)
     left = text.find("<")
     right = text.find(">")
     if right < left or (left < 0 <= right):
