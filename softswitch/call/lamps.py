@@ -1,4 +1,4 @@
-"""Busy lamps: which dialogs a user or a queue has, and the documents that tell watchers (RFC 4235)."""
+"""Busy lamps: which dialogs a user, a queue or a park slot has, and the documents that tell watchers (RFC 4235)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call.parking import parked
 from softswitch.sip.notifier import Package
 
 if TYPE_CHECKING:
@@ -61,8 +62,7 @@ class Lamps:
         `identities` tells with whom somebody speaks.
         """
         kind, _, name = watch.resource.partition("/")
-        dialogs = self._of_user(name, identities) if kind == "user" else self._of_queue(name, identities)
-        now = dict(dialogs)
+        now = dict(_DIALOGS[kind](self, name, identities))
         before: dict[str, str] | None = watch.told
         changed = [text for id, text in now.items() if before is None or before.get(id) != text]
         gone = [_element(id, "terminated") for id in before or () if id not in now]
@@ -95,6 +95,13 @@ class Lamps:
                 parties = self._parties(queue, caller) if identities else ""
                 yield id, _element(id, "early", ' direction="recipient"', parties)
 
+    def _of_slot(self, slot: str, identities: bool) -> Iterator[tuple[str, str]]:
+        activity = parked(self._exchange, slot)
+        if activity is not None:
+            call = activity.call
+            parties = self._parties(slot, (call.caller.number, call.caller.display)) if identities else ""
+            yield call.id, _element(call.id, "confirmed", ' direction="recipient"', parties)
+
     def _parties(self, name: str, remote: tuple[str, str]) -> str:
         number, display = remote
         shown = f' display="{clean(display)}"' if display else ""
@@ -103,6 +110,9 @@ class Lamps:
             f'<local><identity>{local}</identity><target uri="{local}"/></local>'
             f'<remote><identity{shown}>{other}</identity><target uri="{other}"/></remote>'
         )
+
+
+_DIALOGS = {"user": Lamps._of_user, "queue": Lamps._of_queue, "park": Lamps._of_slot}
 
 
 def clean(text: str) -> str:

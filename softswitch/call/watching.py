@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from softswitch.call import mailboxes, presence
 from softswitch.call.lamps import DIALOG, Lamps, rebuilt
 from softswitch.call.outputs import Fact, Keep
+from softswitch.call.parking import ParkActivity, is_slot
 from softswitch.config import Target
 from softswitch.sip.notifier import Notifier, Watch
 from softswitch.sip.uri import Address
@@ -39,6 +40,7 @@ class Watching:
         self._users: dict[str, str] = {}
         self._changed: dict[tuple[str, str], None] = {}
         self._unasked: dict[str, None] = {}
+        self._parked: dict[str, str] = {}
 
     # Subscribing
 
@@ -48,7 +50,7 @@ class Watching:
         watcher = exchange.authenticator.user(exchange.ua, transaction, message, transaction.flow, now, out)
         if watcher is None:
             return
-        resource = resource_of(exchange.centre, called_name(message))
+        resource = self._resource(called_name(message))
         event = first(message, Event)
         status = 0
         if resource is None:
@@ -69,7 +71,7 @@ class Watching:
         kind, _, name = resource.partition("/")
         if package != "dialog" and kind != "user":
             return 489
-        if watcher == name or (kind == "queue" and package == "dialog") or self._supervises(watcher):
+        if watcher == name or kind != "user" or self._supervises(watcher):
             return 0
         shows = self._exchange.centre.users[name].lamp_shows
         return 0 if package != "message-summary" and shows != "nothing" else 403
@@ -94,8 +96,14 @@ class Watching:
             return True
         return user is not None and user.lamp_shows == "identity"
 
+    def _resource(self, name: str) -> str | None:
+        exchange = self._exchange
+        return f"park/{name}" if is_slot(exchange, name) else resource_of(exchange.centre, name)
+
     def _exists(self, resource: str) -> bool:
         kind, _, name = resource.partition("/")
+        if kind == "park":
+            return is_slot(self._exchange, name)
         return name in (self._exchange.centre.users if kind == "user" else self._exchange.centre.queues)
 
     # What happens in the house
@@ -107,6 +115,8 @@ class Watching:
                 observe = _FACTS.get(output.type)
                 if observe is not None:
                     observe(self, output.data)
+        for call in [call for call, slot in self._parked.items() if not self._is_parked(call, slot)]:
+            self.touch(f"park/{self._parked.pop(call)}", ("dialog",))
         changed, self._changed = self._changed, {}
         for resource, package in changed:
             self.notifier.changed(resource, package, now, out)
@@ -142,6 +152,8 @@ class Watching:
         """Take up the subscriptions of a former process, once its calls are known again."""
         rebuilt(self.lamps, self._exchange.calls)
         for call in self._exchange.calls.values():
+            if isinstance(call.activity, ParkActivity):
+                self._parked[call.id] = call.activity.slot
             self._users |= {leg.id: leg.party.name for leg in call.legs.values() if leg.party.kind == "user"}
         for state in states:
             watcher, resource = state["watcher"], state["resource"]
@@ -182,6 +194,15 @@ class Watching:
         self.lamps.queue_left(of["queue"], of["call"])
         self.touch(f"queue/{of['queue']}", ("dialog",))
 
+    def _call_parked(self, of: dict[str, Any]) -> None:
+        self._parked[of["call"]] = of["slot"]
+        self.touch(f"park/{of['slot']}", ("dialog",))
+
+    def _is_parked(self, call: str, slot: str) -> bool:
+        known = self._exchange.calls.get(call)
+        activity = known.activity if known is not None else None
+        return isinstance(activity, ParkActivity) and activity.slot == slot
+
     def _user_changed(self, of: dict[str, Any]) -> None:
         self.touch(f"user/{of['user']}", ("presence",))
 
@@ -201,6 +222,7 @@ _FACTS: dict[str, Callable[[Watching, dict[str, Any]], None]] = {
     "leg_ended": Watching._leg_ended,
     "call_bridged": Watching._call_changed,
     "bridge_ended": Watching._call_changed,
+    "call_parked": Watching._call_parked,
     "call_queued": Watching._call_queued,
     "queue_left": Watching._queue_left,
     "contact_registered": Watching._contact_registered,

@@ -138,6 +138,49 @@ class TestLampsOfQueues:
         assert lamp.states == ["early"]
 
 
+class TestLampsOfParkSlots:
+    def parked(self) -> tuple[World, Lamp, Phone, Phone]:
+        world = World()
+        lamp = Lamp(world.phone("dave"), "701")
+        bob, carol = world.phone("bob"), world.phone("carol")
+        bob.auto_answer = True
+        carol.call("bob")
+        assert lamp.states == []
+        bob.refer("*5")
+        assert world.one("call_parked")["slot"] == "701"
+        assert lamp.states == ["confirmed"]
+        assert b"carol" not in lamp.heard[-1].body
+        return world, lamp, bob, carol
+
+    def test_until_somebody_takes_the_call(self) -> None:
+        world, lamp, _, _ = self.parked()
+        world.phone("alice").call("701")
+        assert len(world.of("call_retrieved")) == 1
+        assert lamp.states == []
+
+    def test_until_the_caller_hangs_up(self) -> None:
+        _, lamp, _, carol = self.parked()
+        carol.hang_up()
+        assert lamp.states == []
+
+    def test_until_who_parked_it_is_called_back(self) -> None:
+        world, lamp, _, _ = self.parked()
+        world.wait(200)
+        assert lamp.states == []
+
+    def test_over_a_restart(self) -> None:
+        world, lamp, _, carol = self.parked()
+        world.restart_switch()
+        world.wait(1)
+        assert lamp.states == ["confirmed"]
+        carol.hang_up()
+        assert lamp.states == []
+
+    def test_slots_that_are_none(self) -> None:
+        world = World()
+        assert Lamp(world.phone("dave"), "799").subscription.status == 404
+
+
 class TestPermission:
     def refused(self, world: World, watcher: Phone, name: str, event: str = "dialog") -> int:
         lamp = Lamp(watcher, name, event)
