@@ -1,4 +1,4 @@
-"""Busy lamps: which dialogs a user, a queue or a park slot has, and the documents that tell watchers (RFC 4235)."""
+"""Busy lamps: the dialogs of a user, a queue or a park slot, and how watchers are told of them (RFC 4235)."""
 
 from __future__ import annotations
 
