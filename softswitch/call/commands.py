@@ -83,6 +83,7 @@ class SwitchCommands:
                 "transport": binding.sip_flow.transport,
                 "address": "{}:{}".format(*binding.sip_flow.remote),
                 "expires_s": round(binding.expires_at - now),
+                "ping_ms": self._exchange.qualifying.round_trip_ms(user, binding.uri),
             }
             for user, bindings in sorted(self._exchange.registrar.users().items())
             for binding in bindings

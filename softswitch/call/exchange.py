@@ -29,6 +29,7 @@ from softswitch.call.media_events import media_event
 from softswitch.call.outputs import Fact, Keep, MediaCommand
 from softswitch.call.overload import Overload
 from softswitch.call.proxying import Proxying
+from softswitch.call.qualifying import Qualifying
 from softswitch.call.queue_outputs import carry_out, waiting_call
 from softswitch.call.registrar import Registrar
 from softswitch.call.routing import Route, is_peer, route
@@ -114,6 +115,8 @@ class Exchange:
             self.deadlines,
         )
         self.ua = UserAgent(sip_settings(node), entropy, Arrivals(self))
+        ping_s, most_silent = node.sip.nat_ping_s, node.sip.nat_silent_pings
+        self.qualifying = Qualifying(self.ua, self.registrar, self.deadlines, ping_s, most_silent)
         self.overload = Overload(self.ua, entropy, self._is_urgent)
         self.trunks = Trunks(self.ua, node, self.deadlines, entropy)
         self.certified = Certified()
@@ -169,6 +172,9 @@ class Exchange:
 
     def _ban_timeout(self, source: str, now: float, out: list[Any]) -> None:
         self.bans.lift(source, "time", out)
+
+    def _qualify_timeout(self, id: str, now: float, out: list[Any]) -> None:
+        self.qualifying.tick(now, out)
 
     def _refusal_timeout(self, id: str, now: float, out: list[Any]) -> None:
         self.authenticator.refuse_delayed(id, now, out)
@@ -334,6 +340,7 @@ _TIMEOUTS: dict[str, Callable[..., None]] = {
     "recording": Exchange._recording_timeout,
     "binding": Exchange._binding_timeout,
     "ban": Exchange._ban_timeout,
+    "qualify": Exchange._qualify_timeout,
     "refusal": Exchange._refusal_timeout,
 }
 

@@ -236,6 +236,11 @@ class Registrar:
         if not bindings:
             self._reachable(user, False, now, out)
 
+    def remove_silent(self, user: str, binding: Binding, now: float, out: list[Any]) -> None:
+        """A phone does not answer any more: forget this contact, unless it has registered again since."""
+        if self._bindings.get(user, {}).get(_key(binding)) is binding:
+            self._drop(user, [_key(binding)], "no_answer_to_options", now, out)
+
     def connection_lost(self, flow: SipFlow, now: float, out: list[Any]) -> None:
         """A stream is gone: who registered over it is called where its contact says, or cannot be."""
         for user, bindings in [*self._bindings.items()]:

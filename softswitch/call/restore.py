@@ -43,6 +43,7 @@ def restore(
     for user, kept in _under(state, "binding/"):
         if user in centre.users:
             exchange.registrar.restore(user, kept, out)
+    exchange.qualifying.start(now)
     for source, kept in _under(state, "ban/"):
         exchange.bans.restore(source, kept, out)
     for user, kept in _under(state, "forward/"):

@@ -96,6 +96,16 @@ class Sip(Model):
         default=60, ge=1, le=86400, description="Shortest registration accepted (else 423)."
     )
     max_expires_s: int = Field(default=3600, ge=1, le=86400, description="Longest registration granted.")
+    nat_ping_s: int | None = Field(
+        default=None,
+        ge=10,
+        le=600,
+        description="How often a phone that registered over UDP through a NAT is asked with OPTIONS whether"
+        " it is there, which keeps the way through the NAT open (30 is usual); null: never.",
+    )
+    nat_silent_pings: int = Field(
+        default=3, ge=1, le=20, description="Such questions without any answer until its contact is removed."
+    )
     session_expires_s: int = Field(
         default=1800,
         ge=0,

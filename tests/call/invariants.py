@@ -183,6 +183,7 @@ def _check_timers(world: World) -> None:
             "binding": exchange.registrar.users(),
             "recording": exchange.recordings,
             "patience": legs,
+            "qualify": {""},
             "ban": exchange.bans.to_state(),
             "refusal": exchange.authenticator.delayed,
         }.get(kind, exchange.calls)
