@@ -21,6 +21,7 @@ from softswitch.config.base import split_host_port
 from softswitch.net.udp import is_address
 
 LIMIT_S = 2.0
+LET_GO_S = 0.5
 QUERY_S = 1.5
 MAX_RECORDS = 16
 MAX_PLACES = 16
@@ -142,6 +143,8 @@ def _pointed_to(pointers: Sequence[Any], service: str) -> str | None:
 
 
 async def _let_go(task: asyncio.Future[Any]) -> None:
-    """End what is not needed any more, whatever came of it."""
+    """End what is not needed any more, whatever came of it; who does not end at once is not waited for."""
     task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.wait([task], timeout=LET_GO_S)
+    if task.done() and not task.cancelled():
+        task.exception()

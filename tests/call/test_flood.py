@@ -17,7 +17,9 @@ CREDENTIALS = (
 
 def register(chance: random.Random, number: int) -> bytes:
     user = chance.choice(["alice", "bob", f"u{number}"])
-    guess = CREDENTIALS.format(user=user, nonce=chance.randbytes(20).hex(), response=chance.randbytes(16).hex())
+    guess = CREDENTIALS.format(
+        user=user, nonce=chance.randbytes(20).hex(), response=chance.randbytes(16).hex()
+    )
     return (
         f"REGISTER sip:{SWITCH[0]} SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK{number};rport\r\n"
         f"From: <sip:{user}@house>;tag={number}\r\nTo: <sip:{user}@house>\r\nCall-ID: {number}\r\n"
@@ -55,7 +57,7 @@ def test_ten_thousand_registers_of_strangers_leave_nothing_and_stop_nothing() ->
         out: list[Any] = []
         world.exchange.received(register(chance, number), SipFlow("UDP", SWITCH, address), world.now, out)
         assert sum(len(send.data) for send in out if hasattr(send, "flow")) < 1000
-    assert {user for user in world.exchange.registrar.users()} == {"alice", "bob"}
+    assert set(world.exchange.registrar.users()) == {"alice", "bob"}
     assert len(world.exchange.bans._records) <= REGISTERS and not world.exchange.bans.any
     world.wait(GIVE_UP + 1)
     assert held(world) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -23,13 +24,20 @@ DEADLINE_S = 5.0
 
 
 def run(scene: Coroutine[Any, Any, None]) -> None:
-    """Play one scene on the event loop of the product; nothing takes longer than a few seconds."""
+    """Play one scene on the event loop of the product; nothing takes longer than a few seconds.
+
+    Where even the end of the loop waits for something, all stacks are shown and the test run ends.
+    """
 
     async def bounded() -> None:
         async with asyncio.timeout(4 * DEADLINE_S):
             await scene
 
-    uvloop.run(bounded())
+    faulthandler.dump_traceback_later(12 * DEADLINE_S, exit=True)
+    try:
+        uvloop.run(bounded())
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def free_port(host: str = "127.0.0.1") -> int:

@@ -322,7 +322,7 @@ def bad_files(authority: Authority, directory: Path) -> dict[str, tuple[Path, Pa
     command = ["openssl", "rsa", "-aes128", "-passout", "pass:x", "-in", str(key), "-out", str(locked)]
     if b"EC PRIVATE" in key.read_bytes():
         command[1] = "ec"
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
     return {
         "missing": (directory / "none.pem", key, "none.pem: No such file"),
         "missing key": (certificate, directory / "none.pem", "none.pem: No such file"),

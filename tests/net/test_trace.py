@@ -225,7 +225,8 @@ def dissected(path: Path, *fields: str) -> list[list[str]]:
     """What Wireshark reads in a capture, one row a packet; a checksum that is wrong is an error."""
     wanted = [word for name in fields for word in ("-e", name)]
     command = ["tshark", "-r", str(path), "-o", "udp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE"]
-    done = subprocess.run([*command, "-T", "fields", *wanted], capture_output=True, text=True, check=True)
+    command += ["-T", "fields", *wanted]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     return [row.split("\t") for row in done.stdout.splitlines()]
 
 
