@@ -72,7 +72,11 @@ class Trace:
         self._flows: dict[SipFlow, bytes] = {}
         self._map = _mapped(path, self._size)
         self._current = max(range(SEGMENTS), key=lambda index: self._segment(index)[0])
-        self._next_segment()
+        number, used, _ = self._segment(self._current)
+        if number:
+            self._write_from(used)
+        else:
+            self._next_segment()
 
     def received(self, batch: Batch) -> None:
         self._keep([(flow, data) for data, flow in batch], 0)
@@ -125,9 +129,12 @@ class Trace:
         _SEGMENT.pack_into(self._map, _header_at(self._current), number, used, self._clock())
         self._current = (self._current + 1) % SEGMENTS
         self._wipe(self._current, number + 1)
+        self._write_from(0)
+
+    def _write_from(self, at: int) -> None:
         self._start = _start(self._size, self._current)
         self._used_at = _header_at(self._current) + _NUMBER_BYTES
-        self._at, self._begun = 0, 0.0
+        self._at, self._begun = at, self._clock()
 
     def _wipe(self, index: int, number: int) -> None:
         used = self._segment(index)[1]

@@ -122,6 +122,14 @@ def test_a_killed_writer_leaves_no_half_record(tmp_path: Path) -> None:
     successor.close()
 
 
+def test_a_switch_that_is_started_again_and_again_keeps_what_there_was(tmp_path: Path) -> None:
+    for number in range(3 * SEGMENTS):
+        trace = ring(tmp_path)
+        trace.received([(b"%d" % number, PHONE)])
+        trace.close()
+    assert [int(each.data) for each in read(tmp_path)] == [*range(3 * SEGMENTS)]
+
+
 def test_what_is_too_old_is_wiped(tmp_path: Path) -> None:
     clock = Clock()
     trace = ring(tmp_path, clock, age_s=1600)
