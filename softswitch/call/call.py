@@ -332,7 +332,7 @@ class Call:
 
     def leg_digit(self, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
         if self.conversation is not None:
-            self.conversation.other(leg).send_digits(digit, out)
+            self.conversation.other(leg).send_digits(digit, now, out)
         elif self.activity is not None:
             self.activity.leg_digit(leg, digit, now, out)
 

@@ -22,3 +22,8 @@ def info_digit(message: Message) -> str | None:
         text = signals[0] if signals else ""
     digit = {"10": "*", "11": "#"}.get(text.strip(), text.strip().upper())
     return digit if digit in DIGITS else None
+
+
+def info_body(digit: str) -> tuple[str, bytes]:
+    """Content type and body of the INFO that says this key."""
+    return "application/dtmf-relay", f"Signal={digit}\r\nDuration=160\r\n".encode()

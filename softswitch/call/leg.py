@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.auto_answer import answer_lines
-from softswitch.call.digits import info_digit
+from softswitch.call.digits import info_body, info_digit
 from softswitch.call.endings import ending, reason_header, warning_line
 from softswitch.call.identity import connected, introduce
 from softswitch.call.leg_media import LegMedia
@@ -164,7 +164,13 @@ class Leg(LegMedia):
         if self.rings_briefly or self.session.state == "calling":
             self.owner.leg_unheard(self, now, out)
 
-    def send_digits(self, digits: str, out: list[Any]) -> None:
+    def send_digits(self, digits: str, now: float, out: list[Any]) -> None:
+        """Keys of the other side, the way that the party takes them."""
+        if self.keys_by == "info":
+            if self.session is not None and self.state == "answered":
+                for digit in digits:
+                    self.session.send_info(*info_body(digit), now, out)
+            return
         self.call.exchange.media_command(
             self.worker, {"do": "send_digits", "leg": self.id, "digits": digits}, out
         )
@@ -226,7 +232,15 @@ class Leg(LegMedia):
     def session_info(self, session: Session, message: Message, now: float, out: list[Any]) -> None:
         digit = info_digit(message)
         if digit:
+            self._pressed_info(out)
             self.owner.leg_digit(self, digit, now, out)
+
+    def _pressed_info(self, out: list[Any]) -> None:
+        """Who sends keys in INFO is sent them so, if there are no telephone-events."""
+        if not self.pressed_info:
+            self.pressed_info = True
+            if self.audio is not None and self.audio.dtmf_send is None:
+                self._put_media(self.audio, out)
 
     def session_request(
         self, session: Session, transaction: Any, message: Message, now: float, out: list[Any]

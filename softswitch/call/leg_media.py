@@ -43,6 +43,7 @@ class LegMedia:
         "learn",
         "party",
         "port",
+        "pressed_info",
         "remote_sdp",
         "sdp_id",
         "sdp_version",
@@ -68,6 +69,7 @@ class LegMedia:
         self.sdp_version = 1
         self.codecs: Sequence[str] = call.exchange.codecs
         self.learn = False
+        self.pressed_info = False
         self.unacceptable = ""
         self.security = LegSecurity(call, party)
         self.silent_since: float | None = None
@@ -93,6 +95,21 @@ class LegMedia:
     def offered_codec(self) -> str | None:
         """The first of them."""
         return next(iter(self.offered_codecs()), None)
+
+    @property
+    def keys_by(self) -> str:
+        """How the party is sent keys: rfc4733, info or inband."""
+        centre, name = self.call.exchange.centre, self.party.name
+        wanted = "auto"
+        if self.party.kind == "user" and name in centre.users:
+            wanted = centre.users[name].keys
+        elif self.party.kind == "trunk" and name in centre.trunks:
+            wanted = centre.trunks[name].keys
+        if wanted != "auto":
+            return wanted
+        if self.audio is not None and self.audio.dtmf_send is not None:
+            return "rfc4733"
+        return "info" if self.pressed_info else "inband"
 
     # Silence
 
@@ -200,9 +217,8 @@ class LegMedia:
     def _put_media(self, audio: NegotiatedAudio, out: list[Any]) -> None:
         held, self.audio = self.holds, audio
         self.silent_since = None
-        self.call.exchange.media.put(
-            self.worker, "leg", self.id, leg_fields(self.port, audio, learn=self._learns(audio)), out
-        )
+        fields = leg_fields(self.port, audio, learn=self._learns(audio), keys_by=self.keys_by)
+        self.call.exchange.media.put(self.worker, "leg", self.id, fields, out)
         if self.holds != held:
             self.call.hold_changed(self, out)
 

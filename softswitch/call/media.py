@@ -134,7 +134,7 @@ def _deletion(worker: int, kind: str, id: str) -> MediaCommand:
     return MediaCommand(worker, {"do": "delete", "kind": kind, "id": id})
 
 
-def leg_fields(port: int, audio: NegotiatedAudio, *, learn: bool) -> dict[str, Any]:
+def leg_fields(port: int, audio: NegotiatedAudio, *, learn: bool, keys_by: str) -> dict[str, Any]:
     """The fields of `put_leg` for what the two sides agreed on; port 0: the other side is not known yet."""
     keys = audio.crypto
     srtp = {"suite": keys.suite, "send": keys.send, "receive": keys.receive} if keys else None
@@ -145,10 +145,11 @@ def leg_fields(port: int, audio: NegotiatedAudio, *, learn: bool) -> dict[str, A
         "codec": audio.send.encoding,
         "payload_type": audio.send.payload_type,
         "receive": {str(each.payload_type): each.encoding for each in audio.receive},
-        "dtmf_send": audio.dtmf_send,
+        "dtmf_send": audio.dtmf_send if keys_by == "rfc4733" else None,
         "dtmf_receive": audio.dtmf_receive,
         "ptime_ms": audio.ptime_ms,
         "send": audio.direction in ("sendrecv", "sendonly"),
         "listen": audio.direction in ("sendrecv", "recvonly"),
         **({"srtp": srtp} if srtp else {}),
+        **({"tones": True} if keys_by == "inband" else {}),
     }

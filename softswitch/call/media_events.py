@@ -34,9 +34,15 @@ def _ports(exchange: Exchange, worker: int, event: dict[str, Any], now: float, o
 def _digit(exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
     call = exchange.call_of(event["leg"])
     leg = call.legs.get(event["leg"]) if call is not None else None
-    # In a conversation the worker has passed the key on already.
-    if call is not None and leg is not None and call.conversation is None:
+    if call is None or leg is None:
+        return
+    if call.conversation is None:
         leg.owner.leg_digit(leg, event["digit"], now, out)
+    elif leg in (call.conversation.caller, call.conversation.callee):
+        # What goes by RTP the worker has passed on already.
+        other = call.conversation.other(leg)
+        if other.keys_by == "info":
+            other.send_digits(event["digit"], now, out)
 
 
 def _no_media(exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:

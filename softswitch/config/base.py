@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 Algorithm = Literal["MD5", "SHA-256", "SHA-512-256"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 Codec = Literal["PCMU", "PCMA", "G722", "OPUS", "L16"]
+Keys = Literal["auto", "info", "inband"]
 Srtp = Literal["off", "optional", "required"]
 
 HOST_AND_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")

@@ -12,6 +12,7 @@ from softswitch.config.base import (
     Code,
     DialledNumber,
     Ha1,
+    Keys,
     Line,
     Model,
     Name,
@@ -74,6 +75,11 @@ class User(Model):
     )
     forward_unreachable: DialledNumber | None = Field(
         default=None, description="Where calls go when no phone is registered or none responds."
+    )
+    keys: Keys = Field(
+        default="auto",
+        description="How keys are sent to these phones. auto: RFC 4733 where agreed, else INFO to who sends"
+        " it, else as tones.",
     )
     srtp: Srtp | None = Field(default=None, description="SRTP with this user's phones; unset: media.srtp.")
     do_not_disturb: bool = Field(

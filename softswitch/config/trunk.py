@@ -13,6 +13,7 @@ from softswitch.config.base import (
     Codec,
     DialledNumber,
     Host,
+    Keys,
     Line,
     Model,
     Name,
@@ -83,6 +84,11 @@ class Trunk(Model):
     )
     codecs: tuple[Codec, ...] | None = Field(
         default=None, description="Codecs of this trunk; unset: media.codecs."
+    )
+    keys: Keys = Field(
+        default="auto",
+        description="How keys are sent to the peer. auto: RFC 4733 where agreed, else INFO to who sends"
+        " it, else as tones.",
     )
     srtp: Srtp | None = Field(default=None, description="SRTP with the peer; unset: media.srtp.")
     media_source: Literal["sdp", "learn"] = Field(

@@ -262,8 +262,8 @@ class MediaEngine:
         if leg is None:
             raise BadCommand(f"send_digits: no leg {command.get('leg')!r}")
         settings = self.legs.settings[leg]
-        if settings is None or settings.dtmf_send is None:
-            raise BadCommand("send_digits: the leg did not agree to telephone events")
+        if settings is None or (settings.dtmf_send is None and not settings.tones):
+            raise BadCommand("send_digits: the leg did not agree to telephone events, and takes no tones")
         if not digits or any(digit not in DIGITS for digit in digits):
             raise BadCommand(f"send_digits: {digits!r}: allowed are {DIGITS}")
         self._mixer.add_digits(leg, digits)
@@ -364,10 +364,15 @@ class MediaEngine:
             self._pass_on(leg, digit)
 
     def _pass_on(self, leg: int, digit: str) -> None:
-        """A key is for the other party of a conversation. Where packets are relayed, it is there already."""
+        """A key is for the other party of a conversation, unless it is there already: an event by a relayed
+        packet, a tone in the sound."""
+        sound = bool(self.legs.inband[leg])
         for ear in self._routing.partners(leg):
             settings = self.legs.settings[ear]
-            if settings is not None and settings.dtmf_send is not None and settings.send:
+            if settings is None or not settings.send:
+                continue
+            relayed = self.legs.relay_source[ear] == leg
+            if (not relayed or sound) if settings.dtmf_send is not None else settings.tones and not sound:
                 self._mixer.add_digits(ear, digit)
 
     def _report_silence(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -24,6 +25,40 @@ _TWIST = 6.3
 _CLEAR = 4.0
 _NONE = -1
 _FRAMES = 2
+_TONE_FRAMES, _PAUSE_FRAMES = 5, 3
+_PEAK = 5200
+"""Of each of the two tones that are sent: -13 dBm0 together with the other (ITU-T Q.23 section 6)."""
+
+
+def key_frames(digit: str, rate_hz: int) -> NDArray[np.int16]:
+    """The key's two tones for 100 ms, then 60 ms of silence: int16[8, 20 ms]."""
+    row = next(row for row, keys in enumerate(KEYS) if digit in keys)
+    low, high = _TONES_HZ[row], _TONES_HZ[4 + KEYS[row].index(digit)]
+    width = rate_hz // 50
+    at = 2 * np.pi * np.arange(_TONE_FRAMES * width) / rate_hz
+    frames = np.zeros((_TONE_FRAMES + _PAUSE_FRAMES, width), np.int16)
+    both = _PEAK * (np.sin(low * at) + np.sin(high * at))
+    frames[:_TONE_FRAMES] = both.astype(np.int16).reshape(-1, width)
+    return frames
+
+
+class ToneSender:
+    """The digits that one leg without telephone-events is being sent, as sound."""
+
+    def __init__(self, digits: str, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._frames: deque[NDArray[np.int16]] = deque()
+        self.add(digits)
+
+    def add(self, digits: str) -> None:
+        for digit in digits:
+            self._frames.extend(key_frames(digit, self._rate_hz))
+
+    def next_frame(self) -> NDArray[np.int16]:
+        """The next 20 ms; raises StopIteration at the end."""
+        if not self._frames:
+            raise StopIteration
+        return self._frames.popleft()
 
 
 def keys_in(frames: NDArray[np.int16]) -> NDArray[np.int64]:

@@ -49,6 +49,7 @@ class LegSettings:
     dtmf_send: int | None
     dtmf_receive: int | None
     ptime_ms: int
+    tones: bool
     comfort: bool
     send: bool
     listen: bool
@@ -80,6 +81,7 @@ class LegSettings:
                 dtmf_send=_optional_payload_type(command.get("dtmf_send")),
                 dtmf_receive=dtmf_receive,
                 ptime_ms=_ptime_ms(command.get("ptime_ms", 20)),
+                tones=bool(command.get("tones", False)),
                 comfort=comfort,
                 send=bool(command.get("send", True)),
                 listen=bool(command.get("listen", True)),

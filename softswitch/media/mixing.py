@@ -11,6 +11,7 @@ from softswitch.media.comfort import noise_level, quiet, suppress
 from softswitch.media.dtmf import FRAME, DigitSender
 from softswitch.media.formats import WIDE
 from softswitch.media.g711 import SILENCE
+from softswitch.media.inband import ToneSender
 from softswitch.media.legs import LegTable
 from softswitch.media.outbound import Sender
 from softswitch.media.packets import Indices
@@ -36,7 +37,7 @@ class Mixer:
         self._sender = sender
         self.members: Indices = np.zeros(0, np.int32)
         self._plans: dict[int, MixPlan] = {}
-        self._digits: dict[int, DigitSender] = {}
+        self._digits: dict[int, DigitSender | ToneSender] = {}
 
     def tick(self, cohort: int, clock: int) -> None:
         """Sends 20 ms to each leg of the cohort that is not relayed, from the position `clock` on."""
@@ -113,19 +114,39 @@ class Mixer:
         if leg in self._digits:
             self._digits[leg].add(digits)
             return
-        self._digits[leg] = DigitSender(digits, int(self._legs.scale[leg]))
+        settings = self._legs.settings[leg]
+        if settings is not None and settings.dtmf_send is None:
+            self._digits[leg] = ToneSender(digits, 16000 if self._legs.law[leg] >= WIDE else 8000)
+        else:
+            self._digits[leg] = DigitSender(digits, int(self._legs.scale[leg]))
         self._legs.sending_digits[leg] = True
 
     def _send_digits(self, cohort: int, clock: int) -> None:
         for leg in [leg for leg in self._digits if self._legs.cohort[leg] == cohort]:
+            sender = self._digits[leg]
             try:
-                packet = self._digits[leg].next_packet()
+                if isinstance(sender, ToneSender):
+                    self._send_tone(leg, sender.next_frame(), clock)
+                    continue
+                packet = sender.next_packet()
             except StopIteration:
                 self.stop_digits(leg)
                 continue
             if packet is not None and self._legs.remote_port[leg]:
                 marker, payload, new = packet
                 self._sender.send_event(leg, payload, clock, marker=marker, new=new)
+
+    def _send_tone(self, leg: int, frame: Samples, clock: int) -> None:
+        ears = np.array([leg], np.int32)
+        if not self._legs.remote_port[leg]:
+            return
+        if self._legs.law[leg] >= WIDE:
+            for some, payload, size in self._wideband.encode(ears, np.zeros(1, np.int32), frame[None]):
+                self._sender.send_wide(some, payload, size, clock)
+            return
+        codes = np.empty((1, FRAME), np.uint8)
+        _codecs.encode(np.ascontiguousarray(frame[None]), self._legs.law[ears], codes)
+        self._sender.send_frames(ears, codes, clock)
 
     def stop_digits(self, leg: int) -> None:
         self._digits.pop(leg, None)

@@ -129,12 +129,8 @@ class Routing:
             self._apply(leg, self._row(leg))
 
     def partners(self, leg: int) -> list[int]:
-        """Legs that hear this one alone and are not relayed to."""
-        return [
-            ear
-            for ear, row in self.rows.items()
-            if self._legs.relay_source[ear] != leg and [n for kind, n, _ in row if kind == LEG] == [leg]
-        ]
+        """Legs that hear this one alone."""
+        return [ear for ear, row in self.rows.items() if [n for kind, n, _ in row if kind == LEG] == [leg]]
 
     def _row(self, leg: int) -> Row:
         settings = self._legs.settings[leg]

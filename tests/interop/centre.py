@@ -23,6 +23,7 @@ AGENTS = (
     "holding",
     "codec",
     "transfers",
+    "secure",
 )
 
 
@@ -64,6 +65,7 @@ def centre(carrier_port: int) -> dict[str, Any]:
     return {
         "users": {name: {"password": password(name)} for name in users}
         | {"outgoing": {"password": password("outgoing"), "permissions": ["dial_out"]}}
+        | {f"secure-{peer}": {"password": password(f"secure-{peer}"), "srtp": "required"} for peer in PEERS}
         | {f"strong-{peer}": strong_user(f"strong-{peer}") for peer in PEERS},
         "agents": {name: {"user": name, "queues": [name]} for name in AGENTS}
         | {name: {"user": name, "queues": ["hunting"]} for name in ("slow", "quick")},
@@ -80,6 +82,7 @@ def centre(carrier_port: int) -> dict[str, Any]:
             "201": "queue:codec",
             "202": "queue:transfers",
             "204": "queue:hunting",
+            "205": "queue:secure",
             OUR_NUMBER: {"target": "queue:trunk", "trunk": "line"},
             GATEWAY_NUMBER: {"target": "queue:trunk", "trunk": "gateway"},
             PROVIDER_NUMBER: "queue:provider",

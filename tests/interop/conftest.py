@@ -25,8 +25,8 @@ def matrix(pytestconfig: pytest.Config) -> Matrix:
 
 
 @pytest.fixture(scope="session")
-def shared() -> Iterator[House]:
-    house = House()
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    house = House(tmp_path_factory.mktemp("certificates"))
     try:
         house.system.start()
         house.system.apply()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.interop.centre import CARRIER_HOST, centre, password
+from tests.net.certificates import Authority
 from tests.peers.audio import longest_break, loudest, read_wav
 from tests.peers.baresip import Baresip
 from tests.peers.linphone import Linphone
@@ -27,12 +29,19 @@ CLASSES: dict[str, type[Any]] = {"sipp": Sipp, "baresip": Baresip, "linphone": L
 class House:
     """One switch with a second pair of sockets that asks for SHA-256 first."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificates: Path) -> None:
         self.carrier_port = free_port(CARRIER_HOST)
         self.strong_port = free_sip_port()
         strong = {"host": HOST, "port": self.strong_port, "auth_algorithms": ["SHA-256", "MD5"]}
         listen = [{"transport": transport, **strong} for transport in ("UDP", "TCP")]
-        self.system = RunningSystem(centre(self.carrier_port), listen=listen)
+        self.tls_port = free_port(HOST, socket.SOCK_STREAM)
+        self.authority = Authority(certificates)
+        certificate, key = self.authority.issue(HOST)
+        secure = {"transport": "TLS", "host": HOST, "port": self.tls_port}
+        listen.append({**secure, "certificate": str(certificate), "key": str(key)})
+        self.system = RunningSystem(
+            centre(self.carrier_port), listen=listen, codecs=("PCMA", "PCMU", "G722", "OPUS")
+        )
 
     def calls_of(self, source: str) -> list[str]:
         """The ids of all calls of this source (`user:NAME`, `trunk:NAME`) until now."""
@@ -87,11 +96,13 @@ class Phones:
         **options: Any,
     ) -> Phone:
         options.setdefault("tone_hz", TONES_HZ[kind])
+        if transport == "tls" and kind == "pjsua":
+            options["authorities"] = self._house.authority.file
         phone: Phone = self._stack.enter_context(
             CLASSES[kind](user, self._directory, transport=transport, **options)
         )
         if registers:
-            phone.register(f"{HOST}:{self.port(strong)}", user, password(user))
+            phone.register(f"{HOST}:{self.port(strong, transport)}", user, password(user))
             phone.wait_for("registered")
         return phone
 
@@ -105,12 +116,14 @@ class Phones:
         self._house.system.command("agent.status", name=agent, status="available")
         return phone
 
-    def port(self, strong: bool) -> int:
+    def port(self, strong: bool, transport: str) -> int:
+        if transport == "tls":
+            return self._house.tls_port
         return self._house.strong_port if strong else self._house.system.port
 
     def uri(self, number: str, transport: str = "udp", *, strong: bool = False) -> str:
-        address = f"sip:{number}@{HOST}:{self.port(strong)}"
-        return f"{address};transport=tcp" if transport == "tcp" else address
+        address = f"sip:{number}@{HOST}:{self.port(strong, transport)}"
+        return address if transport == "udp" else f"{address};transport={transport}"
 
 
 def receives(phone: Phone, seconds: float) -> None:

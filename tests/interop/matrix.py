@@ -8,7 +8,11 @@ from pathlib import Path
 from tests.peers.phone import Phone
 
 PHONES = {"Sipp": "SIPp", "Baresip": "baresip", "Linphone": "linphone", "Pjsua": "pjsua2"}
-COLUMNS = [*product(PHONES.values(), ("UDP", "TCP"))]
+COLUMNS = [
+    column
+    for column in product(PHONES.values(), ("UDP", "TCP", "TLS"))
+    if column != ("SIPp", "TLS")  # Debian's has none
+]
 FEATURES = {
     "register_md5": "registers, MD5 digest",
     "call_md5": "calls, MD5 digest",
@@ -28,6 +32,12 @@ FEATURES = {
     "transferred": "is transferred, and hears the target",
     "parks": "parks a call by REFER",
     "transcoded": "PCMA on one side, PCMU on the other",
+    "g722": "speaks G.722",
+    "opus": "speaks Opus",
+    "opus_pcma": "Opus on one side, PCMA on the other",
+    "srtp": "SRTP with keys by SDES",
+    "srtp_plain": "SRTP on one side, plain RTP on the other",
+    "gsm": "speaks GSM only: is refused with 488",
     "user_calls": "user calls user",
     "user_called": "user called by user",
     "trunk_address": "trunk known by its address calls",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from softswitch.media.dtmf import DIGITS, event_payload
+from softswitch.media.inband import KEYS, key_frames, keys_in
+from softswitch.media.legs import BadCommand
 from softswitch.media.tones import tone
-from tests.media.rig import Packet, Phone, Rig, continuous, rtp
+from tests.media.rig import WIDE, Packet, Phone, Rig, continuous, rtp
 
 
 def press(rig: Rig, phone: Phone, digit: str, payload_type: int = 101) -> None:
@@ -82,3 +85,58 @@ def test_a_leg_without_telephone_events_gets_no_key_and_goes_on(rig: Rig) -> Non
     press(rig, a, "1")
     rig.run(0.2)
     assert {p.payload_type for p in b.got} == {9} and continuous(b.got)
+
+
+def tones(phone: Phone, since: int) -> str:
+    """The keys in the sound of what a phone is sent."""
+    heard = phone.heard(since)
+    if phone.codec in WIDE:
+        heard = heard[::2]
+    frames = heard[: len(heard) // 160 * 160].reshape(-1, 160)
+    found = [KEYS[key // 4][key % 4] if key >= 0 else "" for key in keys_in(frames)]
+    return "".join(key for key, before in zip(found, ["", *found], strict=False) if key and key != before)
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "PCMA", "G722", "OPUS"])
+def test_telephone_events_become_tones_for_who_takes_no_others(rig: Rig, codec: str) -> None:
+    a = rig.phone("a", tone(400, 1, 8000))
+    b = rig.phone("b", codec=codec, dtmf_send=None, dtmf_receive=None, tones=True)
+    rig.bridge("a", "b")
+    began = rig.run(0.3)
+    for digit in "5#":
+        press(rig, a, digit)
+        rig.run(0.4)
+    assert tones(b, began) == "5#"
+    assert not events_of(b) and continuous(b.got)
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "G722"])
+def test_tones_become_telephone_events(rig: Rig, codec: str) -> None:
+    frames = key_frames("7", 8000 if codec == "PCMU" else 16000)
+    rig.phone("a", np.concatenate((frames * 0, frames)).ravel(), codec, dtmf_send=None, dtmf_receive=None)
+    b = rig.phone("b")
+    rig.bridge("a", "b")
+    rig.run(0.5)
+    assert keys(b).startswith("7") and set(keys(b)) == {"7"}
+    assert continuous(b.got)
+
+
+def test_tones_are_not_said_twice_to_who_hears_them(rig: Rig) -> None:
+    plain = {"dtmf_send": None, "dtmf_receive": None, "tones": True}
+    silence = np.zeros(8000, np.int16)
+    a = rig.phone("a", np.concatenate((key_frames("7", 8000).ravel(), silence)), **plain)
+    b = rig.phone("b", ptime_ms=30, **plain)
+    rig.bridge("a", "b")
+    began = rig.run(1.0)
+    assert len(rig.events_of("digit")) == 1 and a.got is not None
+    assert tones(b, began) == "7"
+
+
+def test_tones_are_sent_when_asked_for_and_only_where_they_are_taken(rig: Rig) -> None:
+    a = rig.phone("a", dtmf_send=None, tones=True)
+    rig.phone("b", dtmf_send=None)
+    rig.do("send_digits", leg="a", digits="12*")
+    began = rig.run(0.8)
+    assert tones(a, began) == "12*"
+    with pytest.raises(BadCommand, match="takes no tones"):
+        rig.do("send_digits", leg="b", digits="1")

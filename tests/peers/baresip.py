@@ -41,8 +41,7 @@ rtp_ports {first_rtp}-{last_rtp}
 jitter_buffer_delay 2-10
 ctrl_tcp_listen {host}:{control}
 module_path /usr/lib/baresip/modules
-module g711.so
-module aufile.so
+{modules}module aufile.so
 module aubridge.so
 module sndfile.so
 module_tmp uuid.so
@@ -52,10 +51,18 @@ module_app ctrl_tcp.so
 """
 
 LONGEST_CALL_S = 60
-BYTES_PER_S = 16000
+# What a codec is called in an account, its module, and how many bytes a second the file of it has.
+CODECS = {
+    "PCMU": ("PCMU/8000/1", "g711", 16_000),
+    "PCMA": ("PCMA/8000/1", "g711", 16_000),
+    "G722": ("G722/16000/1", "g722", 32_000),
+    "OPUS": ("opus/48000/2", "opus", 192_000),
+}
 
 
 class Baresip(Phone):
+    """`srtp`: nothing else is spoken, with keys in the SDP."""
+
     def __init__(
         self,
         name: str,
@@ -65,12 +72,16 @@ class Baresip(Phone):
         tone_hz: int = 700,
         transport: str = "udp",
         automatic: bool = False,
+        codecs: tuple[str, ...] = ("PCMU", "PCMA"),
+        srtp: bool = False,
     ) -> None:
         super().__init__(name, directory, host)
         self.tone_hz = tone_hz
         self.transport = transport
         self.port = free_port(host)
         self._automatic = automatic
+        self._codecs = codecs
+        self._srtp = srtp
         self._control_port = free_port(host, socket.SOCK_STREAM)
         self._control: socket.socket | None = None
 
@@ -85,8 +96,9 @@ class Baresip(Phone):
             port=self.port,
             control=self._control_port,
             directory=self.directory,
-            tone=write_wav(self.directory / "tone.wav", tone(self.tone_hz, LONGEST_CALL_S)),
+            tone=write_wav(self.directory / "tone.wav", self._tone()),
             first_rtp=first_rtp,
+            modules="".join(f"module {name}.so\n" for name in sorted(self._modules())),
             last_rtp=first_rtp + 20,
         )
         (self.directory / "config").write_text(settings)
@@ -100,8 +112,18 @@ class Baresip(Phone):
         self._listener = threading.Thread(target=self._listen, daemon=True, name=f"{self.name} control")
         self._listener.start()
 
+    def _tone(self) -> np.ndarray:
+        """It does not play a file to a codec that has other channels; its Opus has two."""
+        mono = tone(self.tone_hz, LONGEST_CALL_S)
+        return np.column_stack((mono, mono)) if "OPUS" in self._codecs else mono
+
+    def _modules(self) -> set[str]:
+        return {CODECS[codec][1] for codec in self._codecs} | ({"srtp"} if self._srtp else set())
+
     def _account(self, address: str, parameters: str) -> str:
         answer = "auto" if self._automatic else "manual"
+        parameters += f";audio_codecs={','.join(CODECS[codec][0] for codec in self._codecs)}"
+        parameters += ";mediaenc=srtp-mand" if self._srtp else ""
         return f"<sip:{address};transport={self.transport}>;answermode={answer};{parameters}\n"
 
     def close(self) -> None:
@@ -175,7 +197,8 @@ class Baresip(Phone):
         self.command("sndcode", digits)
 
     def received_s(self) -> float:
-        return sum(file.stat().st_size for file in self.directory.glob("dump-*-dec.wav")) / BYTES_PER_S
+        written = sum(file.stat().st_size for file in self.directory.glob("dump-*-dec.wav"))
+        return written / CODECS[self._codecs[0]][2]
 
     def heard(self) -> tuple[np.ndarray, int]:
         """What came in over all its calls; complete once a call has ended."""
@@ -183,4 +206,6 @@ class Baresip(Phone):
         pieces = [read_wav(file) for file in files]
         assert pieces, self._story("wrote down nothing of what it heard")
         rate_hz = pieces[0][1]
-        return np.concatenate([samples for samples, _ in pieces]), rate_hz
+        # Opus comes as stereo with the same on both sides.
+        mono = [samples if samples.ndim == 1 else samples[:, 0] for samples, _ in pieces]
+        return np.concatenate(mono), rate_hz

@@ -15,7 +15,11 @@ CONFIGURATION = """\
 [sip]
 sip_port={sip_port}
 sip_tcp_port={tcp_port}
-sip_tls_port=0
+sip_tls_port={tls_port}
+verify_server_certs=0
+verify_server_cn=0
+media_encryption={encryption}
+media_encryption_mandatory={mandatory}
 bind_address={host}
 guess_hostname=0
 contact=sip:{name}@{host}
@@ -47,7 +51,7 @@ firewall_policy=none
 """
 
 # All that linphone would offer by itself must be named to be left out.
-CODECS = {"PCMU/8000": 1, "PCMA/8000": 1, "opus/48000": 0, "speex/16000": 0, "speex/8000": 0, "G729/8000": 0}
+CODECS = ("PCMU/8000", "PCMA/8000", "G722/8000", "opus/48000", "speex/16000", "speex/8000", "G729/8000")
 
 STATES = (
     ("ringing", re.compile(r"Receiving new incoming call from")),
@@ -62,12 +66,11 @@ REGISTRATIONS = (
 )
 DIGIT = re.compile(r"Receiving tone (\S) from")
 LONGEST_CALL_S = 60
-BYTES_PER_S = 16000
 
 
-def codec_section(number: int, codec: str) -> str:
+def codec_section(number: int, codec: str, wanted: tuple[str, ...]) -> str:
     mime, rate_hz = codec.split("/")
-    enabled, channels = CODECS[codec], 2 if mime == "opus" else 1
+    enabled, channels = int(mime.upper() in wanted), 2 if mime == "opus" else 1
     return f"[audio_codec_{number}]\nmime={mime}\nrate={rate_hz}\nchannels={channels}\nenabled={enabled}\n\n"
 
 
@@ -85,12 +88,16 @@ class Linphone(Phone):
         tone_hz: float = 900,
         transport: str = "udp",
         info: bool = False,
+        codecs: tuple[str, ...] = ("PCMU", "PCMA"),
+        srtp: bool = False,
     ) -> None:
         super().__init__(name, directory, host)
         self.tone_hz = tone_hz
         self.transport = transport
         self.port = free_port(host)
         self._info = info
+        self._codecs = codecs
+        self._srtp = srtp
         self._registering = False
         self._recording = self.directory / "heard.wav"
 
@@ -104,12 +111,16 @@ class Linphone(Phone):
             host=self.host,
             sip_port=self.port if self.transport == "udp" else 0,
             tcp_port=self.port if self.transport == "tcp" else 0,
+            tls_port=self.port if self.transport == "tls" else 0,
+            encryption="srtp" if self._srtp else "none",
+            mandatory=int(self._srtp),
             rtp_port=free_port(self.host) & ~1,
             info=int(self._info),
             events=int(not self._info),
         )
         path = self.directory / "linphonerc"
-        path.write_text(settings + "".join(map(codec_section, range(len(CODECS)), CODECS)))
+        sections = [codec_section(number, codec, self._codecs) for number, codec in enumerate(CODECS)]
+        path.write_text(settings + "".join(sections))
         play = write_wav(self.directory / "tone.wav", tone(self.tone_hz, LONGEST_CALL_S))
         (self.directory / ".local/share/linphone").mkdir(parents=True)
         self.launch([program("linphonec", "linphone-cli"), "-c", str(path)], HOME=str(self.directory))
@@ -178,7 +189,11 @@ class Linphone(Phone):
             self.command(digit)
 
     def received_s(self) -> float:
-        return self._recording.stat().st_size / BYTES_PER_S if self._recording.exists() else 0.0
+        if not self._recording.exists():
+            return 0.0
+        with self._recording.open("rb") as file:
+            bytes_per_s = int.from_bytes(file.read(32)[28:], "little")
+        return self._recording.stat().st_size / (bytes_per_s or 16_000)
 
     def heard(self) -> tuple[np.ndarray, int]:
         """What came in over its last call; complete once the call has ended."""

@@ -47,6 +47,7 @@ class Pjsua(Phone):
         rtp_port: int = 0,
         log_level: int = 0,
         authorities: Path | None = None,
+        srtp: bool = False,
     ) -> None:
         super().__init__(name, directory, host)
         self.tone_hz = tone_hz
@@ -70,6 +71,7 @@ class Pjsua(Phone):
             "directory": str(self.directory),
             "log_level": log_level,
             "authorities": str(authorities or ""),
+            "srtp": srtp,
         }
 
     @property

@@ -163,6 +163,9 @@ class Softphone:
         rtp.boundAddress = rtp.publicAddress = self.settings["host"]
         rtp.port = self.settings["rtp_port"]
         configuration.mwiConfig.enabled = self.settings["messages"]
+        if self.settings.get("srtp"):
+            configuration.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_MANDATORY
+            configuration.mediaConfig.srtpSecureSignaling = 1
         configuration.natConfig.contactRewriteUse = configuration.natConfig.viaRewriteUse = 0
         configuration.callConfig.timerUse = pj.PJSUA_SIP_TIMER_INACTIVE
         return configuration

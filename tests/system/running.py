@@ -46,7 +46,7 @@ sip:
 {listen}media:
   ports: {first}-{last}
   workers: {workers}
-recording:
+{codecs}recording:
   directory: {recordings}
 """
 
@@ -104,8 +104,9 @@ class RunningSystem:
         workers: int = 1,
         ports: int = 200,
         listen: Sequence[dict[str, Any]] = (),
+        codecs: Sequence[str] = (),
     ) -> None:
-        """`listen` are further SIP sockets, as the configuration has them."""
+        """`listen` are further SIP sockets, as the configuration has them; `codecs` are those of media."""
         # A short path: Unix sockets allow no more than 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="ss-"))
         self.port = free_sip_port()
@@ -120,6 +121,7 @@ class RunningSystem:
                 first=first,
                 last=last,
                 workers=workers,
+                codecs=f"  codecs: {json.dumps(codecs)}\n" if codecs else "",
                 recordings=self.recordings,
             )
         )
