@@ -74,7 +74,7 @@ def test_opus_over_srtp_reaches_pcma_over_plain_rtp_and_is_recorded(
 
 
 def test_who_speaks_gsm_only_is_refused(phones: Phones, matrix: Matrix) -> None:
-    caller = phones("pjsua", "calls-pjsua", codecs=("GSM",))
+    caller = phones("pjsua", "speaks-gsm", codecs=("GSM",))
     assert isinstance(caller, Pjsua)
     caller.call(phones.uri("205"))
     caller.wait_for("ended")
