@@ -158,6 +158,12 @@ def test_a_lost_connection_ends_its_flow_only(world: World) -> None:
     assert not registrar.users() and "binding/alice" not in world.kept
 
 
+class Silent:
+    """The answer to whoever registers here is not looked at."""
+
+    def respond(self, *about: Any, **more: Any) -> None: ...
+
+
 def take(registrar: Any, flow: SipFlow, now: float, out: list[Any]) -> None:
     message = parse(
         f"REGISTER sip:{SWITCH[0]} SIP/2.0\r\nVia: SIP/2.0/WSS x{flow.connection}.invalid;branch=z9hG4bK1\r\n"
@@ -165,11 +171,6 @@ def take(registrar: Any, flow: SipFlow, now: float, out: list[Any]) -> None:
         f"CSeq: 1 REGISTER\r\nContact: <sip:alice@x{flow.connection}.invalid;transport=ws>\r\n"
         "Content-Length: 0\r\n\r\n".encode()
     )
-
-    class Silent:
-        def respond(self, *about: Any, **more: Any) -> None:
-            """Whoever registers here waits for no answer."""
-
     registrar.register(Silent(), None, message, "alice", flow, now, out)
 
 
@@ -273,3 +274,25 @@ def test_session_timers_are_those_of_the_settings() -> None:
 def test_session_timers_cannot_be_shorter_than_the_shortest() -> None:
     with pytest.raises(ValueError, match="session_expires_s is smaller than min_se_s"):
         Node.model_validate({"sip": {"session_expires_s": 90, "min_se_s": 120}})
+
+
+@pytest.mark.parametrize("transport", ["TCP", "TLS", "WS"])
+def test_a_phone_that_connects_again_after_a_restart_is_reachable_at_once(transport: str) -> None:
+    world = World()
+    for connection, cseq, port in ((7, 1, 40001), (1, 2, 40002)):
+        flow = SipFlow(transport, SWITCH, ("192.0.2.50", port), connection)
+        message = parse(
+            f"REGISTER sip:h SIP/2.0\r\nVia: SIP/2.0/{transport} 10.0.0.5:{port};branch=z9hG4bK{port}\r\n"
+            f"From: <sip:alice@h>;tag=1\r\nTo: <sip:alice@h>\r\nCall-ID: same\r\nCSeq: {cseq} REGISTER\r\n"
+            f"Contact: <sip:alice@192.0.2.50:{port};transport=tcp>\r\nContent-Length: 0\r\n\r\n".encode()
+        )
+        world.turn(
+            lambda now, out, message=message, flow=flow: world.exchange.registrar.register(
+                Silent(), None, message, "alice", flow, now, out
+            )
+        )
+        if connection == 7:
+            world.restart_switch()
+            assert bindings(world)[0].sip_flow.connection == 0
+    (reached,) = bindings(world)
+    assert reached.sip_flow == flow
