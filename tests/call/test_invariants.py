@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from softswitch.call.parking import ParkActivity
 from softswitch.sdp.negotiation import make_offer
 from tests.call.invariants import Books, check
 from tests.call.lamp import Lamp
@@ -184,11 +185,32 @@ class Floor(RuleBasedStateMachine):
         if phone is not None:
             phone.refer("*5", session)
 
-    @rule(name=callers, data=st.data(), early=st.booleans())
-    def takes_over(self, name: str, data: st.DataObject, early: bool) -> None:
-        _, session = self.choose(data, "incoming" if early else "up")
-        if session is not None:
-            self.phones[name].take_over(session)
+    @rule(name=callers)
+    def retrieves(self, name: str) -> None:
+        slots = [
+            call.activity.slot
+            for call in self.world.exchange.calls.values()
+            if isinstance(call.activity, ParkActivity)
+        ]
+        for slot in slots[:1]:
+            self.phones[name].call(slot)
+
+    @rule(data=st.data(), early=st.booleans(), same=st.booleans())
+    def takes_over(self, data: st.DataObject, early: bool, same: bool) -> None:
+        phone, session = self.choose(data, "incoming" if early else "up")
+        if session is not None and session.dialog.remote_tag:
+            takers = [each for each in self.phones.values() if not same or each.name == phone.name]
+            data.draw(st.sampled_from(takers)).take_over(session)
+
+    @rule(data=st.data(), number=st.sampled_from(["bob", "carol", "dave", "200", "300"]), joins=st.booleans())
+    def consults(self, data: st.DataObject, number: str, joins: bool) -> None:
+        """Asks somebody about a call, and hands it over."""
+        phone, session = self.choose(data, "up")
+        if phone is not None and not self.world.slow:
+            phone.call(number)
+            self.answers(data)
+            if joins and session.state == "up" and phone.session.dialog.remote_tag:
+                phone.connect(session, phone.session)
 
     @rule(name=phones, data=st.data())
     def connects_two_calls(self, name: str, data: st.DataObject) -> None:
@@ -349,7 +371,24 @@ TestFloor = Floor.TestCase
 TestFloor.settings = settings(SETTINGS, max_examples=120)
 
 
-class LongFloor(Floor):
+class BusyFloor(Floor):
+    """Begins with calls that can be transferred, parked and joined."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for caller, number in (("carol", "200"), ("dave", "erin"), ("erin", "bob"), ("carrier", "400")):
+            self.phones[caller].call(number)
+            for phone in self.phones.values():
+                for session in live(phone):
+                    if session.state == "incoming":
+                        phone.answer(session)
+
+
+TestBusyFloor = BusyFloor.TestCase
+TestBusyFloor.settings = settings(SETTINGS, max_examples=50)
+
+
+class LongFloor(BusyFloor):
     pass
 
 
