@@ -249,7 +249,7 @@ def test_a_mistake_in_the_settings_is_named_with_its_line(run: Run, centre: Path
         ("user lisst", "No such command 'lisst'"),
         ("user add", "Missing argument 'NAME'; see softswitch user add --help"),
         ("queue add x --colour red", "No such option '--colour'"),
-        ("queue set sales --unset colour", "'colour' is no setting; allowed: strategy, music"),
+        ("queue set sales --unset colour", "'colour' is no setting; allowed: strategy, require"),
         ("agent status alice asleep", "'asleep' is not one of 'available', 'not_available', 'on_break'"),
         ("cdr list --since yesterday", "'yesterday' is no time; allowed: 2026-01-31"),
     ],
