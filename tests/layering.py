@@ -27,6 +27,7 @@ LAYERS = {
     "call": 5,
     "media": 6,
     "store": 7,
+    "simulation": 8,
     "control": 7,
     "net": 8,
     "startup": 9,

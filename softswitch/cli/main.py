@@ -24,6 +24,7 @@ from softswitch.cli.queue import queue
 from softswitch.cli.recording import recording
 from softswitch.cli.route import route
 from softswitch.cli.run import demo, run
+from softswitch.cli.simulate import simulate
 from softswitch.cli.trace import trace
 from softswitch.cli.trunk import trunk
 from softswitch.cli.user import user
@@ -97,6 +98,7 @@ for _command in (
     trunk,
     number,
     route,
+    simulate,
     flow,
     call,
     registration,

@@ -60,7 +60,7 @@ class Day:
             if self._plans and (deadline is None or self._plans[0][0] <= deadline):
                 self.now, _, act, about = heappop(self._plans)
                 act(about)
-            elif deadline is not None and self._waiting:
+            elif deadline is not None and (self._plans or self._waiting):
                 self.now = max(self.now, deadline)
                 self._take(self._acd.handle_timeout(self.now))
                 self._acd.take_changes()
@@ -80,7 +80,7 @@ class Day:
             self._tell(AgentSignedIn(agent.name))
 
     def _next_call(self, queue: str) -> None:
-        """Plan the next caller; the rate may be another by then, so that some who were planned do not call."""
+        """Plan the next caller by the highest rate; of those who come at a lower one some stay away."""
         load = self._load.queues[queue]
         highest = max(load.calls_per_h) / HOUR_S
         when = self.now

@@ -11,7 +11,7 @@ from softswitch.config import Centre
 class QueueTally:
     """Calls of one queue that arrived after the warm-up."""
 
-    __slots__ = ("offered", "outcomes", "service_level_s", "in_time", "waits")
+    __slots__ = ("in_time", "offered", "outcomes", "service_level_s", "waits")
 
     def __init__(self, service_level_s: float) -> None:
         self.service_level_s = service_level_s
