@@ -153,6 +153,7 @@ class LegMedia:
             session_id=self.sdp_id,
             version=self.sdp_version,
             security=security,
+            comfort_noise=self.call.exchange.node.media.comfort_noise,
         ).encode()
 
     def _first_offer(self) -> SessionDescription:
@@ -196,6 +197,7 @@ class LegMedia:
             version=self.sdp_version,
             prefer=prefer,
             security=self._security(),
+            comfort_noise=self.call.exchange.node.media.comfort_noise,
         )
         return sdp.encode(), audio
 
@@ -207,7 +209,10 @@ class LegMedia:
         """Take up the answer to our offer. False: it cannot be used."""
         try:
             audio = read_answer(
-                SessionDescription.parse(message.body), codecs=self.codecs, security=self._security()
+                SessionDescription.parse(message.body),
+                codecs=self.codecs,
+                security=self._security(),
+                comfort_noise=self.call.exchange.node.media.comfort_noise,
             )
         except (BadSdp, NotAcceptable):
             return False

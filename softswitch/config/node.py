@@ -174,6 +174,10 @@ class Media(Model):
         description="SRTP with keys in the SDP, over TLS and WSS. optional: RTP with keys beside it is"
         " offered, and either is taken; required: calls without it are refused.",
     )
+    comfort_noise: bool = Field(
+        default=False,
+        description="Offer and accept comfort noise (RFC 3389): for silence the phone makes the noise.",
+    )
     srtp_keys_in_clear: bool = Field(
         default=False,
         description="Exchange SRTP keys over UDP, TCP and WS too, where anyone on the way can read them.",

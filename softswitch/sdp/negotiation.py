@@ -83,6 +83,8 @@ _OFFERED: dict[str, tuple[int, str, int, str, str]] = {
     "OPUS": (111, "opus", 48000, "/2", "useinbandfec=1"),
     "L16": (112, "L16", 16000, "", ""),
 }
+_NOISE = AudioFormat(13, "CN", 8000)
+"""Comfort noise (RFC 3389), for audio that counts at 8000."""
 # Payload types that need no rtpmap (RFC 3551 §6), as far as we know their codec.
 _STATIC = {str(entry[0]): (name, entry[2]) for name, entry in _OFFERED.items() if entry[0] < 96}
 _RTPMAP = re.compile(r"([0-9]{1,3})\s+([A-Za-z0-9_.+-]+)/([0-9]{1,6})(?:/([0-9]{1,2}))?\s*")
@@ -98,6 +100,7 @@ def make_offer(
     direction: str = "sendrecv",
     ptime_ms: int = 20,
     security: Security = PLAIN,
+    comfort_noise: bool = False,
 ) -> str:
     """An offer of one audio stream: `codecs` in order of preference, telephone-events, SRTP by `security`.
 
@@ -119,6 +122,8 @@ def make_offer(
     for clock_rate in dict.fromkeys(_OFFERED[codec][2] for codec in codecs):
         formats.append(str(_DTMF_PAYLOAD_TYPES[clock_rate]))
         attributes += _dtmf_attributes(_DTMF_PAYLOAD_TYPES[clock_rate], clock_rate)
+        if comfort_noise and clock_rate == _NOISE.clock_rate:
+            formats.append(str(_NOISE.payload_type))
     audio = _audio(port, formats, attributes, ptime_ms, direction)
     if security.mode == "required" and security.forbidden:
         raise NotAcceptable(security.forbidden)
@@ -138,6 +143,7 @@ def answer_offer(
     direction: str = "sendrecv",
     prefer: str | None = None,
     security: Security = PLAIN,
+    comfort_noise: bool = False,
 ) -> tuple[str, NegotiatedAudio]:
     """An answer with one codec: `prefer` if it is offered and in `codecs`, else the offerer's first in
     `codecs`.
@@ -152,8 +158,9 @@ def answer_offer(
         raise NotAcceptable("no common codec")
     chosen = next((audio for audio in usable if audio.encoding == prefer), usable[0])
     dtmf, _ = _dtmf(media, chosen.clock_rate)
+    receive = (chosen, *_noise(media, chosen, comfort_noise))
     audio = _agreed(
-        description, media, direction, send=chosen, receive=(chosen,), dtmf=(dtmf, dtmf), crypto=crypto
+        description, media, direction, send=chosen, receive=receive, dtmf=(dtmf, dtmf), crypto=crypto
     )
     ours = _answer_media(media, audio, port)
     lines = [replace(other, port=0, attributes=(), host="", bandwidth=()) for other in description.media]
@@ -167,6 +174,7 @@ def read_answer(
     codecs: Sequence[str],
     direction: str = "sendrecv",
     security: Security = PLAIN,
+    comfort_noise: bool = False,
 ) -> NegotiatedAudio:
     """What was agreed by the answer to a `make_offer` with these `codecs`, `direction` and `security`.
 
@@ -182,6 +190,7 @@ def read_answer(
     # One stream has one clock: what counts otherwise cannot come in the middle of it.
     alike = [audio for audio in usable if audio.clock_rate == usable[0].clock_rate]
     receive = tuple([replace(audio, payload_type=_OFFERED[audio.encoding][0]) for audio in alike])
+    receive += _noise(media, usable[0], comfort_noise)
     dtmf, clock_rate = _dtmf(media, usable[0].clock_rate)
     dtmf_receive = None if dtmf is None else _DTMF_PAYLOAD_TYPES[clock_rate]
     return _agreed(
@@ -304,6 +313,12 @@ def _rtpmaps(media: Media) -> dict[str, tuple[str, int]]:
     return maps
 
 
+def _noise(media: Media, audio: AudioFormat, wanted: bool) -> tuple[AudioFormat, ...]:
+    """Comfort noise, where both sides know it and it has the clock of the audio."""
+    there = str(_NOISE.payload_type) in media.formats and audio.clock_rate == _NOISE.clock_rate
+    return (_NOISE,) if wanted and there else ()
+
+
 def _dtmf(media: Media, clock_rate: int) -> tuple[int | None, int]:
     """The payload type of telephone-events and its clock: that of the audio, or 8000, which some phones say
     whatever the audio is; None if there are none."""
@@ -377,6 +392,8 @@ def _answer_media(offered: Media, audio: NegotiatedAudio, port: int) -> Media:
     ]
     if parameters:
         attributes.append(("fmtp", f"{chosen.payload_type} {parameters}"))
+    if _NOISE in audio.receive:
+        formats.append(str(_NOISE.payload_type))
     if audio.dtmf_receive is not None:
         formats.append(str(audio.dtmf_receive))
         attributes += _dtmf_attributes(audio.dtmf_receive, _dtmf(offered, chosen.clock_rate)[1])

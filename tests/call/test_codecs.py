@@ -77,3 +77,14 @@ def test_who_speaks_nothing_of_ours_is_refused_before_anybody_rings(number: str)
     alice.call(number, sdp=gsm)
     assert alice.events[-1][:3] == ("ended", "rejected", 488)
     assert not bob.sessions and not here.exchange.calls
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_comfort_noise_is_a_setting(wanted: bool) -> None:
+    here = World(media={"host": SWITCH[0], "workers": 1, "comfort_noise": wanted})
+    alice, _ = here.phone("alice"), here.phone("bob")
+    alice.answers_offers = False
+    address: dict[str, Any] = {"host": "192.0.2.11", "port": 4000, "session_id": 1, "version": 1}
+    alice.call("100", sdp=make_offer(codecs=("PCMA",), comfort_noise=True, **address))
+    (leg,) = [each for each in here.media if each["do"] == "put_leg"]
+    assert (leg["receive"].get("13") == "CN") == wanted

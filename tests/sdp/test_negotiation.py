@@ -276,3 +276,19 @@ def test_junk_never_crashes(junk: bytes, at: int, hole: int) -> None:
             read()
         except (BadSdp, NotAcceptable):
             continue
+
+
+def noise(offered: bool, accepted: bool, codec: str = "PCMA") -> tuple[bool, bool]:
+    """Whether each side has comfort noise, the offering one first."""
+    names = {"host": "192.0.2.1", "port": 4000, "session_id": 7, "version": 3}
+    text = make_offer(codecs=(codec,), comfort_noise=offered, **names)  # type: ignore[arg-type]
+    sdp, theirs = answer_offer(text, codecs=(codec,), comfort_noise=accepted, **names)  # type: ignore[arg-type]
+    ours = read_answer(sdp, codecs=(codec,), comfort_noise=offered)
+    sides = (ours, theirs)
+    return tuple("CN" in [each.encoding for each in side.receive] for side in sides)  # type: ignore[return-value]
+
+
+def test_comfort_noise_is_had_where_both_sides_want_it_and_the_clock_is_its_own() -> None:
+    assert noise(True, True) == noise(True, True, "G722") == (True, True)
+    assert noise(True, False) == noise(False, True) == noise(False, False) == (False, False)
+    assert noise(True, True, "OPUS") == (False, False)
