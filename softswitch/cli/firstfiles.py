@@ -119,7 +119,7 @@ def _group(
     first, *others = models
     yield f"  {first.name}:\n{commented(first, 4, without)}"
     for model in others:
-        given = {key: value for key, value in dict(model).items() if key in model.model_fields_set}
+        given = {key: value for key, value in model if key in model.model_fields_set}
         short = {key: value for key, value in given.items() if key not in without}
         yield f"  {model.name}: {yaml_value(short)}\n"
     yield "\n"

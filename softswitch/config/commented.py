@@ -54,7 +54,7 @@ def _items(models: tuple[Model, ...], indent: int) -> str:
 
 
 def _given(model: Model) -> dict[str, Any]:
-    return {name: value for name, value in dict(model).items() if value is not None}
+    return {name: value for name, value in model if value is not None}
 
 
 def yaml_value(value: Any) -> str:
