@@ -22,11 +22,13 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.
     printf '#include <stdio.h>\n' | "$(command -v "${CC:-cc}" || echo gcc)" -E - >/dev/null 2>&1 || echo libc6-dev
 }
 
-# Debian packages of the phones that the tests call with.
+# Debian packages of the phones that the tests call with, and of the proxy before the switch.
 missing_for_tests() {
     command -v sipp >/dev/null || echo sip-tester
     command -v baresip >/dev/null || echo baresip-core
     command -v linphonec >/dev/null || echo linphone-cli
+    command -v kamailio >/dev/null || echo kamailio
+    compgen -G "/usr/lib/*/kamailio/modules/outbound.so" >/dev/null || echo kamailio-outbound-modules
     command -v tshark >/dev/null || echo tshark # reads the captures that trace writes
     command -v git >/dev/null || echo git # the packaging tests build what git knows of
 }

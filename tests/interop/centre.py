@@ -13,6 +13,7 @@ REALM = "softswitch"
 CARRIER_HOST, TRUNK_HOST, PROVIDER_HOST = "127.0.0.78", "127.0.0.77", "127.0.0.79"
 OUTSIDE_NUMBER, OUR_NUMBER, GATEWAY_NUMBER = "0301234567", "+4930100", "+4930200"
 PROVIDER_NUMBER = "+4930300"
+EDGE_HOST, BEHIND_HOST = "127.0.0.82", "127.0.0.83"
 RING_TIMEOUT_S = 1.5
 
 # Who is an agent in a queue of the same name, which the number `number_of` leads to.
@@ -59,7 +60,7 @@ def centre(carrier_port: int) -> dict[str, Any]:
     users = [*AGENTS, *callers, "gateway", "slow", "quick", "hunter", "sender", "colleague", "speaks-gsm"]
     users += [f"{role}-{peer}" for role, peer in product(("calls", "called", "codec"), PEERS)]
     users += [f"holds-{peer}-{role}" for peer, role in product(PEERS, ("caller", "agent"))]
-    roles = product(("watches", "watched", "seen", "lit"), TRANSPORTS)
+    roles = product(("watches", "watched", "seen", "lit", "behind"), TRANSPORTS)
     users += [f"{role}-{transport}" for role, transport in roles]
     quiet = {"wrap_up_s": 0, "announce_position_every_s": None}
     return {

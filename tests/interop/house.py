@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.interop.centre import CARRIER_HOST, centre, password
 from tests.net.certificates import Authority
@@ -21,9 +21,12 @@ from tests.system.running import RunningSystem, free_sip_port, until
 
 HOST = "127.0.0.1"
 TALK_S = 1.3
+PORTS = 400  # a call that comes back until it has no hops left has 35 at once
 # Above what prompts and music have, so that none of it is taken for a voice.
 TONES_HZ = {"sipp": 1450, "baresip": 1650, "linphone": 1850, "pjsua": 2050}
 CLASSES: dict[str, type[Any]] = {"sipp": Sipp, "baresip": Baresip, "linphone": Linphone, "pjsua": Pjsua}
+
+AnyPhone = TypeVar("AnyPhone", bound=Phone)
 
 
 class House:
@@ -40,7 +43,7 @@ class House:
         secure = {"transport": "TLS", "host": HOST, "port": self.tls_port}
         listen.append({**secure, "certificate": str(certificate), "key": str(key)})
         self.system = RunningSystem(
-            centre(self.carrier_port), listen=listen, codecs=("PCMA", "PCMU", "G722", "OPUS")
+            centre(self.carrier_port), listen=listen, ports=PORTS, codecs=("PCMA", "PCMU", "G722", "OPUS")
         )
 
     def calls_of(self, source: str) -> list[str]:
@@ -82,7 +85,7 @@ class Phones:
 
     def __init__(self, house: House, directory: Path, stack: ExitStack) -> None:
         self._house = house
-        self._directory = directory
+        self.directory = directory
         self._stack = stack
 
     def __call__(
@@ -99,12 +102,16 @@ class Phones:
         if transport == "tls" and kind == "pjsua":
             options["authorities"] = self._house.authority.file
         phone: Phone = self._stack.enter_context(
-            CLASSES[kind](user, self._directory, transport=transport, **options)
+            CLASSES[kind](user, self.directory, transport=transport, **options)
         )
         if registers:
             phone.register(f"{HOST}:{self.port(strong, transport)}", user, password(user))
             phone.wait_for("registered")
         return phone
+
+    def enter(self, peer: AnyPhone) -> AnyPhone:
+        """Start a peer of another kind, for as long as the test lasts."""
+        return self._stack.enter_context(peer)
 
     def agent(self, kind: str, agent: str, transport: str = "udp", **options: Any) -> Phone:
         """The phone of an agent who is signed in and free; SIPp waits for its one call."""

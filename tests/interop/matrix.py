@@ -1,18 +1,19 @@
-"""Which phone was seen to do what through the switch, over which transport."""
+"""Which peer was seen to do what with the switch, over which transport."""
 
 from __future__ import annotations
 
-from itertools import product
 from pathlib import Path
 
 from tests.peers.phone import Phone
 
-PHONES = {"Sipp": "SIPp", "Baresip": "baresip", "Linphone": "linphone", "Pjsua": "pjsua2"}
-COLUMNS = [
-    column
-    for column in product(PHONES.values(), ("UDP", "TCP", "TLS"))
-    if column != ("SIPp", "TLS")  # Debian's has none
-]
+PHONES = {
+    "Sipp": "SIPp",
+    "Baresip": "baresip",
+    "Linphone": "linphone",
+    "Pjsua": "pjsua2",
+    "Kamailio": "Kamailio",
+}
+TRANSPORTS = ("UDP", "TCP", "TLS", "WS", "WSS", "IPv6")
 FEATURES = {
     "register_md5": "registers, MD5 digest",
     "call_md5": "calls, MD5 digest",
@@ -48,6 +49,10 @@ FEATURES = {
     "presence": "sees who is there and who is on the phone",
     "message_waiting": "shows how many messages wait",
     "texts": "text message to a phone of another kind",
+    "behind_edge": "registers and calls through a proxy",
+    "edge_calls": "edge of a carrier: calls both ways, cancels, holds",
+    "edge_registers": "edge of a carrier: REGISTER and calls by its Path",
+    "edge_loops": "edge of a carrier: a call sent back ends with 483",
 }
 # What a phone cannot do, with the reason; everything else that is not proven is merely not tried.
 UNABLE = {
@@ -73,24 +78,21 @@ class Matrix:
 
 
 def as_table(cells: set[Cell]) -> str:
-    """The matrix as a table of Markdown: yes, – where the phone cannot, nothing where it was not tried."""
-    width = max(map(len, FEATURES.values()))
-    heads = [f"{phone} {transport}" for phone, transport in COLUMNS]
-    lines = [
-        f"| {'':{width}} | {' | '.join(heads)} |",
-        f"| {'-' * width} | {' | '.join('-' * len(head) for head in heads)} |",
-    ]
-    for feature, text in FEATURES.items():
-        marks = [mark(cells, phone, transport, feature) for phone, transport in COLUMNS]
-        row = " | ".join(f"{each:{len(head)}}" for each, head in zip(marks, heads, strict=True))
-        lines.append(f"| {text:{width}} | {row} |")
-    return "\n".join(lines) + "\n"
+    """The matrix as a table of Markdown: the transports it is proven over, – where the peer cannot."""
+    heads = [*PHONES.values()]
+    rows = [[text, *(mark(cells, head, feature) for head in heads)] for feature, text in FEATURES.items()]
+    columns = zip(["", *heads], *rows, strict=True)
+    widths = [max(map(len, column)) for column in columns]
+    return "".join(line(each, widths) for each in (["", *heads], ["-" * width for width in widths], *rows))
 
 
-def mark(cells: set[Cell], phone: str, transport: str, feature: str) -> str:
-    if (phone, transport, feature) in cells:
-        return "yes"
-    return "–" if (phone, feature) in UNABLE else ""
+def line(texts: list[str], widths: list[int]) -> str:
+    return f"| {' | '.join(f'{text:{width}}' for text, width in zip(texts, widths, strict=True))} |\n"
+
+
+def mark(cells: set[Cell], phone: str, feature: str) -> str:
+    proven = [transport for transport in TRANSPORTS if (phone, transport, feature) in cells]
+    return " ".join(proven) or ("–" if (phone, feature) in UNABLE else "")
 
 
 def documented() -> str:
@@ -105,15 +107,19 @@ def document(cells: set[Cell]) -> None:
 
 
 def documented_cells() -> set[Cell]:
-    """The cells that docs/interop.md says yes in."""
-    texts = {text: feature for feature, text in FEATURES.items()}
-    found = set()
-    for line in documented().splitlines():
-        text, *marks = [part.strip() for part in line.strip("|").split("|")]
-        if text in texts:
-            pairs = zip(COLUMNS, marks, strict=True)
-            found |= {(*column, texts[text]) for column, mark in pairs if mark == "yes"}
-    return found
+    """The cells that docs/interop.md says to be proven."""
+    features = {text: feature for feature, text in FEATURES.items()}
+    first, *rows = [
+        [part.strip() for part in line.strip("|").split("|")] for line in documented().splitlines()
+    ]
+    return {
+        (head, transport, features[row[0]])
+        for row in rows
+        if row[0] in features
+        for head, mark in zip(first[1:], row[1:], strict=True)
+        for transport in mark.split()
+        if transport in TRANSPORTS
+    }
 
 
 def differences(cells: set[Cell], *, all_ran: bool) -> list[str]:

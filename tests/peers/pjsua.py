@@ -31,6 +31,7 @@ class Pjsua(Phone):
 
     With `messages` it asks how many wait, which `waiting` has.
     `transport` is udp, tcp or tls; over TLS the server's certificate must be one of `authorities` (PEM file).
+    Everything goes through `proxy` (`host:port`), if there is one.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Pjsua(Phone):
         log_level: int = 0,
         authorities: Path | None = None,
         srtp: bool = False,
+        proxy: str = "",
     ) -> None:
         super().__init__(name, directory, host)
         self.tone_hz = tone_hz
@@ -72,6 +74,7 @@ class Pjsua(Phone):
             "log_level": log_level,
             "authorities": str(authorities or ""),
             "srtp": srtp,
+            "proxy": proxy,
         }
 
     @property

@@ -159,6 +159,9 @@ class Softphone:
         # Left alone, pjsua names 127.0.0.1 in the Contact of a TCP call, whichever address it listens on.
         user = identity.removeprefix("sip:").split("@")[0]
         configuration.sipConfig.contactForced = f"<sip:{user}@{self.own_address()}>"
+        if self.settings["proxy"]:
+            proxy = f"sip:{self.settings['proxy']};lr{self.parameter()}"
+            configuration.sipConfig.proxies.append(proxy)
         rtp = configuration.mediaConfig.transportConfig
         rtp.boundAddress = rtp.publicAddress = self.settings["host"]
         rtp.port = self.settings["rtp_port"]
@@ -187,10 +190,12 @@ class Softphone:
     def register(self, registrar: str, user: str, password: str) -> None:
         domain = registrar.rsplit(":", 1)[0]
         configuration = self.account_settings(f"sip:{user}@{domain}")
-        configuration.regConfig.registrarUri = f"sip:{registrar}{self.parameter()}"
+        own = "" if self.settings["proxy"] else self.parameter()
+        configuration.regConfig.registrarUri = f"sip:{registrar}{own}"
         configuration.regConfig.timeoutSec = 300
         configuration.regConfig.retryIntervalSec = 0
-        configuration.sipConfig.proxies.append(f"sip:{registrar};lr{self.parameter()}")
+        if not self.settings["proxy"]:
+            configuration.sipConfig.proxies.append(f"sip:{registrar};lr{self.parameter()}")
         configuration.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, password))
         self.account.shutdown()
         self.account = Account(self)

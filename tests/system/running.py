@@ -63,14 +63,14 @@ def until(reached: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S)
     return found
 
 
-def free_sip_port() -> int:
+def free_sip_port(host: str = "127.0.0.1") -> int:
     """A port that is free for UDP and TCP."""
     while True:
         with socket.socket() as stream, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
-            stream.bind(("127.0.0.1", 0))
+            stream.bind((host, 0))
             port = int(stream.getsockname()[1])
             try:
-                datagram.bind(("127.0.0.1", port))
+                datagram.bind((host, port))
             except OSError:
                 continue
             return port
