@@ -18,7 +18,7 @@ from softswitch.startup import CannotStart, prepare
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
-STEADY_S = 5.0
+STEADY_S = 1.0
 LONGEST_PAUSE_S = 5.0
 _PR_SET_PDEATHSIG = 1
 _FEWEST_LEGS, _SPARE_LEGS = 2048, 64
@@ -28,13 +28,14 @@ _FEWEST_LEGS, _SPARE_LEGS = 2048, 64
 class Child:
     """One process that should run: how to start it, and its present process.
 
-    Of the one with the `sockets` a successor is kept waiting: it has its code loaded, which takes most of the
-    time of a start, and begins when it gets a line on its standard input.
+    Of one that `waits` a successor is kept: it has its code loaded, which takes most of the time of a start,
+    and begins when it gets a line on its standard input. `sockets`: it inherits those of SIP.
     """
 
     name: str
     arguments: Sequence[str]
     sockets: bool = False
+    waits: bool = False
     process: asyncio.subprocess.Process | None = None
     successor: asyncio.subprocess.Process | None = None
     pause_s: float = 0.0
@@ -49,16 +50,20 @@ def children_of(node: Node, config: Path) -> list[Child]:
     media = [
         Child(
             f"media-{index}",
-            _command(
-                "softswitch.media.worker",
-                index=index,
-                run_dir=node.run_dir,
-                host=node.media.host,
-                ports=node.media.port_range.share(index, count),
-                wake_ms=node.media.wake_ms,
-                legs=legs,
-                log_level=level,
-            ),
+            [
+                *_command(
+                    "softswitch.media.worker",
+                    index=index,
+                    run_dir=node.run_dir,
+                    host=node.media.host,
+                    ports=node.media.port_range.share(index, count),
+                    wake_ms=node.media.wake_ms,
+                    legs=legs,
+                    log_level=level,
+                ),
+                "--wait",
+            ],
+            waits=True,
         )
         for index in range(count)
     ]
@@ -69,7 +74,7 @@ def children_of(node: Node, config: Path) -> list[Child]:
         Child("store", _command("softswitch.store.process", state_dir=node.state_dir)),
         Child("recorder", recorder),
         *media,
-        Child("switch", ["softswitch.node", str(config), "--wait"], sockets=True),
+        Child("switch", ["softswitch.node", str(config), "--wait"], sockets=True, waits=True),
     ]
 
 
@@ -156,7 +161,7 @@ class Parent:
         async for line in process.stdout:
             if line.strip() == b"ready":
                 child.ready.set()
-                if child.sockets and not self._stopping.is_set():
+                if child.waits and not self._stopping.is_set():
                     child.successor = await self._start(child)
         return await process.wait()
 
@@ -179,7 +184,7 @@ class Parent:
             sys.executable,
             "-m",
             *child.arguments,
-            stdin=asyncio.subprocess.PIPE if child.sockets else asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE if child.waits else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             env=environment,
             pass_fds=descriptors,

@@ -12,6 +12,7 @@ import os
 import resource
 import select
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -172,11 +173,16 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--legs", type=int, default=2048, help="most legs at once")
     parser.add_argument("--log-level", default="info", help="least severity written to standard error")
     parser.add_argument("--cpu", type=int, help="pin the process to this CPU")
+    parser.add_argument(
+        "--wait", action="store_true", help="begin when a line comes on standard input, end when it is closed"
+    )
     return parser
 
 
 def main() -> None:
     arguments = _arguments().parse_args()
+    if arguments.wait and not sys.stdin.readline():
+        return
     level = arguments.log_level.upper()
     logging.basicConfig(level=level, format=f"media-{arguments.index} %(levelname)s %(message)s")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

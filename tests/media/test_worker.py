@@ -241,3 +241,9 @@ def test_wrong_arguments_are_explained() -> None:
     command = [sys.executable, "-m", "softswitch.media.worker", "--run-dir", "/tmp", "--ports", "99-70000"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "allowed is FIRST-LAST within 1024-65535" in done.stderr
+
+
+def test_a_worker_that_waits_leaves_everything_alone_and_ends_with_its_parent(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "softswitch.media.worker", "--run-dir", str(tmp_path), "--wait"]
+    waiting = subprocess.run(command, input=b"", capture_output=True, timeout=30)
+    assert waiting.returncode == 0 and not waiting.stdout and not list(tmp_path.iterdir())

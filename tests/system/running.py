@@ -213,14 +213,14 @@ class RunningSystem:
         """The working children of the parent by name: store, recorder, media-0 …, switch."""
         found: dict[str, int] = {}
         for name, pid in self._children():
-            # The successor that waits is younger than the switch that it waits for.
+            # The successor that waits is younger than the one that it waits for.
             found.setdefault(name, pid)
         return found
 
-    def waiting_successor(self) -> int | None:
-        """The process that takes over when the switch dies."""
-        switches = [pid for name, pid in self._children() if name == "switch"]
-        return switches[1] if len(switches) > 1 else None
+    def waiting_successor(self, name: str = "switch") -> int | None:
+        """The process that takes over when that one dies."""
+        pids = [pid for each, pid in self._children() if each == name]
+        return pids[1] if len(pids) > 1 else None
 
     def _children(self) -> Iterator[tuple[str, int]]:
         for text in Path(f"/proc/{self.parent}/task/{self.parent}/children").read_text().split():

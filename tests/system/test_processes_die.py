@@ -19,7 +19,7 @@ from tests.system.handset import HandsetCall, all_hear
 from tests.system.running import RunningSystem, until
 
 HOLE_S = 1.0
-GAP_S = 1.0
+GAP_S = 0.3
 TALK_PACKETS = 40
 
 
@@ -112,6 +112,7 @@ def test_media_worker(
     """A new worker is told everything again: same ports, audio both ways, and keys still work."""
     asking, answering = talking
     remotes = asking.audio.remote, answering.audio.remote
+    until(lambda: system.waiting_successor("media-0"), "a new worker waits")
     killed_at = time.time()
     former = system.kill("media-0")
     system.replaced("media-0", former)
