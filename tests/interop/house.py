@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -131,6 +131,24 @@ class Phones:
     def uri(self, number: str, transport: str = "udp", *, strong: bool = False) -> str:
         address = f"sip:{number}@{HOST}:{self.port(strong, transport)}"
         return address if transport == "udp" else f"{address};transport={transport}"
+
+
+@contextmanager
+def trunk(house: House, name: str, address: str, transport: str) -> Iterator[None]:
+    """A trunk over which numbers that begin with 09 are called; its callers may call there, too."""
+    fields: dict[str, Any] = {
+        "addresses": [address],
+        "transport": transport,
+        "calling": ["other"],
+        "allow_from": [address.split(":")[0]],
+    }
+    routes = {name: {"prefixes": ["09"], "trunks": [name]}}
+    house.system.command("apply", centre={"trunks": {name: fields}, "routes": routes})
+    try:
+        yield
+    finally:
+        house.system.command("route.remove", name=name)
+        house.system.command("trunk.remove", name=name)
 
 
 def receives(phone: Phone, seconds: float) -> None:

@@ -12,6 +12,7 @@ PHONES = {
     "Linphone": "linphone",
     "Pjsua": "pjsua2",
     "Kamailio": "Kamailio",
+    "Sippy": "Sippy",
 }
 TRANSPORTS = ("UDP", "TCP", "TLS", "WS", "WSS", "IPv6")
 FEATURES = {
@@ -53,6 +54,7 @@ FEATURES = {
     "edge_calls": "edge of a carrier: calls both ways, cancels, holds",
     "edge_registers": "edge of a carrier: REGISTER and calls by its Path",
     "edge_loops": "edge of a carrier: a call sent back ends with 483",
+    "b2bua": "another B2BUA: calls both ways, holds from both sides",
 }
 # What a phone cannot do, with the reason; everything else that is not proven is merely not tried.
 UNABLE = {

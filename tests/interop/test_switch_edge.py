@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from tests.interop.centre import BEHIND_HOST, EDGE_HOST, PROVIDER_NUMBER
 from tests.interop.hearing import both_hear
-from tests.interop.house import HOST, House, Phones, is_answered, receive, stops_receiving, talk_and_hang_up
+from tests.interop.house import (
+    HOST,
+    House,
+    Phones,
+    is_answered,
+    receive,
+    stops_receiving,
+    talk_and_hang_up,
+    trunk,
+)
 from tests.interop.matrix import Matrix
 from tests.peers.kamailio_edge import Kamailio
 from tests.peers.pjsua import Pjsua
@@ -28,24 +35,6 @@ def edge_before(house: House, phones: Phones, transport: str, **settings: Any) -
     )
 
 
-@contextmanager
-def trunk(house: House, edge: Kamailio) -> Iterator[None]:
-    """The trunk over which numbers of the far end are called; its callers may call there, too."""
-    fields: dict[str, Any] = {
-        "addresses": [edge.address],
-        "transport": edge.transport.upper(),
-        "calling": ["other"],
-        "allow_from": [EDGE_HOST],
-    }
-    routes = {"edge": {"prefixes": ["09"], "trunks": ["edge"]}}
-    house.system.command("apply", centre={"trunks": {"edge": fields}, "routes": routes})
-    try:
-        yield
-    finally:
-        house.system.command("route.remove", name="edge")
-        house.system.command("trunk.remove", name="edge")
-
-
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_calls_through_the_edge(transport: str, house: House, phones: Phones, matrix: Matrix) -> None:
     """The far end is on the other transport, so that the edge has two entries in every route."""
@@ -57,7 +46,7 @@ def test_calls_through_the_edge(transport: str, house: House, phones: Phones, ma
     address = f"{BEHIND_HOST}:{behind.port};transport={kind}"
     edge = edge_before(house, phones, transport, port=port, behind=address)
     caller = phones("pjsua", "outgoing")
-    with trunk(house, edge):
+    with trunk(house, "edge", edge.address, edge.transport.upper()):
         _gives_up(house, phones, edge, caller, behind)
         _is_called(house, phones, edge, caller, behind)
         _calls(house, phones, edge, behind)
@@ -162,7 +151,7 @@ def test_a_call_that_is_sent_back_again_and_again_ends(house: House, phones: Pho
     before, free = house.calls_of("user:outgoing"), free_ports(house)
     caller = phones("pjsua", "outgoing")
     assert isinstance(caller, Pjsua)
-    with trunk(house, edge):
+    with trunk(house, "edge", edge.address, edge.transport.upper()):
         caller.call(phones.uri(RETURNED_NUMBER))
         caller.wait_for("ended")
     assert caller.last["status"] == 483
