@@ -174,9 +174,9 @@ class Call:
 
     # Course of the call
 
-    def answer(self, now: float, out: list[Any], prefer: str | None = None) -> bool:
+    def answer(self, now: float, out: list[Any], prefer: str | None = None, headers: str = "") -> bool:
         """Answer the caller, with codec `prefer` if possible. False: no codec in common, the call is over."""
-        if not self.inbound.answer(now, out, prefer):
+        if not self.inbound.answer(now, out, prefer, headers):
             self.end("not_acceptable_media", "switch", now, out)
             return False
         self.answered_at = now

@@ -9,7 +9,9 @@ from softswitch.call.activity import Activity
 from softswitch.call.conversation import bridge_id
 from softswitch.call.forwarding import AFTER, forward
 from softswitch.call.hunt import Group, Hunt
+from softswitch.call.identity import reached
 from softswitch.call.leg import Leg
+from softswitch.call.party import Party
 from softswitch.call.redirection import redirect
 
 if TYPE_CHECKING:
@@ -65,7 +67,8 @@ class DialActivity(Activity):
         if self.call.inbound.state == "answered":
             self.call.play(self.call.exchange.tone_paths("ringback"), out, loop=True)
         else:
-            self.call.inbound.ring(now, out)
+            called = Party("user", self.user, self.user) if self.user else None
+            self.call.inbound.ring(now, out, reached(self.call, called) if called is not None else "")
 
     def hunt_early(self, hunt: Hunt, leg: Leg | None, now: float, out: list[Any]) -> None:
         """The caller hears the other side's own ringing or announcements; the bridge is that of the
@@ -85,7 +88,8 @@ class DialActivity(Activity):
 
     def hunt_answered(self, hunt: Hunt, leg: Leg, now: float, out: list[Any]) -> None:
         codec = leg.audio.send.encoding if leg.audio else None
-        if self.call.inbound.state == "answered" or self.call.answer(now, out, codec):
+        shown = reached(self.call, leg.party)
+        if self.call.inbound.state == "answered" or self.call.answer(now, out, codec, shown):
             if leg is self.early:
                 self.early = None
             self.call.converse(leg, None, now, out)
@@ -95,8 +99,9 @@ class DialActivity(Activity):
         fields = {"leg": leg.id, "user": leg.party.name, "for": self.user}
         self.call.fact("call_picked_up", fields, out)
         self.hunt.cancel("answered_elsewhere", now, out)
+        told = self.call.inbound.state != "answered" and reached(self.call, leg.party)
         self.hunt_answered(self.hunt, leg, now, out)
-        if self.call.conversation is not None:
+        if self.call.conversation is not None and not told:
             self.call.inbound.connected_to(leg.party, now, out)
 
     @property

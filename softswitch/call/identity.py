@@ -78,6 +78,12 @@ def introduce(call: Call, party: Party, caller: Address) -> tuple[Address, str]:
     return (ANONYMOUS if hidden else caller), f"{lines}{privacy}{passing}"
 
 
+def reached(call: Call, other: Party) -> str:
+    """The header lines of a response to the caller about the user who is called, or has answered; '' for a
+    caller from outside, who knows the number, and for everybody outside who is called."""
+    return connected(call, call.caller, other) if call.caller.kind == other.kind == "user" else ""
+
+
 def connected(call: Call, party: Party, other: Party) -> str:
     """The header lines that tell a party of a conversation who the other one is now; '': it is not told."""
     trunk = trunk_of(call.exchange.centre, party)
@@ -86,19 +92,21 @@ def connected(call: Call, party: Party, other: Party) -> str:
         return ""
     uri = Uri("sip", other.number, call.exchange.sip_host, call.exchange.sip_port)
     way = "pai" if trunk is None else trunk.send_identity
-    return _LINES.get(way, _says_nothing)(Address(other.display, uri, ()), False)
+    user = call.exchange.centre.users.get(other.name) if other.kind == "user" else None
+    display = other.display or (user.display if user is not None else "")
+    return _LINES.get(way, _says_nothing)(Address(display, uri, ()), False, "called")
 
 
-def _asserts(caller: Address, private: bool) -> str:
-    return f"P-Asserted-Identity: {header_safe(str(caller))}\r\n"
+def _asserts(who: Address, private: bool, role: str = "calling") -> str:
+    return f"P-Asserted-Identity: {header_safe(str(who))}\r\n"
 
 
-def _screens(caller: Address, private: bool) -> str:
+def _screens(who: Address, private: bool, role: str = "calling") -> str:
     privacy = "full" if private else "off"
-    return f"Remote-Party-ID: {header_safe(str(caller))};party=calling;screen=yes;privacy={privacy}\r\n"
+    return f"Remote-Party-ID: {header_safe(str(who))};party={role};screen=yes;privacy={privacy}\r\n"
 
 
-def _says_nothing(caller: Address, private: bool) -> str:
+def _says_nothing(who: Address, private: bool, role: str = "calling") -> str:
     return ""
 
 

@@ -80,12 +80,12 @@ class Leg(LegMedia):
         )
         return True
 
-    def ring(self, now: float, out: list[Any]) -> None:
+    def ring(self, now: float, out: list[Any], headers: str = "") -> None:
         """Tell an inbound party that somebody is being called."""
         if self.session is not None and self.state == "setup":
             self.state = "ringing"
             self.call.fact("leg_ringing", {"leg": self.id}, out)
-            self.session.progress(180, now, out)
+            self.session.progress(180, now, out, headers=headers)
 
     def open_early(self, prefer: str | None, now: float, out: list[Any]) -> bool:
         """Let an inbound party hear what there is before the answer (183 with our SDP).

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from softswitch.call.outputs import Fact
 from softswitch.sip.flow import GIVE_UP, Send, SipFlow
 from softswitch.sip.message import BadMessage, Message, parse, respond
+from softswitch.sip.return_path import return_path
 from softswitch.sip.states import TERMINATED
 from softswitch.sip.telephone import telephone
 from softswitch.sip.transaction import server_key
@@ -181,6 +182,7 @@ class Overload:
         self._acks_until = now + GIVE_UP
         tag = REFUSED_TAG + hashlib.blake2s(key.encode(), digest_size=8).hexdigest()
         headers = f"Retry-After: {self._retry_after()}\r\n"
+        flow = return_path(message, flow)
         out.append(Send(flow, respond(message, 503, to_tag=tag, headers=headers, received=flow.remote)))
         return True
 

@@ -66,10 +66,15 @@ _RECEIVED = re.compile(r"; *(?:received|rport)(?: *= *[^;, ]*)?(?= *(?:;|$))", r
 _RPORT = re.compile(r"; *rport *(?:=|;|$)", re.IGNORECASE)
 
 
+def asks_for_port(via: str) -> bool:
+    """Whether the top Via of a request wants its responses at the port that it came from (RFC 3581 §3)."""
+    return "rport" in via and _RPORT.search(via.partition(",")[0]) is not None
+
+
 def _stamp(via: str, sent_by: str, received: tuple[str, int]) -> str:
     """Write where the request really came from into a Via, in place of what the sender claims."""
     host, port = received
-    wants_port = "rport" in via and _RPORT.search(via) is not None
+    wants_port = asks_for_port(via)
     if "received" in via or wants_port:
         via = _RECEIVED.sub("", via)
     if wants_port:

@@ -14,6 +14,7 @@ from softswitch.sip.outgoing import Outgoing, acknowledgement, ignore_response, 
 from softswitch.sip.owner import Nobody, SessionOwner
 from softswitch.sip.refresh import too_small
 from softswitch.sip.restart import take_over
+from softswitch.sip.return_path import return_path
 from softswitch.sip.session import Session, as_bytes
 from softswitch.sip.states import CALLING, ENDED, INCOMING, NONE, THEIRS
 from softswitch.sip.transaction import OnResponse, ServerTransaction
@@ -49,9 +50,8 @@ class UserAgent:
             message = parse(data)
         except BadMessage as bad:
             if bad.message is not None:
-                text = respond(
-                    bad.message, bad.status, bad.reason, to_tag=self.endpoint.token(), received=flow.remote
-                )
+                token = self.endpoint.token()
+                text = respond(bad.message, bad.status, bad.reason, to_tag=token, received=flow.remote)
                 out.append(Send(flow, text))
             return
         self.receive_message(message, flow, now, out)
@@ -68,8 +68,9 @@ class UserAgent:
                 # A header that only somebody above looks at: as if the response had been lost.
                 return
         elif message.method == "ACK":
-            self._ack(message, flow, now, out)
+            self._ack(message, return_path(message, flow), now, out)
         else:
+            flow = return_path(message, flow)
             transaction = self.endpoint.transactions.receive_request(message, flow, now, out)
             if transaction is not None:
                 self._request(transaction, message, flow, now, out)

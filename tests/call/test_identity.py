@@ -188,6 +188,65 @@ class TestReasons:
         assert [(each.protocol, each.cause) for each in bob.session.reasons] == [("SIP", 200)]
 
 
+class TestReached:
+    """What the caller's phone shows of whom it has reached."""
+
+    @staticmethod
+    def responses(caller: Phone, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str | None, str | None]]:
+        heard: list[tuple[int, str | None, str | None]] = []
+        receive = caller.ua.receive_message
+
+        def listen(message: Any, *given: Any) -> None:
+            if message.status > 100:
+                names = ("P-Asserted-Identity", "Remote-Party-ID")
+                heard.append((message.status, *(message.get(name) for name in names)))
+            receive(message, *given)
+
+        monkeypatch.setattr(caller.ua, "receive_message", listen)
+        return heard
+
+    @pytest.mark.parametrize("number", ["erin", "600"])
+    def test_a_user_hears_who_rings_and_who_has_answered(
+        self, monkeypatch: pytest.MonkeyPatch, number: str
+    ) -> None:
+        world = world_with()
+        world.configure({"numbers": {"600": "user:erin"}})
+        caller, erin = world.phone("alice"), world.phone("erin")
+        heard = self.responses(caller, monkeypatch)
+        caller.call(number)
+        erin.answer()
+        assert heard[-2:] == [(180, ERIN, None), (200, ERIN, None)]
+
+    def test_who_picks_up_is_shown_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        world = world_with()
+        caller, picker = world.phone("alice"), world.phone("carol")
+        world.phone("bob")
+        heard = self.responses(caller, monkeypatch)
+        caller.call("bob")
+        picker.call("*8bob")
+        assert heard[-1] == (200, "<sip:carol@192.0.2.1>", None)
+        assert ("offered",) not in caller.events
+
+    @pytest.mark.parametrize("way", ["from", "pai", "rpid"])
+    def test_the_names_of_our_users_are_not_told_outside(
+        self, monkeypatch: pytest.MonkeyPatch, way: str
+    ) -> None:
+        world = world_with(send_identity=way)
+        caller, bob = world.phone("carrier", CARRIER, register=False), world.phone("bob")
+        heard = self.responses(caller, monkeypatch)
+        caller.call("500")
+        bob.answer()
+        assert heard == [(180, None, None), (200, None, None)]
+
+    def test_the_one_outside_is_not_shown_as_somebody_of_ours(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        world = world_with()
+        peer, erin = world.phone("carrier", CARRIER, register=False), world.phone("erin")
+        heard = self.responses(erin, monkeypatch)
+        erin.call(OUTSIDE)
+        peer.answer()
+        assert heard[-2:] == [(180, None, None), (200, None, None)]
+
+
 def test_privacy_and_headers_outlast_a_restart() -> None:
     world = world_with(pass_headers=["X-Ticket"])
     bob, peer = world.phone("bob"), world.phone("carrier", CARRIER, register=False)
