@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from softswitch.call.bans import source_of
 from softswitch.config import Limits
 from softswitch.net.udp import Batch
-from softswitch.net.via import return_port
+from softswitch.net.via import is_response, return_port
 from softswitch.sip.flow import SipFlow
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ Peer = tuple[str, tuple[str, int]]
 class Streams:
     """`open` makes a connection for a flow, or raises OSError.
 
-    `lost` is told every flow on which nothing can be sent any more; `certified` the names of the verified
-    certificate on each connection that came in with one.
+    `lost` is told every flow on which nothing can be sent any more, with connection 0 where a response
+    found no other one; `certified` the names of the verified certificate on each connection that came in with one.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class Streams:
             connection.send(data)
             return
         place = flow
-        if data.startswith(b"SIP/2.0 "):
+        if is_response(data):
             place = flow._replace(remote=(flow.remote[0], return_port(data, flow.remote[1])), connection=0)
         peer = (place.transport, place.remote)
         if peer in self._certified:
@@ -181,8 +181,8 @@ class Streams:
                 raise ConnectionResetError("closed at once")
         except OSError as error:
             log.info("no %s connection to %s:%s: %s", flow.transport, *flow.remote, error or "timed out")
-            for waiting, _ in self._opening.pop(peer):
-                self._lost(waiting)
+            for waiting, data in self._opening.pop(peer):
+                self._lost(waiting._replace(connection=0) if is_response(data) else waiting)
             return
         self._opened[peer] = connection
         if flow.transport == "TLS" and connection.flow.remote != flow.remote:

@@ -12,6 +12,10 @@ _SENT_BY = re.compile(
 DEFAULT_PORTS = {"TLS": 5061, "WS": 80, "WSS": 443}
 
 
+def is_response(message: bytes) -> bool:
+    return message.startswith(b"SIP/2.0 ")
+
+
 def return_port(response: bytes, otherwise: int) -> int:
     """The port of the top Via, the transport's own where it names none; `otherwise` where there is no Via."""
     via = _SENT_BY.search(response)

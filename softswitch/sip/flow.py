@@ -32,6 +32,11 @@ class SipFlow(NamedTuple):
     def reliable(self) -> bool:
         return self.transport != "UDP"
 
+    @property
+    def lost_for_good(self) -> bool:
+        """Whether its loss leaves no way: nothing could be opened, or only the peer can open one."""
+        return self.connection == 0 or self.transport in ("WS", "WSS")
+
     def carries(self, other: SipFlow) -> bool:
         """Whether what was sent to `other` went over this flow."""
         return (

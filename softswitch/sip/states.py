@@ -30,7 +30,8 @@ FAILURE: Final = "failure"
 FINAL: Final = "final"  # any final response, where the class makes no difference
 RETRANSMIT: Final = "retransmit"  # timers A, E, G
 EXPIRE: Final = "expire"  # timers B, D, F, H, I, J, K, L, M
-BROKEN: Final = "broken"  # the transport failed
+LOST: Final = "lost"  # the connection is gone, another one may be opened (§18.2.2)
+BROKEN: Final = "broken"  # nothing can be sent any more
 
 # Actions of transactions
 SEND: Final = "send"  # what was given, or what was said last
@@ -117,11 +118,13 @@ INVITE_SERVER: Final = Machine(
         (PROCEEDING, PROVISIONAL): (SEND, PROCEEDING),
         (PROCEEDING, SUCCESS): (SEND, ACCEPTED),
         (PROCEEDING, FAILURE): (SEND, COMPLETED),
+        (PROCEEDING, LOST): (IGNORE, PROCEEDING),
         (PROCEEDING, BROKEN): (FAIL, TERMINATED),
         (COMPLETED, REQUEST): (SEND, COMPLETED),
         (COMPLETED, ACK): (IGNORE, CONFIRMED),
         (COMPLETED, RETRANSMIT): (SEND, COMPLETED),
         (COMPLETED, EXPIRE): (IGNORE, TERMINATED),
+        (COMPLETED, LOST): (IGNORE, TERMINATED),
         (COMPLETED, BROKEN): (IGNORE, TERMINATED),
         (CONFIRMED, EXPIRE): (IGNORE, TERMINATED),
         (ACCEPTED, ACK): (REPORT, ACCEPTED),
@@ -137,10 +140,12 @@ OTHER_SERVER: Final = Machine(
     {
         (TRYING, PROVISIONAL): (SEND, PROCEEDING),
         (TRYING, FINAL): (SEND, COMPLETED),
+        (TRYING, LOST): (IGNORE, TRYING),
         (TRYING, BROKEN): (IGNORE, TERMINATED),
         (PROCEEDING, REQUEST): (SEND, PROCEEDING),
         (PROCEEDING, PROVISIONAL): (SEND, PROCEEDING),
         (PROCEEDING, FINAL): (SEND, COMPLETED),
+        (PROCEEDING, LOST): (IGNORE, PROCEEDING),
         (PROCEEDING, BROKEN): (IGNORE, TERMINATED),
         (COMPLETED, REQUEST): (SEND, COMPLETED),
         (COMPLETED, EXPIRE): (IGNORE, TERMINATED),

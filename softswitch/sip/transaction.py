@@ -270,12 +270,18 @@ class Transactions:
         return found.state if found is not None else states.TERMINATED
 
     def transport_failed(self, flow: SipFlow, now: float, out: Outputs) -> None:
-        """Nothing sent over `flow` can be answered any more."""
+        """Nothing sent over `flow` can be answered any more.
+
+        What came over it may still be answered: a response opens a connection to where the Via says
+        (§18.2.2). Only when that fails, which is told with connection 0, is the peer out of reach (§17.2.4).
+        """
+        given = states.BROKEN if flow.lost_for_good else states.LOST
         for client in [each for each in self._clients.values() if flow.carries(each.flow)]:
             if self._clients.get(client.key) is client:
                 self._fail(client, states.BROKEN, now, out)
         for server in [each for each in self._servers.values() if flow.carries(each.flow)]:
-            action, state = server.machine.rules[server.state, states.BROKEN]
+            action, state = server.machine.rules[server.state, given]
+            server.flow = server.flow._replace(connection=0)
             self._enter(server, state, now)
             if action == states.FAIL and server.user is not None:
                 server.user.invite_broken(server, now, out)

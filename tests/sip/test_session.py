@@ -371,6 +371,10 @@ def test_a_broken_stream_ends_what_is_not_up() -> None:
     pair.link.run(1)
     for one, other in ((pair.a, pair.b), (pair.b, pair.a)):
         flow = one.host.flow_to(other.host, "TCP")
+        if one is pair.b:
+            one.do(lambda out, flow=flow: pair.b.ua.transport_failed(flow, pair.link.now, out))
+            assert pair.b.session.state == "incoming"
+            flow = flow._replace(connection=0)
         one.do(lambda out, one=one, flow=flow: one.ua.transport_failed(flow, pair.link.now, out))
     assert pair.a.owner.endings == pair.b.owner.endings == ended("transport_failed", 503)
     pair.all_over()

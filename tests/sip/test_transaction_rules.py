@@ -15,6 +15,7 @@ from softswitch.sip.timers import Deadlines
 from softswitch.sip.transaction import ServerTransaction, Transactions, server_key
 
 UDP = SipFlow("UDP", ("192.0.2.1", 5060), ("192.0.2.2", 5060))
+STREAM = SipFlow("TCP", UDP.local, UDP.remote, 5)
 STATUS = {"provisional": 180, "success": 200, "failure": 486, "final": 200}
 
 # (state, input) -> (messages sent, what the user hears, next state). What is not listed does nothing.
@@ -59,6 +60,7 @@ EXPECTED = {
         ("completed", "ack"): ([], None, "confirmed"),
         ("completed", "retransmit"): ([486], None, "completed"),
         ("completed", "expire"): ([], None, "terminated"),
+        ("completed", "lost"): ([], None, "terminated"),
         ("completed", "broken"): ([], None, "terminated"),
         ("confirmed", "expire"): ([], None, "terminated"),
         ("accepted", "ack"): ([], "ack", "accepted"),
@@ -155,6 +157,10 @@ class Rig:
     def give(self, given: str) -> None:
         if given == "broken":
             self.house.transport_failed(self.flow, self.now, self.sent)
+        elif given == "lost":
+            assert self.server is not None
+            self.server.flow = STREAM
+            self.house.transport_failed(STREAM, self.now, self.sent)
         elif given == "retransmit":
             self.wait(4.0)
         elif given in ("expire", "later"):
@@ -273,13 +279,31 @@ def test_timer_g_doubles_up_to_t2_and_timer_h_ends_it() -> None:
 
 @pytest.mark.parametrize("machine", list(EXPECTED), ids=lambda machine: machine.name)
 def test_nothing_is_repeated_on_a_stream(machine: Machine) -> None:
-    tcp = SipFlow("TCP", UDP.local, UDP.remote, 5)
-    rig = Rig(machine, tcp)
+    rig = Rig(machine, STREAM)
     if not rig.is_client:
         rig.respond(486)
     rig.sent.clear()
     assert sending_times(rig) == []
     assert len(rig.house) == 0
+
+
+def test_a_response_whose_connection_is_gone_looks_for_another() -> None:
+    """RFC 3261 §18.2.2; only what could not be delivered that way fails (§17.2.4)."""
+    rig = Rig(INVITE_SERVER, STREAM)
+    rig.respond(180)
+    rig.give("lost")
+    rig.sent.clear()
+    rig.respond(200)
+    assert [send.flow for send in rig.sent] == [STREAM._replace(connection=0)] and rig.heard == []
+
+
+@pytest.mark.parametrize("transport", ["WS", "WSS"])
+def test_a_caller_behind_a_web_socket_is_lost_with_it(transport: str) -> None:
+    """Nobody but the browser can open another one (RFC 7118 §5)."""
+    flow = STREAM._replace(transport=transport)
+    rig = Rig(INVITE_SERVER, flow)
+    rig.house.transport_failed(flow, 0.0, rig.sent)
+    assert (rig.heard, rig.state) == (["broken"], "terminated")
 
 
 def test_after_a_cancel_a_proceeding_invite_is_given_up() -> None:
