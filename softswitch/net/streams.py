@@ -32,7 +32,8 @@ class Streams:
     """`open` makes a connection for a flow, or raises OSError.
 
     `lost` is told every flow on which nothing can be sent any more, with connection 0 where a response
-    found no other one; `certified` the names of the verified certificate on each connection that came in with one.
+    found no other one; `certified` the names of the verified certificate on each connection that came in
+    with one.
     """
 
     def __init__(
