@@ -89,7 +89,7 @@ class Agent:
         if state is self.state:
             return False
         if self.state is AgentState.TALKING:
-            self.talk_s += now - self.since
+            self.talk_s = round(self.talk_s + now - self.since, 3)
         self.state = state
         self.since = now
         if state is AgentState.IDLE and given is not AgentInput.WITHDRAW:
@@ -128,7 +128,7 @@ class Agent:
             "since": self.idle_since if offered else self.since, "idle_since": self.idle_since,
             "reachable": self.reachable, "call": self.call, "queue": self.queue,
             "other_calls": list(self.other_calls), "wrap_up_until": self.wrap_up_until,
-            "paused_until": self.paused_until, "calls": self.calls, "talk_s": round(self.talk_s, 3),
+            "paused_until": self.paused_until, "calls": self.calls, "talk_s": self.talk_s,
             "misses": self.misses, "turns": dict(self.turns),
         }
 

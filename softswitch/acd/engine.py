@@ -125,7 +125,7 @@ class Acd:
     # Configuration
 
     def _queue_configured(self, event: events.QueueConfigured, now: float, out: list[Output]) -> None:
-        queue = self._room.configure(event.queue, now)
+        queue = self._room.configure(event.queue, now, out)
         self._roster.enlist(queue)
         self._matching.match_queue(queue, now, out)
 
@@ -138,6 +138,7 @@ class Acd:
                              key=lambda queued: bool(queued.offers)):
             self._send_away(queued, now, out)
         del self._room.queues[event.name]
+        out.append(AcdFact("queue_removed", {"queue": event.name}))
 
     def _send_away(self, queued: QueuedCall, now: float, out: list[Output]) -> None:
         agents = self._matching.withdraw_all(queued, "queue_removed", now, out)
@@ -146,13 +147,13 @@ class Acd:
             self._matching.match_agent(agent, now, out)
 
     def _agent_configured(self, event: events.AgentConfigured, now: float, out: list[Output]) -> None:
-        self._matching.match_agent(self._roster.configure(event.agent, now), now, out)
+        self._matching.match_agent(self._roster.configure(event.agent, now, out), now, out)
 
     def _agent_removed(self, event: events.AgentRemoved, now: float, out: list[Output]) -> None:
         agent = self._roster.agents.get(event.name)
         if agent is not None:
             self._sign_out(agent, "signed_out", now, out)
-            self._roster.remove(agent)
+            self._roster.remove(agent, out)
 
     # Agents
 
@@ -201,16 +202,14 @@ class Acd:
 
     def _phone_reachable(self, agent: Agent, event: events.PhoneReachable, now: float,
                          out: list[Output]) -> None:
-        agent.reachable = True
-        self._roster.refresh(agent)
+        self._roster.reach(agent, True, out)
         if agent.signed_in and agent.reason == "agent_unreachable":
             self._roster.declare(agent, "available", "", now, out)
         self._matching.match_agent(agent, now, out)
 
     def _phone_unreachable(self, agent: Agent, event: events.PhoneUnreachable, now: float,
                            out: list[Output]) -> None:
-        agent.reachable = False
-        self._roster.refresh(agent)
+        self._roster.reach(agent, False, out)
         offer = self._take_back_offer(agent, "unreachable", "agent_unreachable", now, out)
         if offer is not None:
             self._roster.feed(agent, AgentInput.WITHDRAW, now, out, offer.offer, "agent_unreachable")

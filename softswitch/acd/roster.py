@@ -20,8 +20,10 @@ class Roster:
         self._queues = queues
         self._deadlines = deadlines
 
-    def configure(self, agent: config.Agent, now: float) -> Agent:
+    def configure(self, agent: config.Agent, now: float, out: list[Output]) -> Agent:
         """Add an agent or give a present one its new configuration."""
+        settings = agent.model_dump(mode="json", exclude={"pin"}, exclude_defaults=True)
+        out.append(AcdFact("agent_configured", {"agent": agent.name, "settings": settings}))
         known = self.agents.get(agent.name)
         if known is None:
             known = self.agents[agent.name] = Agent(agent, now)
@@ -31,8 +33,9 @@ class Roster:
         self.refresh(known)
         return known
 
-    def remove(self, agent: Agent) -> None:
+    def remove(self, agent: Agent, out: list[Output]) -> None:
         """Forget an agent who is in no offer."""
+        out.append(AcdFact("agent_removed", {"agent": agent.name}))
         del self.agents[agent.name]
         self.changed[agent.name] = None
         self._deadlines.cancel(("wrap_up", agent.name))
@@ -65,6 +68,7 @@ class Roster:
         if changed:
             out.append(AcdFact("agent_state_changed", {
                 "agent": agent.name, "state": agent.state.value, "reason": reason, "call": agent.call,
+                "idle_since": agent.idle_since, "calls": agent.calls, "talk_s": agent.talk_s,
             }))
 
     def declare(self, agent: Agent, status: str, reason: str, now: float, out: list[Output],
@@ -77,8 +81,16 @@ class Roster:
             self._deadlines.set(("pause", agent.name), pause_until)
         self.refresh(agent)
         if changed:
-            out.append(AcdFact("agent_status_changed",
-                               {"agent": agent.name, "status": status, "reason": reason}))
+            out.append(AcdFact("agent_status_changed", {
+                "agent": agent.name, "status": status, "reason": reason, "idle_since": agent.idle_since,
+            }))
+
+    def reach(self, agent: Agent, reachable: bool, out: list[Output]) -> None:
+        """The agent's phone is there from now on, or gone."""
+        changed, agent.reachable = agent.reachable != reachable, reachable
+        self.refresh(agent)
+        if changed:
+            out.append(AcdFact("agent_phone_changed", {"agent": agent.name, "reachable": reachable}))
 
     def start_wrap_up(self, agent: Agent, until: float, now: float, out: list[Output]) -> None:
         """The agent, in state wrap_up, has time until then."""

@@ -26,8 +26,10 @@ class WaitingRoom:
         self._deadlines = deadlines
         self._arrivals = 0
 
-    def configure(self, queue: config.Queue, now: float) -> CallQueue:
+    def configure(self, queue: config.Queue, now: float, out: list[Output]) -> CallQueue:
         """Add a queue or give a present one its new configuration."""
+        settings = queue.model_dump(mode="json", exclude_defaults=True)
+        out.append(AcdFact("queue_configured", {"queue": queue.name, "settings": settings}))
         known = self.queues.get(queue.name)
         if known is None:
             known = self.queues[queue.name] = CallQueue(queue)

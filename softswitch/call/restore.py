@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from softswitch.acd import events as acd
+from softswitch.acd.history import RESTORED
 from softswitch.call.call import Call
 from softswitch.call.flow_activity import FlowActivity
 from softswitch.call.outputs import Fact, Keep
@@ -40,6 +41,7 @@ def restore(
         out,
     )
     exchange.acd.restore(dict(state), now)
+    out.append(Fact(RESTORED, {"mono": now}))
     for user, kept in _under(state, "binding/"):
         if user in centre.users:
             exchange.registrar.restore(user, kept, out)

@@ -28,6 +28,7 @@ from softswitch.cli.simulate import simulate
 from softswitch.cli.trace import trace
 from softswitch.cli.trunk import trunk
 from softswitch.cli.user import user
+from softswitch.cli.why import why
 from softswitch.config.errors import ConfigError
 from softswitch.control import CommandError, NotRunning
 from softswitch.store.lock import StoreLocked
@@ -107,5 +108,6 @@ for _command in (
     recording,
     trace,
     mailbox,
+    why,
 ):
     main.add_command(_command)

@@ -20,6 +20,7 @@ from typing import Any
 MAX_LENGTH = 500
 WAITED = "waited"
 CALLER = "caller"
+NOBODY = "nobody"
 
 Value = str | float
 _COMPARISONS: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], bool]]] = {
@@ -77,12 +78,19 @@ class Requirement:
 
     node: Node = True
 
+    @classmethod
+    def parse(cls, text: str) -> Requirement:
+        """What `str` of a requirement said. Raises ExpressionError."""
+        if text in ("", NOBODY):
+            return cls(not text)
+        return cls(_read(ast.parse(text, mode="eval").body))
+
     def met_by(self, skills: Mapping[str, int]) -> bool:
         """Whether an agent with these levels may take the call."""
         return _holds(self.node, skills)
 
     def __str__(self) -> str:
-        return "" if self.node is True else "nobody" if self.node is False else str(self.node)
+        return "" if self.node is True else NOBODY if self.node is False else str(self.node)
 
 
 @dataclass(frozen=True, slots=True)

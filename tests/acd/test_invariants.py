@@ -6,6 +6,7 @@ Phones die, callers leave, agents come and go, queues are removed, the switch re
 
 from __future__ import annotations
 
+import json
 from typing import Any, get_args
 
 import pytest
@@ -36,6 +37,7 @@ from softswitch.acd.events import (
     QueueRemoved,
     WrapUpEnded,
 )
+from softswitch.acd.history import RESTORED, History
 from softswitch.acd.outputs import AcdFact, OfferCall, Output, QueueTimedOut, WithdrawOffer
 from softswitch.acd.timeline import demand_of
 from softswitch.config import Agent, Queue, TimelineStep
@@ -90,6 +92,7 @@ class FloorMachine(RuleBasedStateMachine):
         self.stored: dict[str, Any] = {}
         self.queues: dict[str, Queue] = {}
         self.agents: dict[str, Agent] = {}
+        self.history = History()
 
     @initialize()
     def open(self) -> None:
@@ -129,7 +132,9 @@ class FloorMachine(RuleBasedStateMachine):
                 self.waiting.remove(each.call)
                 assert each.call not in {other.call for other in self.offers.values()}
         self.check_facts([each for each in out if isinstance(each, AcdFact)])
-        for key, value in self.acd.take_changes().items():
+        changes = self.acd.take_changes()
+        self.history.keep(json.loads(json.dumps(changes)))
+        for key, value in changes.items():
             if value is None:
                 self.stored.pop(key, None)
             else:
@@ -137,6 +142,10 @@ class FloorMachine(RuleBasedStateMachine):
 
     def check_facts(self, said: list[AcdFact]) -> None:
         for fact in said:
+            told = json.loads(json.dumps(fact.data))
+            if fact.type == "routing_decided":
+                assert self.history.decision(told).differences() == [], "rebuilt is not what was decided"
+            self.history.apply(fact.type, told)
             if fact.type == "routing_decided":
                 data = fact.data
                 names = [name for name, _ in data["nearest"]]
@@ -221,6 +230,7 @@ class FloorMachine(RuleBasedStateMachine):
             self.acd.handle(AgentConfigured(agent), self.now)
         self.acd.take_changes()
         self.acd.restore(self.stored, self.now)
+        self.history.apply(RESTORED, {"mono": self.now})
         self.take(self.acd.handle_timeout(self.now))
 
     @invariant()

@@ -1,0 +1,40 @@
+"""The routing decisions of a call, made again from the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from softswitch.acd.history import History, Rebuilt
+from softswitch.store.reader import JournalReader
+from softswitch.store.segments import journal_directory, list_segments
+
+
+class Decision(NamedTuple):
+    """UTC seconds, the log position after the record, and everybody who was considered; `rebuilt` is None
+    where the journal does not reach back far enough to know the queue."""
+
+    at: float
+    log_position: int
+    rebuilt: Rebuilt | None
+    decided: dict[str, object]
+
+
+def decisions_of(state_dir: Path, call: str) -> Iterator[Decision]:
+    """In order. Reads the journal from its beginning: who was free is the sum of all that happened before."""
+    starts = list_segments(journal_directory(state_dir))
+    reader = JournalReader(state_dir, starts[0] if starts else 0)
+    history = History()
+    try:
+        while batch := reader.read():
+            for position, fact in batch:
+                kind, data = fact["type"], fact.get("data", {})
+                if kind == "routing_decided" and data["call"] == call:
+                    known = data["queue"] in history.queues
+                    rebuilt = history.decision(data) if known else None
+                    yield Decision(fact["at"], position, rebuilt, data)
+                history.apply(kind, data)
+                history.keep(fact.get("keep") or {})
+    finally:
+        reader.close()
