@@ -26,7 +26,16 @@ from softswitch.media.legs import BadCommand
 VERSION = 1
 ORPHANS_AFTER_S = 30.0
 NUMBERED = frozenset(
-    {"digit", "player_finished", "recorder_finished", "recorder_alarm", "leg_statistics", "no_media"}
+    {
+        "digit",
+        "player_finished",
+        "recorder_finished",
+        "recorder_alarm",
+        "leg_statistics",
+        "no_media",
+        "long_silence",
+        "talk_over",
+    }
 )
 PATIENT = frozenset({"ports", "leg_statistics", "leg_quality", "load"})
 """Events that nobody waits for: they leave together, or with the next urgent one."""

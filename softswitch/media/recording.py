@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import orjson
 
+from softswitch.media.analysis import Analysis, Event, Slots
+from softswitch.media.arrays import Samples, StereoFrames
 from softswitch.media.dtmf import FRAME
 from softswitch.media.legs import BadCommand, LegTable
 from softswitch.media.players import RATE_HZ
@@ -17,25 +20,57 @@ from softswitch.media.tap_layout import COUNTERS, SIDES, HoleReason, TapError, T
 
 Emit = Callable[[dict[str, Any]], None]
 _NOBODY = -1
+JUDGE_EVERY = 8000
 _COUNT_EVERY = 10
 """Chunks between two updates of the packet counts in the tap: what a killed worker leaves is 2 s old."""
 
 
+_MOST_LIMIT_S = 86_400
+
+
 @dataclass(frozen=True, slots=True)
 class RecorderSettings:
+    """`parties`: who speaks on each side; `by`: who has paused or resumed; `about`: what the switch wants to
+    be in the certificate; silence and talk-over longer than the limits are told, 0: never."""
+
     id: str
     sides: tuple[str, str]
     path: str
     paused: bool
+    parties: tuple[str, str] = ("", "")
+    by: str = ""
+    about: str = ""
+    silence_s: float = 0.0
+    talk_over_s: float = 0.0
 
     @classmethod
     def parse(cls, command: Mapping[str, Any]) -> RecorderSettings:
         """Raises BadCommand."""
-        path = command.get("path")
+        path, about = command.get("path"), command.get("about") or {}
         if not isinstance(path, str) or not path.startswith("/"):
             raise BadCommand(f"put_recorder: path {path!r}: must be absolute")
+        if not isinstance(about, dict):
+            raise BadCommand("put_recorder: about must be an object")
         sides = str(command.get("left") or ""), str(command.get("right") or "")
-        return cls(str(command["id"]), sides, path, bool(command.get("paused", False)))
+        parties = str(command.get("left_party") or ""), str(command.get("right_party") or "")
+        return cls(
+            id=str(command["id"]),
+            sides=sides,
+            path=path,
+            paused=bool(command.get("paused", False)),
+            parties=parties,
+            by=str(command.get("by") or ""),
+            about=orjson.dumps(about).decode() if about else "",
+            silence_s=_limit(command, "silence_s"),
+            talk_over_s=_limit(command, "talk_over_s"),
+        )
+
+
+def _limit(command: Mapping[str, Any], name: str) -> float:
+    value = command.get(name) or 0
+    if not isinstance(value, int | float) or not 0 <= value <= _MOST_LIMIT_S:
+        raise BadCommand(f"put_recorder: {name} {value!r}: allowed are 0 to {_MOST_LIMIT_S}")
+    return float(value)
 
 
 def no_recording(settings: RecorderSettings, error: str) -> dict[str, Any]:
@@ -86,19 +121,33 @@ class Recorders:
         self._recordings: dict[str, _Recording] = {}
         self._by_phase: list[list[_Recording]] = [[] for _ in range(self._phases)]
         self._alarms: dict[int, int] = {}
+        self._analysis = Analysis(taps.headers["analysis"])
 
     def put(self, settings: RecorderSettings, clock: int) -> None:
         """Starts a recording, or changes a running one. Raises TapError when there is no tap for it."""
         recording = self._recordings.get(settings.id)
         if recording is None:
             recording = self._start(settings, clock)
-        elif settings.paused != recording.settings.paused:
+        elif settings.paused != recording.settings.paused or settings.parties != recording.settings.parties:
             self._read_to(recording, clock)
         recording.settings = settings
+        self._describe(recording)
         for side, id in zip(recording.sides, settings.sides, strict=True):
             leg = self._legs.index.get(id, _NOBODY)
             if leg != side.leg:
                 self._attach(side, leg)
+
+    def _describe(self, recording: _Recording) -> None:
+        """What the certificate will say beside the audio."""
+        slot, settings = recording.slot, recording.settings
+        if settings.about and settings.about != slot.about:
+            slot.describe(settings.about)
+        for side, party in zip(SIDES, settings.parties, strict=True):
+            if party or any(mark.what == side for mark in slot.marks()):
+                slot.mark(side, party)
+        if settings.paused or any(mark.what == "paused" for mark in slot.marks()):
+            slot.mark("paused" if settings.paused else "resumed", settings.by)
+        self._analysis.set_limits(slot.index, settings.silence_s, settings.talk_over_s)
 
     def _start(self, settings: RecorderSettings, clock: int) -> _Recording:
         slot = self._taps.find(settings.id)
@@ -157,6 +206,7 @@ class Recorders:
         for side in recording.sides:
             self._attach(side, _NOBODY)
         self._count(recording)
+        self._tell(self._analysis.judge(np.array([recording.slot.index], np.intp)))
         recording.slot.stop()
 
     def stop_strays(self) -> None:
@@ -175,6 +225,8 @@ class Recorders:
 
     def tick(self, clock: int) -> None:
         """Writes 200 ms of the recordings whose turn it is."""
+        if clock % JUDGE_EVERY == 0 and self._recordings:
+            self._tell(self._analysis.judge())
         phase = clock // self._step % self._phases
         due = [r for r in self._by_phase[phase] if r.position + RECORDER_CHUNK <= clock - RECORDER_LAG]
         while due:
@@ -184,9 +236,10 @@ class Recorders:
     def _write_chunk(self, due: list[_Recording]) -> None:
         live = [r for r in due if not r.settings.paused]
         if live:
-            frames = self._stereo(live, RECORDER_CHUNK)
+            samples = self._samples(live, RECORDER_CHUNK)
             slots = np.array([r.slot.index for r in live], np.intp)
-            self._taps.write_many(slots, frames)
+            self._taps.write_many(slots, _stereo(samples))
+            self._hear(slots, samples)
         for recording in due:
             if recording.settings.paused:
                 recording.slot.write_silence(RECORDER_CHUNK, HoleReason.PAUSED)
@@ -201,18 +254,27 @@ class Recorders:
             if recording.settings.paused:
                 recording.slot.write_silence(width, HoleReason.PAUSED)
             else:
-                recording.slot.write(self._stereo([recording], width)[0])
+                samples = self._samples([recording], width)
+                recording.slot.write(_stereo(samples)[0])
+                self._hear(np.array([recording.slot.index], np.intp), samples)
             recording.position += width
 
-    def _stereo(self, recordings: list[_Recording], width: int) -> np.ndarray[Any, np.dtype[np.int16]]:
-        """int16[n, width, 2] from each recording's position on."""
+    def _samples(self, recordings: list[_Recording], width: int) -> Samples:
+        """int16[2 × n, width] from each recording's position on, left and right in turn."""
         sides = [side for recording in recordings for side in recording.sides]
         leg = np.array([side.leg for side in sides], np.int32)
         position = np.repeat(np.array([r.position for r in recordings], np.int64), 2)
         samples, missing = self._ring.take(leg, position, width)
         for k in np.flatnonzero(missing):
             sides[k].missing_samples += int(missing[k])
-        return np.ascontiguousarray(samples.reshape(-1, 2, width).transpose(0, 2, 1))
+        return samples
+
+    def _hear(self, slots: Slots, samples: Samples) -> None:
+        self._tell(self._analysis.hear(slots, samples))
+
+    def _tell(self, events: Iterable[Event]) -> None:
+        for slot, event, seconds in events:
+            self._emit({**event, "id": self._taps.slots[slot].recording, "seconds": seconds})
 
     # What the recorder process says.
 
@@ -236,3 +298,8 @@ class Recorders:
                 }
             )  # fmt: skip
             slot.release()
+
+
+def _stereo(samples: Samples) -> StereoFrames:
+    """int16[2 × n, width] as int16[n, width, 2]."""
+    return np.ascontiguousarray(samples.reshape(-1, 2, samples.shape[1]).transpose(0, 2, 1))

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from softswitch.media.analysis import described
 from softswitch.media.arrays import StereoFrames
 from softswitch.media.tap import TapSlot
 from softswitch.media.tap_layout import FRAME_BYTES, Hole
@@ -131,7 +132,13 @@ def certificate(slot: TapSlot, file: RecordingFile) -> dict[str, Any]:
         "rate_hz": slot.rate_hz,
         "channels": {"left": 0, "right": 1},
         "packets": slot.counters(),
+        "sound": described(slot.analysis),
         "holes": _named(slot.holes(), slot.rate_hz),
+        "marks": [
+            {"at_s": round(mark.at / slot.rate_hz, 6), "what": mark.what, "who": mark.who}
+            for mark in slot.marks()
+        ],
+        "about": orjson.loads(slot.about or "{}"),
     }
 
 

@@ -33,9 +33,11 @@ from softswitch.media.tap_layout import (
     SIDES,
     Hole,
     HoleReason,
+    Mark,
     TapError,
     TapState,
     add_hole,
+    add_mark,
     clipped,
     file_bytes,
     file_header,
@@ -44,8 +46,11 @@ from softswitch.media.tap_layout import (
     header_text,
     put_frames,
     read_holes,
+    read_marks,
     rings_offset,
 )
+
+MARK_KINDS = {"paused": "pause", "resumed": "pause"}
 
 
 class TapSlot:
@@ -131,7 +136,35 @@ class TapSlot:
         both = [*read_holes(self._header, "worker"), *read_holes(self._header, "recorder")]
         return sorted(both, key=lambda hole: hole.start)
 
+    def marks(self) -> list[Mark]:
+        """In order of time."""
+        return read_marks(self._header)
+
+    @property
+    def analysis(self) -> np.void:
+        """The state of `analysis`, an ANALYSIS."""
+        row: np.void = self._header["analysis"]
+        return row
+
+    @property
+    def about(self) -> str:
+        """What the switch says of the recording, as JSON; "" when nothing."""
+        return header_text(self._header["about"])
+
     # The worker's side.
+
+    def describe(self, about: str) -> None:
+        """Sets `about`. Raises TapError when it does not fit."""
+        self._header["about"] = fitting("about", about, 992)
+
+    def mark(self, what: str, who: str) -> None:
+        """Marks where the worker is now, unless the last mark of this kind says the same: a worker that has
+        taken the recording over is told again."""
+        kind = MARK_KINDS.get(what, what)
+        former = [mark for mark in self.marks() if MARK_KINDS.get(mark.what, mark.what) == kind]
+        fresh = Mark(self.written, what, who)
+        if not former or (former[-1].what, former[-1].who) != (fresh.what, header_text(clipped(who, 40))):
+            add_mark(self._header, fresh)
 
     def open(self, recording: str, path: str, rate_hz: int, *, now: float | None = None) -> None:
         """Takes the free slot for a recording. Memory is reserved here, so that a write can never fault.

@@ -15,31 +15,46 @@ FRAME_BYTES = 4
 SIDES = ("left", "right")
 COUNTERS = ("expected", "received", "concealed", "late")
 
-_MAGIC = 0x736674617032  # changes with the layout
+_MAGIC = 0x736674617033  # changes with the layout
 FILE_HEADER_BYTES = 4096
 # Whole pages, so that a ring's memory can be given back.
 RING_BYTES = -(-MAX_RATE_HZ * RING_SECONDS * FRAME_BYTES // 4096) * 4096
 _HOLES = 32
+_MARKS = 62
+_TEXT_BYTES = 40
 
 _HOLE = np.dtype([("start", "<i8"), ("frames", "<i8"), ("reason", "<i8")])
+_MARK = np.dtype([("at", "<i8"), ("what", "S16"), ("who", f"S{_TEXT_BYTES}")])
+ANALYSIS = np.dtype(
+    [
+        ("speech", "<f8", (2,)), ("power", "<f8", (2,)), ("noise", "<f8", (2,)), ("loud", "<f8", (2,)),
+        ("frames", "<f8"), ("both", "<f8"), ("longest_silence", "<f8"), ("not_both", "<f8"),
+        ("anybody", "<f8"),
+    ]
+)  # fmt: skip
+"""What `analysis` knows of one recording: counts of 20 ms frames; `loud`, `not_both` and `anybody`: how many
+frames ago it was so last, negative."""
 HEADER = np.dtype(
     {
         "names": [
             "state", "rate_hz", "ring_frames", "written", "opened_mono", "opened_at", "counters",
             "worker_hole_count", "worker_holes", "recording", "path",
             "consumed", "recorder_hole_count", "recorder_holes", "file_made", "alarms", "alarm", "error",
+            "analysis", "mark_count", "marks", "about",
         ],
         "formats": [
             "<i8", "<i8", "<i8", "<i8", "<f8", "<f8", ("<i8", (2, 4)),
             "<i8", (_HOLE, _HOLES), "S128", "S512",
             "<i8", "<i8", (_HOLE, _HOLES), "<i8", "<i8", "S256", "S256",
+            ANALYSIS, "<i8", (_MARK, _MARKS), "S992",
         ],
         "offsets": [
             0, 8, 16, 24, 32, 40, 64,
             128, 136, 1024, 1152,
             1664, 1672, 1680, 2448, 2560, 2568, 2824,
+            904, 4096, 4104, 3088,
         ],
-        "itemsize": 4096,
+        "itemsize": 8192,
     }
 )  # fmt: skip
 
@@ -73,6 +88,15 @@ class Hole:
     start: int
     frames: int
     reason: HoleReason
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What happened at a position, in frames since the recording's start, and who did it or who it is."""
+
+    at: int
+    what: str
+    who: str
 
 
 def rings_offset(slots: int) -> int:
@@ -122,6 +146,18 @@ def add_hole(header: np.void, side: str, hole: Hole) -> None:
             return
     rows[count] = (hole.start, hole.frames, hole.reason)
     header[f"{side}_hole_count"] = count + 1
+
+
+def read_marks(header: np.void) -> list[Mark]:
+    rows = header["marks"][: int(header["mark_count"])]
+    return [Mark(int(row["at"]), header_text(row["what"]), header_text(row["who"])) for row in rows]
+
+
+def add_mark(header: np.void, mark: Mark) -> None:
+    """Later ones than the table holds take the place of the last one."""
+    count = min(int(header["mark_count"]), _MARKS - 1)
+    header["marks"][count] = (mark.at, clipped(mark.what, 16), clipped(mark.who, _TEXT_BYTES))
+    header["mark_count"] = count + 1
 
 
 def header_text(field: bytes) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from numpy.typing import NDArray
 
 from softswitch.media import g711
+from softswitch.media.recorder import Recorder
 from softswitch.media.tap import TapSlot
 from softswitch.media.tap_layout import TapState
 from softswitch.media.tones import tone, tone_power
@@ -221,3 +225,51 @@ def test_no_free_tap_is_an_ending_with_its_reason(rig: Rig) -> None:
     (finished,) = rig.events_of("recorder_finished")
     assert finished["id"] == "R4" and "slots are in use" in finished["error"]
     assert len(rig.engine.snapshot()["recorders"]) == 4
+
+
+def test_the_certificate_says_what_was_left_out_by_whom_and_who_spoke_when(
+    recorded: tuple[Rig, Phone, Phone, TapSlot], tmp_path: Path
+) -> None:
+    rig, _, _, slot = recorded
+    spoken = {"id": "R", "left": "a", "right": "b", "path": str(tmp_path / "rec" / "x.wav")}
+    rig.do("delete", kind="recorder", id="R")
+    slot.close("another one")
+    slot.release()
+    alice = {**spoken, "left_party": "+4930", "right_party": "alice", "about": {"call": "c1"}}
+    rig.do("put_recorder", **alice)
+    rig.run(1.0)
+    rig.do("put_recorder", **alice, paused=True, by="alice")
+    rig.run(2.0)
+    rig.do("put_recorder", **alice, by="bob")
+    rig.run(1.0)
+    rig.do("put_recorder", **{**alice, "right_party": "carol"})
+    rig.run(1.0)
+    rig.do("delete", kind="recorder", id="R")
+    (tmp_path / "media-0.taps").hardlink_to(rig.taps.path)
+    Recorder(tmp_path, tmp_path / "rec").poll(0.0)
+    told = json.loads((tmp_path / "rec" / "x.wav.json").read_text())
+    assert told["about"] == {"call": "c1"}
+    assert told["marks"] == [
+        {"at_s": 0.0, "what": "left", "who": "+4930"},
+        {"at_s": 0.0, "what": "right", "who": "alice"},
+        {"at_s": 1.0, "what": "paused", "who": "alice"},
+        {"at_s": 3.0, "what": "resumed", "who": "bob"},
+        {"at_s": 4.0, "what": "right", "who": "carol"},
+    ]
+    assert told["holes"] == [{"start_s": 1.0, "seconds": 2.0, "reason": "paused"}]
+    assert told["sound"]["speech_s"]["left"] == pytest.approx(3, abs=0.2)
+    frames, _ = soundfile.read(tmp_path / "rec" / "x.wav", dtype="int16")
+    assert len(frames) == 5 * 8000 and not frames[8000:24000].any()
+    for part in (frames[800:8000], frames[24800:]):
+        assert tone_power(part[:, 0], 400, 8000) > 0.99 and tone_power(part[:, 1], 700, 8000) > 0.99
+
+
+def test_a_new_worker_marks_nothing_twice(recorded: tuple[Rig, Phone, Phone, TapSlot]) -> None:
+    _, _, _, slot = recorded
+    for what, who in (("paused", "alice"), ("paused", "alice"), ("resumed", "alice"), ("right", "bob" * 30)):
+        slot.mark(what, who)
+        slot.mark(what, who)
+    assert [mark.what for mark in slot.marks()] == ["paused", "resumed", "right"]
+    for number in range(100):
+        slot.mark("left", str(number))
+    assert slot.marks()[-1].who == "99" and len(slot.marks()) == 62
