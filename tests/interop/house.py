@@ -51,7 +51,7 @@ class House:
         facts = self.system.facts("call_started")
         return [fact["data"]["call"] for fact in facts if fact["data"]["source"] == source]
 
-    def call_id(self, source: str, before: Sequence[str] = ()) -> str:
+    def call_id(self, source: str, before: Sequence[str]) -> str:
         """Wait for the one call of this source that is not of those `before`."""
         (call,) = until(lambda: set(self.calls_of(source)) - {*before}, f"a call of {source}")
         return str(call)

@@ -49,9 +49,10 @@ def test_a_caller_reaches_an_agent(case: Case, house: House, phones: Phones, mat
     agent = phones.agent(case.agent, agent_name, case.agent_transport)
     caller = phones(case.caller, caller_name, case.caller_transport, **options)
 
+    before = house.calls_of(f"user:{caller_name}")
     caller.call(phones.uri(number_of(agent_name), case.caller_transport))
     caller.wait_for("talking")
-    call = house.call_id(f"user:{caller_name}")
+    call = house.call_id(f"user:{caller_name}", before)
     receives(caller, 0.8)
     for key, kind, step in zip("12", case.keys, (1, 2), strict=True):
         caller.press(key, info=kind == "info")

@@ -30,7 +30,7 @@ class Room:
         self.agent.wait_for("ringing")
         self.agent.answer()
         self.agent.wait_for("talking")
-        receive((self.caller, self.agent), 1.0)
+        receive((self.caller, self.agent), 1.5)
 
     def uri(self, number: str) -> str:
         return self.phones.uri(number, self.agent.transport)

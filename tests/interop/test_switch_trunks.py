@@ -192,6 +192,7 @@ def test_user_calls_user(
     matrix: Matrix,
 ) -> None:
     caller_name, called_name = f"calls-{kind}", f"called-{other_kind}"
+    before = house.calls_of(f"user:{caller_name}")
     called = phones(other_kind, called_name, other_transport)
     caller = phones(kind, caller_name, transport)
     if isinstance(called, Sipp):
@@ -205,7 +206,7 @@ def test_user_calls_user(
     talk_and_hang_up(caller, called)
 
     both_hear(caller, called)
-    record = house.record(house.call_id(f"user:{caller_name}"))
+    record = house.record(house.call_id(f"user:{caller_name}", before))
     told = [record[key] for key in ("direction", "outcome", "ended_by", "agent", "recordings")]
     assert told == ["internal", "answered", "caller", None, 0]
     matrix.proven(caller, "user_calls")
