@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 MAX_BYTES = 32_768
 MAX_LINES = 1000
@@ -18,14 +19,17 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,255}")
 _TOKEN = re.compile(r"[!#$%&'*+./0-9A-Za-z^_`{|}~-]+")
 _NUMBER = re.compile(r"[0-9]{1,5}")
+_CACHED = 512
+_MAX_CACHED = 1024
+"""Characters of a section that is remembered once read: a phone says the same in every call but for o=, its
+port and keys, and there are not many kinds of phones."""
 
 
 class BadSdp(ValueError):
     """Not a session description, or one beyond the limits; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Media:
+class Media(NamedTuple):
     """One m= line with what belongs to it. `host` is its own c= address, '' if the session's holds."""
 
     kind: str
@@ -55,8 +59,7 @@ class Media:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class SessionDescription:
+class SessionDescription(NamedTuple):
     """A whole description. `session_id` and `version` are the o= numbers, `origin_host` its address;
     `host` is the session's c= address, '' if there is none. Lines without a field here are dropped."""
 
@@ -73,10 +76,10 @@ class SessionDescription:
     @staticmethod
     def parse(text: bytes | str) -> SessionDescription:
         """Read a description; raises BadSdp."""
-        session, *media = _sections(_lines(text))
+        session, *media = _checked(text).split("\nm=")
         if len(media) > MAX_MEDIA:
             raise BadSdp(f"more than {MAX_MEDIA} media lines")
-        return _session(session, tuple([_media(fields) for fields in media]))
+        return _session(session, tuple([_media(section) for section in media]))
 
     def host_of(self, media: Media) -> str:
         """The connection address that holds for one of the media; raises BadSdp if there is none."""
@@ -124,8 +127,9 @@ def _connection_line(host: str) -> str:
     return f"c={_address(host)}"
 
 
-def _attribute_lines(attributes: Attributes) -> list[str]:
-    return [f"a={name}" if value is None else f"a={name}:{value}" for name, value in attributes]
+@lru_cache(_CACHED)
+def _attribute_lines(attributes: Attributes) -> tuple[str, ...]:
+    return tuple([f"a={name}" if value is None else f"a={name}:{value}" for name, value in attributes])
 
 
 def _decoded(octets: bytes) -> str:
@@ -135,43 +139,71 @@ def _decoded(octets: bytes) -> str:
         return octets.decode("latin-1")
 
 
-def _lines(text: bytes | str) -> list[str]:
-    """Non-empty lines; a bare LF ends a line too (RFC 4566 §5)."""
+def _checked(text: bytes | str) -> str:
+    """Non-empty lines ended by LF; a bare LF ends a line too (RFC 4566 §5)."""
     if len(text) > MAX_BYTES:
         raise BadSdp("too large")
     if isinstance(text, bytes):
         text = _decoded(text)
     if _CONTROL.search(text) is not None:
         raise BadSdp("control character")
-    lines = [line for line in text.replace("\r\n", "\n").split("\n") if line]
-    if len(lines) > MAX_LINES:
+    text = text.replace("\r\n", "\n").strip("\n")
+    if "\n\n" in text:
+        text = "\n".join([line for line in text.split("\n") if line])
+    if text.count("\n") >= MAX_LINES:
         raise BadSdp("too many lines")
-    for line in lines:
-        if len(line) > MAX_LINE or line[1:2] != "=" or "\r" in line:
-            raise BadSdp("not a line of a description")
-    if not lines or lines[0].strip() != "v=0":
-        raise BadSdp("does not start with v=0")
-    return lines
+    if "\r" in text:
+        raise BadSdp("not a line of a description")
+    return text
 
 
-Fields = dict[str, list[str]]
-"""Values of a section's lines by their letter, in order."""
+class _Section(NamedTuple):
+    """What a section says beside its m= line, or its v= and first o= line."""
+
+    host: str
+    attributes: Attributes
+    bandwidth: tuple[str, ...]
+    name: str
+    origins: tuple[str, ...]
 
 
-def _sections(lines: list[str]) -> list[Fields]:
-    """The session's section, and one for each m= line."""
-    fields: Fields = {}
-    sections = [fields]
-    for line in lines:
-        if line[0] == "m":
-            fields = {}
-            sections.append(fields)
+def _section(text: str) -> _Section:
+    return _section_cached(text) if len(text) <= _MAX_CACHED else _read_section(text)
+
+
+def _read_section(text: str) -> _Section:
+    fields: dict[str, list[str]] = {}
+    for line in text.split("\n") if text else ():
+        _check_line(line)
         fields.setdefault(line[0], []).append(line[2:].strip())
-    return sections
+    return _Section(
+        host=_connection(fields.get("c", [])),
+        attributes=_attributes(fields.get("a", [])),
+        bandwidth=tuple(fields.get("b", ())),
+        name=fields.get("s", ("",))[0] or "-",
+        origins=tuple(fields.get("o", ())),
+    )
 
 
-def _session(fields: Fields, media: tuple[Media, ...]) -> SessionDescription:
-    origins = fields.get("o", ())
+_section_cached = lru_cache(_CACHED)(_read_section)
+
+
+def _check_line(line: str) -> None:
+    if len(line) > MAX_LINE or line[1:2] != "=":
+        raise BadSdp("not a line of a description")
+
+
+def _session(text: str, media: tuple[Media, ...]) -> SessionDescription:
+    version, _, rest = text.partition("\n")
+    if version.strip() != "v=0":
+        raise BadSdp("does not start with v=0")
+    origins: tuple[str, ...] = ()
+    if rest.startswith("o="):
+        origin, _, rest = rest.partition("\n")
+        _check_line(origin)
+        origins = (origin[2:],)
+    section = _section(rest)
+    origins += section.origins
     parts = origins[0].split() if len(origins) == 1 else []
     if len(parts) != 6:
         raise BadSdp("bad origin")
@@ -179,29 +211,32 @@ def _session(fields: Fields, media: tuple[Media, ...]) -> SessionDescription:
         session_id=_number(parts[1]),
         version=_number(parts[2]),
         origin_host=_host(parts[5]),
-        host=_connection(fields),
+        host=section.host,
         media=media,
-        attributes=_attributes(fields),
+        attributes=section.attributes,
         username=parts[0],
-        name=fields.get("s", ("",))[0] or "-",
-        bandwidth=tuple(fields.get("b", ())),
+        name=section.name,
+        bandwidth=section.bandwidth,
     )
 
 
-def _media(fields: Fields) -> Media:
-    parts = fields["m"][0].split()
-    if len(parts) < 4 or not all(map(_TOKEN.fullmatch, parts)):
+def _media(text: str) -> Media:
+    """A section from behind its `m=`."""
+    line, _, rest = text.partition("\n")
+    parts = line.split(None, 2)
+    if len(parts) < 3 or len(line) > MAX_LINE or _TOKEN.fullmatch(parts[1]) is None:
         raise BadSdp("bad media line")
-    kind, port, protocol, *formats = parts
-    return Media(
-        kind=kind.lower(),
-        port=_port(port.partition("/")[0]),
-        protocol=protocol,
-        formats=tuple(formats),
-        attributes=_attributes(fields),
-        host=_connection(fields),
-        bandwidth=tuple(fields.get("b", ())),
-    )
+    kind, protocol, formats = _line_of_media(parts[0], parts[2])
+    port, section = _port(parts[1].partition("/")[0]), _section(rest)
+    return Media(kind, port, protocol, formats, section.attributes, section.host, section.bandwidth)
+
+
+@lru_cache(_CACHED)
+def _line_of_media(kind: str, rest: str) -> tuple[str, str, tuple[str, ...]]:
+    parts = (kind, *rest.split())
+    if len(parts) < 3 or not all(map(_TOKEN.fullmatch, parts)):
+        raise BadSdp("bad media line")
+    return kind.lower(), parts[1], parts[2:]
 
 
 def _number(text: str) -> int:
@@ -222,19 +257,19 @@ def _host(text: str) -> str:
     return text
 
 
-def _connection(fields: Fields) -> str:
+def _connection(lines: list[str]) -> str:
     """The address of the first c= line (several are for layered multicast), without a multicast TTL."""
-    if "c" not in fields:
+    if not lines:
         return ""
-    parts = fields["c"][0].split()
+    parts = lines[0].split()
     if len(parts) != 3 or parts[0].upper() != "IN":
         raise BadSdp("bad connection line")
     return _host(parts[2].partition("/")[0])
 
 
-def _attributes(fields: Fields) -> Attributes:
+def _attributes(lines: list[str]) -> Attributes:
     pairs: list[tuple[str, str | None]] = []
-    for text in fields.get("a", ()):
+    for text in lines:
         name, colon, value = text.partition(":")
         pairs.append((name.strip(), value.strip() if colon else None))
     return tuple(pairs)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from softswitch.sdp.crypto import PLAIN, Crypto, CryptoLine, Security, accepted_line, answer_line
 from softswitch.sdp.description import Attributes, BadSdp, Media, SessionDescription
@@ -22,8 +21,7 @@ class NotAcceptable(ValueError):
     """No audio can be agreed on (488); the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class AudioFormat:
+class AudioFormat(NamedTuple):
     """One payload format; `encoding` in upper case, `clock_rate` in Hz as in rtpmap (G722 says 8000)."""
 
     payload_type: int
@@ -36,8 +34,7 @@ class AudioFormat:
         return [self.payload_type, self.encoding, self.clock_rate, self.parameters]
 
 
-@dataclass(frozen=True, slots=True)
-class NegotiatedAudio:
+class NegotiatedAudio(NamedTuple):
     """What both sides agreed on. `direction` is seen from us; `send` is what we send in, `receive` what may
     come, `dtmf_send` and `dtmf_receive` are payload types of telephone-events, None if there are none;
     `crypto` is None for plain RTP."""
@@ -107,28 +104,12 @@ def make_offer(
     Raises ValueError for a codec that is not known, or none; NotAcceptable where SRTP is required and not
     possible.
     """
-    formats = []
-    attributes: list[tuple[str, str | None]] = []
-    for codec in codecs:
-        if codec not in _OFFERED:
-            raise ValueError(f"codec must be one of {', '.join(_OFFERED)}, not {codec}")
-        payload_type, name, clock_rate, channels, parameters = _OFFERED[codec]
-        formats.append(str(payload_type))
-        attributes.append(("rtpmap", f"{payload_type} {name}/{clock_rate}{channels}"))
-        if parameters:
-            attributes.append(("fmtp", f"{payload_type} {parameters}"))
-    if not formats:
-        raise ValueError("an offer needs a codec")
-    for clock_rate in dict.fromkeys(_OFFERED[codec][2] for codec in codecs):
-        formats.append(str(_DTMF_PAYLOAD_TYPES[clock_rate]))
-        attributes += _dtmf_attributes(_DTMF_PAYLOAD_TYPES[clock_rate], clock_rate)
-        if comfort_noise and clock_rate == _NOISE.clock_rate:
-            formats.append(str(_NOISE.payload_type))
-    audio = _audio(port, formats, attributes, ptime_ms, direction)
+    formats, attributes = _offer_formats(tuple(codecs), comfort_noise, ptime_ms, direction)
+    audio = Media("audio", port, "RTP/AVP", formats, attributes)
     if security.mode == "required" and security.forbidden:
         raise NotAcceptable(security.forbidden)
     if security.offers:
-        audio = _with_crypto(replace(audio, protocol=security.protocol), security.keys)
+        audio = _with_crypto(audio._replace(protocol=security.protocol), security.keys)
     return _describe(host, session_id, version, (audio,))
 
 
@@ -153,18 +134,22 @@ def answer_offer(
     """
     description = _read(offer)
     index, media, crypto = _offered_audio(description, security)
-    usable = [audio for audio in _formats(media) if audio.encoding in codecs]
+    terms = _terms(media.formats, media.attributes)
+    usable = [audio for audio in terms.audio if audio.encoding in codecs]
     if not usable:
         raise NotAcceptable("no common codec")
     chosen = next((audio for audio in usable if audio.encoding == prefer), usable[0])
-    dtmf, _ = _dtmf(media, chosen.clock_rate)
+    dtmf, clock_rate = terms.dtmf(chosen.clock_rate)
     receive = (chosen, *_noise(media, chosen, comfort_noise))
     audio = _agreed(
         description, media, direction, send=chosen, receive=receive, dtmf=(dtmf, dtmf), crypto=crypto
     )
-    ours = _answer_media(media, audio, port)
-    lines = [replace(other, port=0, attributes=(), host="", bandwidth=()) for other in description.media]
-    lines[index] = ours
+    lines = [
+        _answer_media(media, audio, port, clock_rate)
+        if each == index
+        else Media(other.kind, 0, other.protocol, other.formats)
+        for each, other in enumerate(description.media)
+    ]
     return _describe(host, session_id, version, tuple(lines)), audio
 
 
@@ -183,15 +168,16 @@ def read_answer(
     description = _read(answer)
     _, media = _audio_lines(description)[0]
     crypto = _answered_crypto(media, security)
-    usable = [audio for audio in _formats(media) if audio.encoding in codecs]
+    terms = _terms(media.formats, media.attributes)
+    usable = [audio for audio in terms.audio if audio.encoding in codecs]
     if not usable:
         raise NotAcceptable("no common codec")
     # The other side numbers what we send, we number what it sends (RFC 3264 §5.1); mostly they are the same.
     # One stream has one clock: what counts otherwise cannot come in the middle of it.
     alike = [audio for audio in usable if audio.clock_rate == usable[0].clock_rate]
-    receive = tuple([replace(audio, payload_type=_OFFERED[audio.encoding][0]) for audio in alike])
+    receive = tuple([_numbered(audio, _OFFERED[audio.encoding][0]) for audio in alike])
     receive += _noise(media, usable[0], comfort_noise)
-    dtmf, clock_rate = _dtmf(media, usable[0].clock_rate)
+    dtmf, clock_rate = terms.dtmf(usable[0].clock_rate)
     dtmf_receive = None if dtmf is None else _DTMF_PAYLOAD_TYPES[clock_rate]
     return _agreed(
         description,
@@ -207,10 +193,11 @@ def read_answer(
 def offered_codecs(offer: SessionDescription | bytes | str, codecs: Sequence[str]) -> list[str]:
     """Those of `codecs` that an offer has, in its order; none if nothing can be read."""
     try:
-        formats = _formats(_audio_lines(_read(offer))[0][1])
+        media = _audio_lines(_read(offer))[0][1]
     except (BadSdp, NotAcceptable):
         return []
-    return list(dict.fromkeys(each.encoding for each in formats if each.encoding in codecs))
+    offered = _terms(media.formats, media.attributes).audio
+    return list(dict.fromkeys([each.encoding for each in offered if each.encoding in codecs]))
 
 
 def to_be_answered(codec: str) -> NegotiatedAudio:
@@ -282,28 +269,47 @@ def _answered_crypto(media: Media, security: Security) -> Crypto | None:
 
 def _with_crypto(media: Media, lines: Sequence[CryptoLine]) -> Media:
     crypto: Attributes = tuple([("crypto", str(line)) for line in lines])
-    return replace(media, attributes=crypto + media.attributes)
+    return media._replace(attributes=crypto + media.attributes)
 
 
-def _formats(media: Media) -> list[AudioFormat]:
-    """The audio formats of an m= line in its order, mono or as our own channels, without telephone-events."""
-    maps = _rtpmaps(media)
-    parameters = dict(value.partition(" ")[::2] for value in media.values("fmtp"))
-    formats = []
-    for payload_type in media.formats:
+class _Terms(NamedTuple):
+    """What a media section says of its audio. `events`: payload types of telephone-events by their clock."""
+
+    audio: tuple[AudioFormat, ...]
+    events: dict[int, int]
+    ptime_ms: int
+
+    def dtmf(self, clock_rate: int) -> tuple[int | None, int]:
+        """The payload type of telephone-events and its clock: that of the audio, or 8000, which some phones
+        say whatever the audio is; None if there are none."""
+        found = self.events.get(clock_rate)
+        return (self.events.get(8000), 8000) if found is None else (found, clock_rate)
+
+
+# The limits of a description bound what is remembered.
+@lru_cache(256)
+def _terms(payload_types: tuple[str, ...], attributes: Attributes) -> _Terms:
+    """Audio formats in the order of the m= line, mono or as our own channels."""
+    maps = _rtpmaps(attributes)
+    parameters = dict([(value or "").partition(" ")[::2] for name, value in attributes if name == "fmtp"])
+    formats: list[AudioFormat] = []
+    events: dict[int, int] = {}
+    for payload_type in payload_types:
         encoding, clock_rate = maps.get(payload_type) or _STATIC.get(payload_type, ("", 0))
         known = _OFFERED.get(encoding)
         if known is not None and known[2] == clock_rate:
             fmtp = parameters.get(payload_type, "").strip()
             formats.append(AudioFormat(int(payload_type), encoding, clock_rate, fmtp))
-    return formats
+        elif encoding == TELEPHONE_EVENT:
+            events.setdefault(clock_rate, int(payload_type))
+    return _Terms(tuple(formats), events, _ptime_ms(attributes))
 
 
-def _rtpmaps(media: Media) -> dict[str, tuple[str, int]]:
+def _rtpmaps(attributes: Attributes) -> dict[str, tuple[str, int]]:
     """Payload type as written -> encoding in upper case and clock rate; only what is well-formed."""
     maps: dict[str, tuple[str, int]] = {}
-    for value in media.values("rtpmap"):
-        match = _RTPMAP.fullmatch(value)
+    for name, value in attributes:
+        match = _RTPMAP.fullmatch(value or "") if name == "rtpmap" else None
         if match is None or int(match[1]) > 127:
             continue
         encoding = match[2].upper()
@@ -313,21 +319,14 @@ def _rtpmaps(media: Media) -> dict[str, tuple[str, int]]:
     return maps
 
 
+def _numbered(audio: AudioFormat, payload_type: int) -> AudioFormat:
+    return audio if audio.payload_type == payload_type else audio._replace(payload_type=payload_type)
+
+
 def _noise(media: Media, audio: AudioFormat, wanted: bool) -> tuple[AudioFormat, ...]:
     """Comfort noise, where both sides know it and it has the clock of the audio."""
     there = str(_NOISE.payload_type) in media.formats and audio.clock_rate == _NOISE.clock_rate
     return (_NOISE,) if wanted and there else ()
-
-
-def _dtmf(media: Media, clock_rate: int) -> tuple[int | None, int]:
-    """The payload type of telephone-events and its clock: that of the audio, or 8000, which some phones say
-    whatever the audio is; None if there are none."""
-    maps = _rtpmaps(media)
-    for wanted in (clock_rate, 8000):
-        for payload_type in media.formats:
-            if maps.get(payload_type) == (TELEPHONE_EVENT, wanted):
-                return int(payload_type), wanted
-    return None, 8000
 
 
 def _agreed(
@@ -352,7 +351,7 @@ def _agreed(
         receive=receive,
         dtmf_send=dtmf[0],
         dtmf_receive=dtmf[1],
-        ptime_ms=_ptime_ms(media),
+        ptime_ms=_terms(media.formats, media.attributes).ptime_ms,
         direction=_direction(sends, receives),
         crypto=crypto,
     )
@@ -377,42 +376,70 @@ def _is_unspecified(host: str) -> bool:
     return address.is_unspecified
 
 
-def _ptime_ms(media: Media) -> int:
-    wanted = media.attribute("ptime") or ""
+def _ptime_ms(attributes: Attributes) -> int:
+    wanted = next((value for name, value in attributes if name == "ptime"), None) or ""
     ptime_ms = int(wanted) if wanted.isascii() and wanted.isdecimal() and len(wanted) < 4 else 20
     return ptime_ms if ptime_ms in _PTIMES_MS else 20
 
 
-def _answer_media(offered: Media, audio: NegotiatedAudio, port: int) -> Media:
-    chosen = audio.send
-    _, name, clock_rate, channels, parameters = _OFFERED[chosen.encoding]
-    formats = [str(chosen.payload_type)]
-    attributes: list[tuple[str, str | None]] = [
-        ("rtpmap", f"{chosen.payload_type} {name}/{clock_rate}{channels}")
-    ]
-    if parameters:
-        attributes.append(("fmtp", f"{chosen.payload_type} {parameters}"))
-    if _NOISE in audio.receive:
-        formats.append(str(_NOISE.payload_type))
-    if audio.dtmf_receive is not None:
-        formats.append(str(audio.dtmf_receive))
-        attributes += _dtmf_attributes(audio.dtmf_receive, _dtmf(offered, chosen.clock_rate)[1])
-    ours = _audio(port, formats, attributes, audio.ptime_ms, audio.direction)
-    ours = replace(ours, protocol=offered.protocol)
+def _answer_media(offered: Media, audio: NegotiatedAudio, port: int, clock_rate: int) -> Media:
+    """`clock_rate`: that of telephone-events."""
+    formats, attributes = _answer_formats(
+        audio.send, _NOISE in audio.receive, audio.dtmf_receive, clock_rate, audio.ptime_ms, audio.direction
+    )
+    ours = Media("audio", port, offered.protocol, formats, attributes)
     if audio.crypto is None:
         return ours
     return _with_crypto(ours, [CryptoLine(audio.crypto.tag, audio.crypto.suite, audio.crypto.send)])
 
 
+_Formats = tuple[tuple[str, ...], Attributes]
+"""Payload types and attributes of a media section of ours."""
+
+
+@lru_cache(512)
+def _answer_formats(
+    chosen: AudioFormat, noise: bool, dtmf: int | None, dtmf_clock_rate: int, ptime_ms: int, direction: str
+) -> _Formats:
+    formats, attributes = [str(chosen.payload_type)], _codec_attributes(chosen.encoding, chosen.payload_type)
+    if noise:
+        formats.append(str(_NOISE.payload_type))
+    if dtmf is not None:
+        formats.append(str(dtmf))
+        attributes += _dtmf_attributes(dtmf, dtmf_clock_rate)
+    return tuple(formats), (*attributes, ("ptime", str(ptime_ms)), (direction, None))
+
+
+@lru_cache(512)
+def _offer_formats(codecs: tuple[str, ...], comfort_noise: bool, ptime_ms: int, direction: str) -> _Formats:
+    formats: list[str] = []
+    attributes: list[tuple[str, str | None]] = []
+    for codec in codecs:
+        if codec not in _OFFERED:
+            raise ValueError(f"codec must be one of {', '.join(_OFFERED)}, not {codec}")
+        payload_type = _OFFERED[codec][0]
+        formats.append(str(payload_type))
+        attributes += _codec_attributes(codec, payload_type)
+    if not formats:
+        raise ValueError("an offer needs a codec")
+    for clock_rate in dict.fromkeys([_OFFERED[codec][2] for codec in codecs]):
+        formats.append(str(_DTMF_PAYLOAD_TYPES[clock_rate]))
+        attributes += _dtmf_attributes(_DTMF_PAYLOAD_TYPES[clock_rate], clock_rate)
+        if comfort_noise and clock_rate == _NOISE.clock_rate:
+            formats.append(str(_NOISE.payload_type))
+    return tuple(formats), (*attributes, ("ptime", str(ptime_ms)), (direction, None))
+
+
+def _codec_attributes(codec: str, payload_type: int) -> list[tuple[str, str | None]]:
+    _, name, clock_rate, channels, parameters = _OFFERED[codec]
+    attributes: list[tuple[str, str | None]] = [("rtpmap", f"{payload_type} {name}/{clock_rate}{channels}")]
+    if parameters:
+        attributes.append(("fmtp", f"{payload_type} {parameters}"))
+    return attributes
+
+
 def _dtmf_attributes(payload_type: int, clock_rate: int) -> list[tuple[str, str | None]]:
     return [("rtpmap", f"{payload_type} telephone-event/{clock_rate}"), ("fmtp", f"{payload_type} 0-15")]
-
-
-def _audio(
-    port: int, formats: Sequence[str], attributes: list[tuple[str, str | None]], ptime_ms: int, direction: str
-) -> Media:
-    everything: Attributes = (*attributes, ("ptime", str(ptime_ms)), (direction, None))
-    return Media("audio", port, "RTP/AVP", tuple(formats), everything)
 
 
 def _describe(host: str, session_id: int, version: int, media: tuple[Media, ...]) -> str:

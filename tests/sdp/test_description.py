@@ -131,6 +131,7 @@ MEDIA = st.builds(
     formats=st.lists(TOKENS, min_size=1, max_size=4).map(tuple),
     attributes=ATTRIBUTES,
     host=st.sampled_from(["", "192.0.2.3", "2001:db8::1"]),
+    bandwidth=st.lists(TOKENS, max_size=2).map(tuple),
 )
 
 
