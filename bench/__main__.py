@@ -9,11 +9,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bench import acd, call, sip
+from bench import acd, call, media, sip
 from bench.harness import CannotMeasure, Result
 from bench.output import as_json, print_table
 
-BENCHES = {"acd": acd, "call": call, "sip": sip}
+BENCHES = {"acd": acd, "call": call, "media": media, "sip": sip}
 FAILED, MISSING = 1, 2
 
 

@@ -1,0 +1,78 @@
+"""The C program beside the media worker: generator, limit and bare loop, compiled when a bench begins."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.harness import CannotMeasure
+
+LIMIT_PORT, SOURCE_PORT = 19480, 19482
+"""Of the echo and of the generator, on 127.0.0.1."""
+_SOURCE = Path(__file__).with_suffix(".c")
+_SLACK_S = 20.0
+
+
+class Probe:
+    """The compiled program; every method starts a process of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        """Raises CannotMeasure when there is no C compiler."""
+        compiler = shutil.which("cc") or shutil.which("gcc")
+        if compiler is None:
+            raise CannotMeasure("no C compiler: apt-get install -y --no-install-recommends gcc libc6-dev")
+        self._program = str(directory / "media_probe")
+        done = subprocess.run(
+            [compiler, "-O2", "-o", self._program, str(_SOURCE)], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise CannotMeasure(f"{_SOURCE.name} could not be compiled:\n{done.stderr}")
+
+    def echo(self, wake_us: int) -> subprocess.Popen[str]:
+        """The limit, ready on LIMIT_PORT."""
+        arguments = [self._program, "echo", str(LIMIT_PORT), str(wake_us)]
+        process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        if process.stdout.readline() != "ready\n":
+            raise CannotMeasure(f"port {LIMIT_PORT} on 127.0.0.1 is taken: end what uses it")
+        return process
+
+    def generate(
+        self, ports: Sequence[int], seconds: float, *, stamped: bool, canned: Path | None = None
+    ) -> Running:
+        """Sends to these ports for so long; `stamped`: packets tell when they were sent."""
+        arguments = ["generate", str(SOURCE_PORT), str(seconds), str(int(stamped)), str(canned or "-")]
+        return Running([self._program, *arguments], "\n".join(map(str, ports)), seconds)
+
+    def bare_loop(self, wake_us: int, seconds: float) -> Running:
+        return Running([self._program, "sleep", str(wake_us), str(seconds)], "", seconds)
+
+
+class Running:
+    """A process that ends by itself with one JSON object."""
+
+    def __init__(self, arguments: list[str], given: str, seconds: float) -> None:
+        self._seconds = seconds
+        self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdin is not None
+        self._process.stdin.write(given)
+        self._process.stdin.close()
+        self._process.stdin = None
+
+    def result(self) -> dict[str, Any]:
+        """Waits for the end. Raises CannotMeasure when there is no result."""
+        output, _ = self._process.communicate(timeout=self._seconds + _SLACK_S)
+        if self._process.returncode:
+            raise CannotMeasure("the generator failed: what it says is above")
+        found: dict[str, Any] = json.loads(output)
+        return found
+
+
+def busy() -> subprocess.Popen[bytes]:
+    """A process that takes all of a core."""
+    return subprocess.Popen([sys.executable, "-c", "while True: pass"])
