@@ -62,17 +62,9 @@ def _join(leg: Leg, second: Leg, referral: Referral, now: float, out: list[Any])
     older, newer = sorted((leg, second), key=lambda each: each.call.started)
     conversation = newer.call.conversation
     assert conversation is not None
-    if not _has_place(older, newer):
-        referral.refuse(REASONS["no_ports"].status, now, out)
-        return
     referral.accept(now, out)
     _merge(older, newer, now, out)
     referral.finish(200, now, out)
-
-
-def _has_place(older: Leg, newer: Leg) -> bool:
-    media = older.call.exchange.media
-    return older.worker == newer.worker or media.has_port(older.worker)
 
 
 def _merge(older: Leg, newer: Leg, now: float, out: list[Any]) -> None:
@@ -95,7 +87,7 @@ def _merge(older: Leg, newer: Leg, now: float, out: list[Any]) -> None:
     call.released(older.party, now, out)
     gone.end("transferred", "switch", now, out)
     if comes.worker != stays.worker:
-        comes.move(stays.worker, now, out)
+        comes.move(stays.worker, out)
     call.converse(comes, queue, now, out, recording=recording, record=second_recording is not None)
     stays.connected_to(comes.party, now, out)
     comes.connected_to(stays.party, now, out)

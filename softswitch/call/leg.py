@@ -10,6 +10,7 @@ from softswitch.call.digits import info_body, info_digit
 from softswitch.call.endings import ending, reason_header, warning_line
 from softswitch.call.identity import connected, introduce
 from softswitch.call.leg_media import LegMedia
+from softswitch.call.media import Place
 from softswitch.call.party import Party
 from softswitch.call.redirection import contacts_of
 from softswitch.reasons import REASONS
@@ -318,7 +319,7 @@ class Leg(LegMedia):
         """Take up an answered leg of a former process: its dialog, and its media as it is in the worker."""
         leg = cls(call, state["id"], state["direction"], Party(**state["party"]))
         leg.state = state["state"]
-        leg.worker, leg.port = state["worker"], state["port"]
+        leg.place = Place(state["worker"], state["port"], state["worker"])
         leg.sdp_id, leg.sdp_version = state["sdp_id"], state["sdp_version"]
         leg.session = call.exchange.ua.restore_session(state["session"], leg)
         leg._put_media(NegotiatedAudio.from_state(state["audio"]), out)

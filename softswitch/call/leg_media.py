@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.leg_security import LegSecurity
-from softswitch.call.media import leg_fields
+from softswitch.call.media import NOWHERE, leg_fields
 from softswitch.sdp.crypto import Security
 from softswitch.sdp.description import BadSdp, SessionDescription
 from softswitch.sdp.negotiation import (
@@ -42,7 +42,7 @@ class LegMedia:
         "id",
         "learn",
         "party",
-        "port",
+        "place",
         "pressed_info",
         "remote_sdp",
         "sdp_id",
@@ -52,7 +52,6 @@ class LegMedia:
         "silence_told_at",
         "silent_since",
         "unacceptable",
-        "worker",
     )
 
     def __init__(self, call: Call, id: str, party: Party) -> None:
@@ -60,8 +59,7 @@ class LegMedia:
         self.id = id
         self.party = party
         self.session: Session | None = None
-        self.worker = -1
-        self.port = 0
+        self.place = NOWHERE
         self.audio: NegotiatedAudio | None = None
         self.remote_sdp = b""
         self._described: SessionDescription | None = None
@@ -80,8 +78,18 @@ class LegMedia:
         place = self.call.exchange.media.allocate(near)
         if place is None:
             return False
-        self.worker, self.port = place
+        self.place = place
         return True
+
+    @property
+    def worker(self) -> int:
+        """The media worker that serves the leg; -1: none yet."""
+        return self.place.worker
+
+    @property
+    def port(self) -> int:
+        """Its media port; 0: none yet."""
+        return self.place.port
 
     def offered_codecs(self) -> list[str]:
         """The codec that this leg uses, or those that it offers, in its order."""
@@ -222,7 +230,7 @@ class LegMedia:
     def _put_media(self, audio: NegotiatedAudio, out: list[Any]) -> None:
         held, self.audio = self.holds, audio
         self.silent_since = None
-        fields = leg_fields(self.port, audio, learn=self._learns(audio), keys_by=self.keys_by)
+        fields = leg_fields(self.place, audio, learn=self._learns(audio), keys_by=self.keys_by)
         self.call.exchange.media.put(self.worker, "leg", self.id, fields, out)
         if self.holds != held:
             self.call.hold_changed(self, out)
@@ -239,25 +247,16 @@ class LegMedia:
             return False
         return audio.remote_host != self.session.dialog.sip_flow.remote[0]
 
-    def move(self, worker: int, now: float, out: list[Any]) -> None:
-        """Go on at a port of another worker; the party hears of it by UPDATE or re-INVITE.
-
-        Until it has, what it sends is lost.
-        """
-        audio, place = self.audio, self.call.exchange.media.allocate(worker)
-        assert audio is not None and place is not None and self.session is not None
-        self.drop_media(out)
-        self.worker, self.port = place
-        self.sdp_version += 1
-        self._put_media(audio, out)
-        self.session.update(self._offer(audio.send.encoding, self._security()), now, out)
+    def move(self, worker: int, out: list[Any]) -> None:
+        """Go on at another worker with the same port; the party does not notice."""
+        self.place = self.call.exchange.media.move(self.place, worker, self.id, out)
 
     def drop_media(self, out: list[Any]) -> None:
         """Give up the port, and what the worker has of this leg."""
         if self.audio is not None:
             self.call.exchange.media.delete(self.worker, "leg", self.id, out)
         elif self.port:
-            self.call.exchange.media.release_unused(self.worker, self.port)
+            self.call.exchange.media.release_unused(self.place)
 
 
 def _led_by(first: Sequence[str], codecs: Sequence[str]) -> list[str]:

@@ -8,10 +8,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from softswitch.call.outputs import MediaCommand
 from softswitch.sdp.negotiation import NegotiatedAudio
+
+
+class Place(NamedTuple):
+    """Where a leg is: the worker that serves it, its port, and the worker that the port came from."""
+
+    worker: int
+    port: int
+    port_of: int
+
+
+NOWHERE = Place(-1, 0, -1)
 
 
 class Worker:
@@ -42,31 +53,41 @@ class MediaPlane:
         """Whether every worker is there and has ports for calls."""
         return all(worker.connected and worker.free_ports for worker in self.workers)
 
-    def allocate(self, near: int | None = None) -> tuple[int, int] | None:
-        """A worker and one of its free ports, on worker `near` where a leg must meet another one."""
+    def allocate(self, near: int | None = None) -> Place | None:
+        """A place for a leg; on worker `near`, with a port of another if need be, where legs must meet."""
         usable = self._usable(near)
         if not usable:
             return None
-        worker = min(usable, key=lambda each: len(each.wanted))
-        port = worker.free_ports.popleft()
+        of = min(usable, key=lambda each: (each.number != near, len(each.wanted)))
+        worker, port = of if near is None else self.workers[near], of.free_ports.popleft()
         worker.taken_ports.add(port)
-        return worker.number, port
+        return Place(worker.number, port, of.number)
 
     def has_port(self, near: int | None = None) -> bool:
         """Whether `allocate` would find one now."""
         return bool(self._usable(near))
 
     def _usable(self, near: int | None) -> list[Worker]:
-        candidates = self.workers if near is None else [self.workers[near]] if self.has(near) else []
-        return [worker for worker in candidates if worker.connected and worker.free_ports]
+        if near is not None and not (self.has(near) and self.workers[near].connected):
+            return []
+        return [worker for worker in self.workers if worker.connected and worker.free_ports]
 
     def has(self, worker: int) -> bool:
         return worker < len(self.workers)
 
-    def release_unused(self, worker: int, port: int) -> None:
+    def release_unused(self, place: Place) -> None:
         """Give back a port on which no leg was ever put."""
-        self.workers[worker].taken_ports.discard(port)
-        self.workers[worker].free_ports.append(port)
+        self.workers[place.worker].taken_ports.discard(place.port)
+        self.workers[place.port_of].free_ports.append(place.port)
+
+    def move(self, place: Place, to: int, id: str, out: list[Any]) -> Place:
+        """The leg goes on in another worker, at its port: that one gets its sockets from the present one."""
+        former = self.workers[place.worker]
+        command = former.wanted.pop(("leg", id))
+        former.taken_ports.discard(place.port)
+        fields = {name: value for name, value in command.items() if name not in ("do", "id")}
+        self.put(to, "leg", id, {**fields, "from": former.number}, out)
+        return Place(to, place.port, former.number)
 
     def put(self, worker: int, kind: str, id: str, fields: dict[str, Any], out: list[Any]) -> None:
         if not self.has(worker):
@@ -106,9 +127,11 @@ class MediaPlane:
         state = self.workers[worker]
         state.connected = True
         state.free_ports.clear()
+        puts = (item for each in self.workers for item in each.wanted.items())
+        going = {key for key, command in puts if command.get("from") == worker}
         for kind in reversed(_ORDER):
             for held in snapshot[f"{kind}s"]:
-                if (kind, held["id"]) not in state.wanted:
+                if (kind, held["id"]) not in state.wanted and (kind, held["id"]) not in going:
                     out.append(_deletion(worker, kind, held["id"]))
         for _, command in sorted(state.wanted.items(), key=_legs_first):
             out.append(MediaCommand(worker, command))
@@ -119,7 +142,7 @@ class MediaPlane:
 
     def ports_granted(self, worker: int, ports: list[int]) -> None:
         state = self.workers[worker]
-        known = state.taken_ports.union(state.free_ports)
+        known = set(state.free_ports).union(*(each.taken_ports for each in self.workers))
         state.free_ports.extend(port for port in ports if port not in known)
 
 
@@ -134,12 +157,12 @@ def _deletion(worker: int, kind: str, id: str) -> MediaCommand:
     return MediaCommand(worker, {"do": "delete", "kind": kind, "id": id})
 
 
-def leg_fields(port: int, audio: NegotiatedAudio, *, learn: bool, keys_by: str) -> dict[str, Any]:
+def leg_fields(place: Place, audio: NegotiatedAudio, *, learn: bool, keys_by: str) -> dict[str, Any]:
     """The fields of `put_leg` for what the two sides agreed on; port 0: the other side is not known yet."""
     keys = audio.crypto
     srtp = {"suite": keys.suite, "send": keys.send, "receive": keys.receive} if keys else None
     return {
-        "port": port,
+        "port": place.port,
         "remote": [audio.remote_host, audio.remote_port] if audio.remote_port else None,
         "learn": learn,
         "codec": audio.send.encoding,
@@ -151,5 +174,6 @@ def leg_fields(port: int, audio: NegotiatedAudio, *, learn: bool, keys_by: str) 
         "send": audio.direction in ("sendrecv", "sendonly"),
         "listen": audio.direction in ("sendrecv", "recvonly"),
         **({"srtp": srtp} if srtp else {}),
+        **({"from": place.port_of} if place.port_of != place.worker else {}),
         **({"tones": True} if keys_by == "inband" else {}),
     }

@@ -291,12 +291,14 @@ class MediaEngine:
         elif kind == "recorder":
             self._recorders.delete(id, self.clock)
 
+    def leave(self, id: str) -> None:
+        """The leg goes on in another worker, which has its sockets already."""
+        self._wanted["leg"].pop(id, None)
+        self._generations.pop(("leg", id), None)
+        self._remove_leg(id)
+
     def _delete_leg(self, id: str) -> None:
         legs, leg = self.legs, self.legs.index[id]
-        self._recorders.leg_leaving(id, self.clock)
-        self._mixer.stop_digits(leg)
-        self._listen_for_keys(leg, False)
-        self._routing.leg_leaving(id)
         received = int(legs.received[leg])
         self._emit(
             {
@@ -307,8 +309,16 @@ class MediaEngine:
                 "jitter_ms": round(float(legs.jitter[leg]) / SAMPLES_PER_MS, 2),
             }
         )  # fmt: skip
-        self._cohort_sizes[int(legs.cohort[leg])] -= 1
         self._ports.detach(leg)
+        self._remove_leg(id)
+
+    def _remove_leg(self, id: str) -> None:
+        legs, leg = self.legs, self.legs.index[id]
+        self._recorders.leg_leaving(id, self.clock)
+        self._mixer.stop_digits(leg)
+        self._listen_for_keys(leg, False)
+        self._routing.leg_leaving(id)
+        self._cohort_sizes[int(legs.cohort[leg])] -= 1
         self.srtp.drop(leg)
         self._wideband.leave(leg)
         legs.remove(leg)

@@ -22,6 +22,8 @@ _MOST_WAITING = 4096
 # A host whose ports are nearly all taken must not cost a tick; the next round goes on where this one stopped.
 _MOST_REFUSED = 32
 _TOS_EXPEDITED = 0xB8
+OWN = -1
+"""Home of a pair from this worker's own ports; else the number of the worker that it was borrowed from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class PortPair:
     port: int
     rtp: socket.socket
     rtcp: socket.socket
+    home: int = OWN
 
     @classmethod
     def bind(cls, host: str, port: int) -> PortPair:
@@ -66,7 +69,8 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 class PortPool:
-    """Pairs ready for the switch to choose from. `granted` lists what it has not been told of yet."""
+    """Pairs ready for the switch to choose from. `granted` lists what it has not been told of yet, `returned`
+    what was borrowed, has been drained and closed."""
 
     def __init__(self, host: str, first: int, last: int) -> None:
         self._host = host
@@ -77,7 +81,10 @@ class PortPool:
         self._ready: dict[int, PortPair] = {}
         self._draining: deque[tuple[float, PortPair]] = deque()
         self._in_use: set[int] = set()
+        self._in_use_elsewhere: dict[int, int] = {}
+        self._adopted: set[int] = set()
         self.granted: list[int] = []
+        self.returned: list[PortPair] = []
 
     def top_up(self, now: float) -> None:
         """Takes back pairs that have drained, and binds new ones until enough are ready."""
@@ -89,7 +96,7 @@ class PortPool:
                 return
             port = self._range[self._cursor]
             self._cursor = (self._cursor + 1) % len(self._range)
-            if port in self._ready or port in self._in_use:
+            if port in self._ready or port in self._in_use or port in self._in_use_elsewhere:
                 continue
             try:
                 self._offer(PortPair.bind(self._host, port))
@@ -98,6 +105,10 @@ class PortPool:
 
     def _offer(self, pair: PortPair) -> None:
         self._in_use.discard(pair.port)
+        if pair.home != OWN:
+            pair.close()
+            self.returned.append(pair)
+            return
         self._ready[pair.port] = pair
         self.granted.append(pair.port)
 
@@ -114,7 +125,10 @@ class PortPool:
                 pair = PortPair.bind(self._host, port)
             except OSError as error:
                 raise BadCommand(f"port {port} on {self._host}: {error.strerror}") from error
-        pair.discard()
+        if port in self._adopted:
+            self._adopted.discard(port)
+        else:
+            pair.discard()
         self._in_use.add(port)
         return pair
 
@@ -129,6 +143,36 @@ class PortPool:
     def give_back(self, pair: PortPair, now: float) -> None:
         """Stays bound for a while, so that stray packets of the old peer reach nobody."""
         self._draining.append((now + DRAIN_S, pair))
+
+    # Between workers.
+
+    def adopt(self, pair: PortPair, *, in_use: bool) -> None:
+        """A pair of another worker, to be taken next; `in_use`: what has arrived is for whoever takes it."""
+        self._in_use_elsewhere.pop(pair.port, None)
+        self._ready[pair.port] = pair
+        if in_use:
+            self._adopted.add(pair.port)
+
+    def spare(self, port: int) -> PortPair | None:
+        """A pair that nobody uses, if it is bound."""
+        draining = next((pair for _, pair in self._draining if pair.port == port), None)
+        return self._ready.get(port) or draining
+
+    def lend(self, pair: PortPair) -> None:
+        """Another worker has the pair now, and its own descriptors of it."""
+        self._ready.pop(pair.port, None)
+        self._reclaim(pair.port)
+        self._in_use.discard(pair.port)
+        self._in_use_elsewhere[pair.port] = pair.home
+        pair.close()
+
+    def came_back(self, port: int) -> int:
+        """A pair that was lent is closed; returns whose it was. One of our own is ready again."""
+        home = self._in_use_elsewhere.pop(port, None)
+        if home == OWN:
+            with suppress(OSError):
+                self._offer(PortPair.bind(self._host, port))
+        return OWN if home is None else home
 
     def close(self) -> None:
         for pair in [*self._ready.values(), *(pair for _, pair in self._draining)]:
@@ -162,11 +206,18 @@ class Lanes:
         self._epoll.register(pair.rtcp, select.EPOLLIN)
 
     def detach(self, leg: int) -> None:
+        self.pool.give_back(self.surrender(leg), self.now)
+
+    def surrender(self, leg: int) -> PortPair:
+        """The leg's sockets, which this worker serves no longer."""
         pair = self._pairs.pop(leg)
         self._fds[leg] = -1
         self._epoll.unregister(pair.rtcp)
         del self.leg_of_rtcp[pair.rtcp.fileno()]
-        self.pool.give_back(pair, self.now)
+        return pair
+
+    def pair(self, leg: int) -> PortPair:
+        return self._pairs[leg]
 
     def rtcp(self, leg: int) -> socket.socket:
         return self._pairs[leg].rtcp

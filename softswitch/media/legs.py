@@ -303,6 +303,16 @@ class LegTable:
         for name in (*_STREAMS, *(_SOURCE if same_peer else ())):
             getattr(self, name)[leg] = former[name]
 
+    def row(self, leg: int) -> dict[str, str]:
+        """What the leg keeps in another worker: columns by name, each as hexadecimal digits."""
+        names = ("port", "sdp_ip", "sdp_port", "learn", *_STREAMS, *_SOURCE)
+        return {name: getattr(self, name)[leg].tobytes().hex() for name in names}
+
+    def expect(self, id: str, row: Mapping[str, str]) -> None:
+        """The leg `id` of another worker is to go on here. Raises KeyError or ValueError."""
+        former = {name: np.frombuffer(bytes.fromhex(text), COLUMNS[name][0])[0] for name, text in row.items()}
+        self._succession.bequeath(id, former)
+
     def change(self, leg: int, settings: LegSettings, now: int) -> None:
         """New settings of a live leg; a source that was learned stays unless the remote address changed."""
         old = self.settings[leg]

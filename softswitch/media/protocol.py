@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 
 from softswitch.media.engine import ENGINE_COMMANDS, MediaEngine
+from softswitch.media.handover import Handover
 from softswitch.media.lanes import PortPool
 from softswitch.media.legs import BadCommand
 
@@ -102,7 +103,14 @@ class _Connection:
 
 class ControlServer:
     def __init__(
-        self, path: str, worker: int, engine: MediaEngine, pool: PortPool, outbox: Outbox, epoll: select.epoll
+        self,
+        path: str,
+        worker: int,
+        engine: MediaEngine,
+        pool: PortPool,
+        outbox: Outbox,
+        epoll: select.epoll,
+        handover: Handover,
     ) -> None:
         self._path = path
         self._worker = worker
@@ -110,6 +118,8 @@ class ControlServer:
         self._pool = pool
         self._outbox = outbox
         self._epoll = epoll
+        self._handover = handover
+        handover.refused = self._refused
         self._instance = os.urandom(8).hex()
         self._greeted = 0
         self._orphans_at: float | None = None
@@ -164,9 +174,12 @@ class ControlServer:
                 raise BadCommand("a command is a JSON object")
             self._command(connection, command, now)
         except (KeyError, TypeError, ValueError) as error:  # BadCommand and bad JSON are ValueErrors
-            known = command if isinstance(command, dict) else {}
-            about = {key: known[key] for key in ("do", "kind", "id", "leg") if key in known}
-            self._error(connection, about, str(error))
+            self._error(connection, _about(command), str(error))
+
+    def _refused(self, command: dict[str, Any], message: str) -> None:
+        """A command that had to wait."""
+        log.warning("command refused: %s: %s", _about(command), message)
+        self._outbox.emit({"event": "error", "about": _about(command), "message": message})
 
     def _error(self, connection: _Connection, about: Mapping[str, Any], message: str) -> None:
         log.warning("command refused: %s: %s", dict(about), message)
@@ -186,7 +199,7 @@ class ControlServer:
             self._outbox.acknowledge(int(command.get("n", 0)))
         elif do == "put_player" and str(command.get("id")) in self._outbox.finished_players():
             return  # played to its end already; the event is on its way
-        else:
+        elif not self._handover.takes(command, now):
             self._engine.command(command)
 
     def _hello(self, connection: _Connection, command: Mapping[str, Any], now: float) -> None:
@@ -259,6 +272,11 @@ class ControlServer:
         self._listener.close()
         with suppress(FileNotFoundError):
             os.unlink(self._path)
+
+
+def _about(command: Any) -> dict[str, Any]:
+    known = command if isinstance(command, dict) else {}
+    return {key: known[key] for key in ("do", "kind", "id", "leg") if key in known}
 
 
 def _listen(path: str) -> socket.socket:

@@ -51,6 +51,10 @@ class Succession:
         row = self._left["leg"].pop(key_of(id), None)
         return row if row is not None and row["port"] == port else None
 
+    def bequeath(self, id: str, row: dict[str, Any]) -> None:
+        """The row that a leg has had in another worker."""
+        self._left["leg"][key_of(id)] = row
+
     def take_player(self, id: str) -> int | None:
         """The clock at which the player had begun."""
         row = self._left["player"].pop(key_of(id), None)

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from softswitch.media.engine import SAMPLES_PER_MS, EngineSettings, MediaEngine
+from softswitch.media.handover import Handover
 from softswitch.media.lanes import Lanes, PortPool
 from softswitch.media.packets import Indices, PacketBatch
 from softswitch.media.prompts import PromptCache
@@ -62,7 +63,10 @@ class Worker:
             self._outbox.emit,
         )
         path = str(run_dir / f"media-{index}.sock")
-        self._control = ControlServer(path, index, self._engine, self._pool, self._outbox, self._epoll)
+        self._handover = Handover(run_dir, index, self._engine, self._lanes, self._pool, self._epoll)
+        self._control = ControlServer(
+            path, index, self._engine, self._pool, self._outbox, self._epoll, self._handover
+        )
         self._batch = PacketBatch(BATCH)
         self._late: list[float] = []
         self._housekeeping_at = self._load_at = 0.0
@@ -126,6 +130,7 @@ class Worker:
             self._pool.top_up(now)
             if now >= self._load_at:
                 self._report_load(now)
+            self._handover.turn(now)
         self._control.turn(now)
 
     def _ready(self, fd: int, now: float) -> None:
@@ -134,6 +139,8 @@ class Worker:
             self._reports.receive(leg, now)
         elif self._control.owns(fd):
             self._control.handle(fd, now)
+        elif self._handover.owns(fd):
+            self._handover.handle()
 
     def _report_load(self, now: float) -> None:
         self._load_at = now + LOAD_EVERY_S
@@ -151,6 +158,7 @@ class Worker:
         self._engine.close()
         self._control.turn(time.monotonic())
         self._control.close()
+        self._handover.close()
         self._lanes.close()
 
 

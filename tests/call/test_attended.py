@@ -119,24 +119,58 @@ def test_a_leg_moves_to_the_worker_of_the_other() -> None:
     scene = Scene(media={"host": "192.0.2.1", "workers": 2})
     used = [{id for kind, id in worker.held if kind == "leg"} for worker in scene.world.workers]
     assert [len(each) for each in used] == [2, 2]
+    bob = next(leg for leg in scene.world.legs() if leg.party.name == "bob")
+    port = bob.port
     scene.alice.connect(*scene.alice.sessions)
     scene.check()
     assert scene.joined() == ["bob", "carol"]
     assert [len([1 for kind, _ in worker.held if kind == "leg"]) for worker in scene.world.workers] == [2, 0]
-    bob_leg = next(leg for leg in scene.call.legs.values() if leg.party.name == "bob")
-    assert ("offered",) in scene.bob.events
-    sdp = scene.bob.session.reoffer.message
-    assert sdp is not None and f"m=audio {bob_leg.port} ".encode() in sdp.body
-    scene.bob.hang_up()
+    assert (bob.worker, bob.port) == (0, port) and port in scene.world.workers[1].ports
+    assert ("offered",) not in scene.bob.events
+    scene.carol.hang_up()
     assert [worker.held for worker in scene.world.workers] == [{}, {}]
+    scene.world.wait(6)
+    scene.world.pump()
+    assert port in scene.world.exchange.media.workers[1].free_ports
 
 
-def test_without_a_port_there_everything_stays() -> None:
+def test_a_leg_moves_while_the_worker_that_should_take_it_is_away() -> None:
     scene = Scene(media={"host": "192.0.2.1", "workers": 2})
-    scene.world.exchange.media.workers[0].free_ports.clear()
+    taking, giving = scene.world.workers
+    taking.crash()
+    taking.connected = False
+    scene.world.exchange.media_lost(0)
     scene.alice.connect(*scene.alice.sessions)
-    assert scene.alice.events[-1] == ("referred", 503)
-    assert len(scene.world.exchange.calls) == 2
+    bob = next(leg for leg in scene.world.legs() if leg.party.name == "bob")
+    scene.world.exchange.media_lost(1)
+    giving.connect(scene.world.now)
+    scene.world.pump()
+    assert ("leg", bob.id) in giving.held
+    taking.connect(scene.world.now)
+    scene.world.pump()
+    scene.check()
+    assert ("leg", bob.id) in taking.held and not giving.held
+
+
+def test_a_worker_without_ports_borrows_one() -> None:
+    world = World(media={"host": "192.0.2.1", "workers": 2})
+    first, second = world.exchange.media.workers
+    alice, bob = world.phone("alice"), world.phone("bob")
+    while len(first.free_ports) > 1:
+        first.free_ports.pop()
+    free = [{*each.free_ports} for each in (first, second)]
+    alice.call("bob")
+    assert {(leg.worker, leg.place.port_of) for leg in world.legs()} == {(0, 0), (0, 1)}
+    alice.hang_up()
+    assert [{*each.free_ports} for each in (first, second)] == free
+    alice.call("bob")
+    bob.answer()
+    check(world, Books())
+    assert len(world.workers[0].legs()) == 2
+    alice.hang_up()
+    world.wait(6)
+    world.pump()
+    assert [{*each.free_ports} for each in (first, second)] == free
 
 
 def test_target_that_rings_is_called_for_the_other_party() -> None:

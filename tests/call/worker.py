@@ -8,13 +8,16 @@ from typing import Any
 
 KINDS = ("leg", "bridge", "player", "recorder")
 PORTS = range(16384, 16484, 2)
+"""Those of the first worker; each has as many."""
 DRAIN_S = 5.0
 
 
 class Worker:
     """`held` is what it has by (kind, id); `events` are on their way to the switch and wait for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int = 0, all: list[Worker] | None = None) -> None:
+        self.ports = range(PORTS.start + 100 * number, PORTS.stop + 100 * number, 2)
+        self._all = [self] if all is None else all
         self.connected = False
         self.held: dict[tuple[str, str], dict[str, Any]] = {}
         self.events: deque[dict[str, Any]] = deque()
@@ -26,13 +29,14 @@ class Worker:
     def connect(self, now: float) -> None:
         """The switch says hello: it hears what is here, then what it missed, then which ports are free."""
         self.connected = True
-        busy = {command["port"] for (kind, _), command in self.held.items() if kind == "leg"}
-        busy.update(port for _, port in self._draining)
+        held = [each for worker in self._all for each in worker.held.items()]
+        busy = {command["port"] for (kind, _), command in held if kind == "leg"}
+        busy.update(port for worker in self._all for _, port in worker._draining)
         missed = [event for event in self.events if event["event"].endswith("_finished")]
         snapshot: dict[str, Any] = {"event": "snapshot", "generation": 1, "worker": 0}
         for kind in KINDS:
             snapshot[f"{kind}s"] = [command for (each, _), command in self.held.items() if each == kind]
-        ports = {"event": "ports", "granted": [port for port in PORTS if port not in busy]}
+        ports = {"event": "ports", "granted": [port for port in self.ports if port not in busy]}
         self.events = deque([snapshot, *missed, ports])
         if self._interrupted:
             self._draining.append((now + DRAIN_S, 0))
@@ -57,8 +61,12 @@ class Worker:
 
     def _put(self, kind: str, command: dict[str, Any]) -> None:
         if kind == "leg":
+            if "from" in command:
+                self._all[command["from"]].held.pop((kind, command["id"]), None)
             others = [each for (_, id), each in self.held.items() if id != command["id"]]
             assert command["port"] not in [each.get("port") for each in others], "two legs on one port"
+            foreign = any(command["port"] in each.ports for each in self._all if each is not self)
+            assert not foreign or "from" in command, "a port of another worker"
         else:
             for leg in _legs_of(command):
                 assert ("leg", leg) in self.held, f"{command} before its leg"
@@ -106,8 +114,15 @@ class Worker:
                 strays = [id for id in sorted(self._interrupted) if ("recorder", id) not in self.held]
                 self.events.extend(_finished(id) for id in strays)
                 self._interrupted.clear()
-            elif self.connected:
-                self.events.append({"event": "ports", "granted": [port]})
+            else:
+                self._home(port).grant(port)
+
+    def _home(self, port: int) -> Worker:
+        return next(worker for worker in self._all if port in worker.ports)
+
+    def grant(self, port: int) -> None:
+        if self.connected:
+            self.events.append({"event": "ports", "granted": [port]})
 
 
 def _legs_of(command: dict[str, Any]) -> list[str]:

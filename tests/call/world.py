@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from softswitch.call.commands import SwitchCommands
 from softswitch.call.exchange import Exchange, Prompts
+from softswitch.call.leg import Leg
 from softswitch.call.outputs import Fact, Keep, MediaCommand
 from softswitch.call.restore import restore
 from softswitch.config import Centre, Node
@@ -253,7 +254,8 @@ class World:
         self.facts: list[Fact] = []
         self.kept: dict[str, Any] = {}
         self.media: list[dict[str, Any]] = []
-        self.workers = [Worker() for _ in range(self.node.media.workers or 1)]
+        self.workers: list[Worker] = []
+        self.workers += [Worker(number, self.workers) for number in range(self.node.media.workers or 1)]
         self.worker = self.workers[0]
         self.wire: deque[tuple[Any, SipFlow, bytes]] = deque()
         self.slow = False
@@ -464,3 +466,7 @@ class World:
         found = self.of(type)
         assert len(found) == 1, f"{len(found)} facts {type}"
         return found[0]
+
+    def legs(self) -> list[Leg]:
+        """Of all calls."""
+        return [leg for call in self.exchange.calls.values() for leg in call.legs.values()]

@@ -13,7 +13,8 @@ import numpy as np
 import orjson
 import pytest
 
-from softswitch.media.lanes import PortPool
+from softswitch.media.handover import Handover
+from softswitch.media.lanes import Lanes, PortPool
 from softswitch.media.protocol import PATIENCE_S, ControlServer, Outbox
 from tests.media.rig import Rig
 
@@ -36,7 +37,11 @@ class Station:
         self.rig.engine._emit = self.rig.engine._recorders._emit = self.outbox.emit
         self.switches: list[socket.socket] = []
         self.path = str(directory / "m.sock")
-        self.server = ControlServer(self.path, 3, self.rig.engine, self.pool, self.outbox, self.epoll)
+        lanes = Lanes(self.pool, 8, self.epoll)
+        self.handover = Handover(directory, 3, self.rig.engine, lanes, self.pool, self.epoll)
+        self.server = ControlServer(
+            self.path, 3, self.rig.engine, self.pool, self.outbox, self.epoll, self.handover
+        )
 
     def turn(self) -> None:
         for _ in range(3):
@@ -49,6 +54,7 @@ class Station:
         for sock in self.switches:
             sock.close()
         self.server.close()
+        self.handover.close()
         self.pool.close()
         self.epoll.close()
 

@@ -90,6 +90,11 @@ class Switch:
         self.sock.close()
 
 
+def until_ready(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+
+
 class Call:
     """Two phones on a worker, and the pace of their packets."""
 
@@ -107,13 +112,12 @@ class Call:
         self.switch.say(do="hello", version=1, generation=1)
         assert len(self.switch.event("snapshot")["legs"]) == 2
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, index: int = 0, ports: str = "26000-26999") -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "softswitch.media.worker", "--run-dir", str(self.run_dir)]
-        return subprocess.Popen([*command, "--ports", "26000-26999"], stdout=subprocess.PIPE)
+        return subprocess.Popen([*command, "--index", str(index), "--ports", ports], stdout=subprocess.PIPE)
 
     def until_ready(self) -> None:
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == b"ready\n"
+        until_ready(self.process)
 
     def put(self) -> None:
         for number, phone in enumerate(self.phones):
@@ -127,10 +131,11 @@ class Call:
         assert self.process.stdout is not None
         self.process.stdout.close()
 
-    def put_leg(self, id: str, port: int, phone: Softphone) -> None:
+    def put_leg(self, id: str, port: int, phone: Softphone, **more: Any) -> None:
         self.switch.say(
             do="put_leg", id=id, port=port, remote=phone.address, learn=False, codec="PCMU", payload_type=0,
             receive={"0": "PCMU"}, dtmf_send=101, dtmf_receive=101, ptime_ms=20, send=True, listen=True,
+            **more,
         )  # fmt: skip
 
     def connect(self, generation: int) -> Switch:
@@ -227,6 +232,31 @@ def test_killed_and_replaced_the_streams_go_on_within_a_second(call: Call) -> No
         assert {(b - a) & 0xFFFF for a, b in pairwise(phone.sequence())} == {1}
         assert len({packet[8:12] for _, packet in phone.got}) == 1
         assert has_tone(phone.heard(-20), 1000 if phone is call.phones[0] else 400, 8000)
+
+
+def test_legs_of_two_workers_meet_in_one_without_losing_a_packet(call: Call) -> None:
+    other = call.start(1, "27000-27099")
+    until_ready(other)
+    call.talk(0.5)
+    first = call.switch
+    second = call.switch = Switch(call.run_dir / "media-1.sock", 1)
+    second.say(do="put_bridge", id="B", members=["L0", "L1"], edges=[])
+    call.put_leg("L1", call.ports[1], call.phones[1], **{"from": 0})
+    call.talk(0.3)
+    call.put_leg("L0", call.ports[0], call.phones[0], **{"from": 0})
+    call.talk(0.7)
+    for number, phone in enumerate(call.phones):
+        assert has_tone(phone.heard(-20), 1000 if phone is call.phones[0] else 400, 8000)
+        assert {(b - a) & 0xFFFF for a, b in pairwise(phone.sequence())} == {1}
+        assert len({packet[8:12] for _, packet in phone.got}) == 1
+        second.say(do="delete", kind="leg", id=f"L{number}")
+        statistics = second.event("leg_statistics")
+        assert (statistics["received"], statistics["lost"]) == (phone.number, 0)
+    second.close()
+    call.switch = first
+    other.terminate()
+    assert other.wait(5) == 0 and other.stdout is not None
+    other.stdout.close()
 
 
 def test_terminated_it_leaves_cleanly(call: Call) -> None:
