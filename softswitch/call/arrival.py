@@ -23,14 +23,14 @@ from softswitch.reasons import REASONS
 from softswitch.sip.message import BadMessage
 from softswitch.sip.telephone import telephone
 from softswitch.sip.uri import Address
-from softswitch.sip.useragent import SipSettings
+from softswitch.sip.useragent import METHODS, SipSettings
 
 if TYPE_CHECKING:
     from softswitch.call.conversation import Conversation
     from softswitch.call.exchange import Exchange
     from softswitch.sip.message import Message
 
-ALLOW = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER, SUBSCRIBE, NOTIFY, MESSAGE\r\n"
+ALLOW = f"Allow: {', '.join((*METHODS, 'REFER', 'NOTIFY', 'REGISTER', 'SUBSCRIBE', 'MESSAGE', 'PUBLISH'))}\r\n"
 ALLOW_EVENTS = f"Allow-Events: {', '.join(PACKAGES)}\r\n"
 RETRY_AFTER_S = 5
 CONTACT_USER = SipSettings().contact_user
@@ -63,9 +63,10 @@ class Arrivals:
     def _options(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
         if self._exchange.proxying.options(transaction, message, now, out):
             return
-        self._exchange.ua.respond(
-            transaction, message, 200, now, out, headers=f"{ALLOW}{ALLOW_EVENTS}Accept: application/sdp\r\n"
-        )
+        ua = self._exchange.ua
+        supported = f"Supported: {', '.join(ua.endpoint.settings.supported)}\r\n"
+        headers = f"{ALLOW}{ALLOW_EVENTS}{supported}Accept: application/sdp\r\n"
+        ua.respond(transaction, message, 200, now, out, headers=headers)
 
     def _register(self, transaction: Any, message: Message, now: float, out: list[Any]) -> None:
         exchange = self._exchange

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from softswitch.config.dialplan import DIAL_OUT_KINDS
 from softswitch.numbering.hours import is_open
 from softswitch.numbering.plan import NumberingPlan
+from softswitch.sip.telephone import EMERGENCY
 
 if TYPE_CHECKING:
     from softswitch.call.party import Party
@@ -55,6 +56,8 @@ class DialPlan:
 
     def called_by_trunk(self, trunk: Trunk, called: str) -> str:
         """What a peer calls, after its rules: in E.164 where it can be read, else as it stands."""
+        if called.startswith(EMERGENCY):
+            return called
         return self.read_from(trunk, trunk.incoming_add + called[trunk.incoming_strip :])
 
     def read_from(self, trunk: Trunk, number: str) -> str:
@@ -121,13 +124,20 @@ class DialPlan:
 
     def emergency(self, dialled: str) -> Outward | None:
         """The way of an emergency call, if that is what is dialled: over every trunk, the preferred first."""
-        number = self.numbering.emergency(dialled)
-        if number is None or (self.numbering.assumes_emergency and self._is_inside(number)):
+        number = self._emergency_number(dialled)
+        if number is None:
             return None
         able = [each.name for each in outward_trunks(self.centre)]
         preferred = [name for name in self.centre.numbering.emergency_trunks if name in able]
         others = [name for name in able if name not in preferred]
         return Outward(number, number, "emergency", (*preferred, *others), emergency=True)
+
+    def _emergency_number(self, dialled: str) -> str | None:
+        if dialled.startswith(EMERGENCY):
+            return self.numbering.emergency_number
+        number = self.numbering.emergency(dialled)
+        inside = number is not None and self.numbering.assumes_emergency and self._is_inside(number)
+        return None if inside else number
 
     def _is_inside(self, number: str) -> bool:
         centre = self.centre

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 EVERYWHERE = frozenset(("112", "911"))
 """What every phone may call at any time (3GPP TS 22.101 §10.1.1), where no country is set."""
+_EVERY_LINE = {"AU": "000", "BR": "190", "HK": "999", "MX": "911"}
+"""Where 112 is for mobile phones only."""
 _SEPARATORS = re.compile(r"[-.() ]")
 _NUMBER = re.compile(r"\+?[0-9]{2,20}")
 _KINDS: dict[int, NumberKind] = {
@@ -98,6 +100,18 @@ class NumberingPlan:
         """The emergency number that is dialled, with or without the prefix for numbers outside."""
         candidates = (dialled, self._without_prefix(dialled))
         return next((text for text in candidates if text and self._is_emergency(text)), None)
+
+    @property
+    def emergency_number(self) -> str | None:
+        """What is dialled for `urn:service:sos` (RFC 5031): the first of the settings, else the one that
+        works from every line of the country."""
+        if self.settings.emergency_numbers is not None:
+            return next(iter(self.settings.emergency_numbers), None)
+        country = self.settings.country
+        american = country is not None and phonenumbers.country_code_for_region(country) == 1
+        usual = (_EVERY_LINE.get(country or "", ""), "911" if american else "", "112", "999", "111", "110")
+        known = chain(usual, (f"{number:03}" for number in range(1000)))
+        return next((text for text in known if text and self._is_emergency(text)), None)
 
     def written(self, text: str, form: NumberForm, country: str | None = None) -> str:
         """A number in E.164 in the form of a peer in `country`; anything else stays as it is.

@@ -1,4 +1,5 @@
-"""SIP, SIPS and TEL URIs and name-addr values (RFC 3261 §19.1, §20.10, §25.1; RFC 3966)."""
+"""SIP, SIPS and TEL URIs, the URN of emergency services, and name-addr values (RFC 3261 §19.1, §20.10, §25.1;
+RFC 3966; RFC 5031)."""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNUSABLE = re.compile(r"[\x00-\x20\x7f<>\"]")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9.])?")
 _TELEPHONE = re.compile(r"\+?[0-9A-Fa-f*#().-]+")
+_EMERGENCY = re.compile(r"service:sos(?:\.[a-z0-9-]{1,63}){0,4}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _THREE_COLONS = re.compile(r":::(?=[0-9]+\.)")
 _MAX_CACHED = 256
@@ -33,7 +35,7 @@ _DISTINGUISHING = ("user", "ttl", "method", "maddr", "transport")
 @dataclass(frozen=True, slots=True)
 class Uri:
     """One URI. `user`, parameter values and header values are unescaped; `host` is in lower case, an IPv6
-    address without its brackets, and '' for tel. `str()` escapes again."""
+    address without its brackets, and '' for tel and urn. `str()` escapes again."""
 
     scheme: str
     user: str
@@ -45,7 +47,7 @@ class Uri:
 
     @staticmethod
     def parse(text: str) -> Uri:
-        """Read a sip, sips or tel URI; raises BadUri. Results are remembered."""
+        """Read a sip, sips or tel URI, or `urn:service:sos`; raises BadUri. Results are remembered."""
         return _parse_cached(text) if len(text) <= _MAX_CACHED else _parse(text)
 
     def param(self, name: str) -> str | None:
@@ -86,6 +88,8 @@ class Uri:
         params = "".join([_parameter(name, value) for name, value in self.params]) if self.params else ""
         if self.scheme == "tel":
             return f"tel:{self.user}{params}"
+        if self.scheme == "urn":
+            return f"urn:{self.user}"
         user = _escape(self.user, _NOT_USER)
         if self.password:
             user = f"{user}:{_escape(self.password, _NOT_USER)}"
@@ -139,6 +143,8 @@ def _parse(text: str) -> Uri:
         return _parse_sip(scheme, rest)
     if scheme == "tel" and colon:
         return _parse_tel(rest)
+    if scheme == "urn" and _EMERGENCY.fullmatch(rest.lower()):
+        return Uri("urn", rest.lower(), "")
     if colon and _SCHEME.fullmatch(scheme):
         raise BadUri(416, "Unsupported URI Scheme")
     raise BadUri(400, "Bad URI")

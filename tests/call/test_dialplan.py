@@ -319,6 +319,36 @@ def test_an_emergency_call_shows_who_calls() -> None:
     assert place.shown == "<sip:+4930555110@192.0.2.1>"
 
 
+@pytest.mark.parametrize(
+    ("numbering", "number"),
+    [
+        (GERMANY, "112"),
+        ({"country": "US"}, "911"),
+        ({"country": "JP"}, "110"),
+        ({"country": "AU"}, "000"),
+        ({}, "112"),
+        ({**GERMANY, "emergency_numbers": ["110", "112"]}, "110"),
+    ],
+)
+@pytest.mark.parametrize("urn", ["urn:service:sos", "URN:service:SOS.fire"])
+def test_the_urn_of_an_emergency_service_is_the_emergency_number(
+    numbering: dict[str, Any], number: str, urn: str
+) -> None:
+    place = Place(numbering=numbering, user={"permissions": []})
+    place.erin.call("x", uri=urn)
+    assert place.called == [f"north:{number}"]
+    assert place.world.one("call_started")["to_number"] == urn.lower()
+
+
+def test_only_who_may_call_outside_reaches_an_emergency_service() -> None:
+    place = Place(numbering=GERMANY)
+    place.peers["north"].call("x", uri="urn:service:sos")
+    assert place.called == []
+    place = Place(numbering={**GERMANY, "emergency_numbers": []})
+    place.erin.call("x", uri="urn:service:sos")
+    assert (place.called, place.status) == ([], 404)
+
+
 def test_nobody_is_forwarded_to_an_emergency_number() -> None:
     users = {**CENTRE["users"], "bob": {"password": "secret", "forward_always": "112"}}
     place = Place(users={**users, "erin": {"password": "secret"}})

@@ -103,6 +103,7 @@ class Phone:
         *,
         from_: str = "",
         headers: str = "",
+        uri: str = "",
     ) -> None:
         offer = (
             sdp
@@ -114,7 +115,7 @@ class Phone:
             lambda now, out: self.sessions.append(
                 self.ua.invite(
                     self,
-                    request_uri=f"sip:{number}@{SWITCH[0]}",
+                    request_uri=uri or f"sip:{number}@{SWITCH[0]}",
                     from_=from_ or f"sip:{self.name}@{SWITCH[0]}",
                     headers=headers,
                     to=f"sip:{number}@{SWITCH[0]}",
