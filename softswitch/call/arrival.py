@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
     from softswitch.sip.message import Message
 
-ALLOW = f"Allow: {', '.join((*METHODS, 'REFER', 'NOTIFY', 'REGISTER', 'SUBSCRIBE', 'MESSAGE', 'PUBLISH'))}\r\n"
+TAKEN = (*METHODS, "REFER", "NOTIFY", "REGISTER", "SUBSCRIBE", "MESSAGE", "PUBLISH")
+ALLOW = f"Allow: {', '.join(TAKEN)}\r\n"
 ALLOW_EVENTS = f"Allow-Events: {', '.join(PACKAGES)}\r\n"
 RETRY_AFTER_S = 5
 CONTACT_USER = SipSettings().contact_user

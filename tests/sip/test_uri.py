@@ -109,7 +109,18 @@ def test_refused(text: str) -> None:
     assert raised.value.status == 400
 
 
-@pytest.mark.parametrize("text", ["mailto:a@b", "urn:isbn:1", "urn:service:sosa", "urn:service:sos.a/b", "urn:service:counseling", "http://x/", "nobody:x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mailto:a@b",
+        "urn:isbn:1",
+        "urn:service:sosa",
+        "urn:service:sos.a/b",
+        "urn:service:counseling",
+        "http://x/",
+        "nobody:x",
+    ],
+)
 def test_other_schemes(text: str) -> None:
     with pytest.raises(BadMessage) as raised:
         Uri.parse(text)
