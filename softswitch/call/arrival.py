@@ -135,7 +135,9 @@ class Arrivals:
         trunk = trunk_of(exchange.centre, caller)
         number = "" if trunk is not None else chosen_number(exchange.plan, caller.name, message)
         found = introduction(message, trunk)
-        return replace(found, private=True, number=number) if hidden else replace(found, number=number)
+        if hidden:
+            return replace(found, private=True, number=number)
+        return replace(found, number=number) if number else found
 
     def _caller(self, transaction: Any, message: Message, now: float, out: list[Any]) -> Party | None:
         """The trunk whose address this is, or the authenticated user; None after it has been refused."""

@@ -192,10 +192,11 @@ class Exchange:
     def end_turn(self, now: float, out: list[Any]) -> None:
         """Before the outputs of a turn are carried out: what else has to be kept, which alarms are shown,
         which watchers are told."""
-        self.watching.end_turn(now, out)
-        for output in out:
-            if type(output) is Fact and output.type == "alarm_raised":
-                self.alarms.append(output.data)
+        facts = [output for output in out if type(output) is Fact]
+        self.watching.end_turn(facts, now, out)
+        for fact in facts:
+            if fact.type == "alarm_raised":
+                self.alarms.append(fact.data)
         for key, value in self.acd.take_changes().items():
             out.append(Keep(key, value))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from softswitch.call.identity import trunk_of
@@ -45,7 +45,7 @@ def _in_turn(group: Group) -> list[Group]:
     """The phones of a user by preference (RFC 3261 §16.6); those of a trunk are one group as they are."""
     if group.party.kind != "user" or not group.bindings:
         return [group] if group.bindings else []
-    return [replace(group, bindings=each) for each in in_turn(group.bindings)]
+    return [Group(group.party, each, group.caller) for each in in_turn(group.bindings)]
 
 
 _PREFERRED = {415: 0, 420: 0, 484: 0, 486: 1, 600: 1, 603: 0, 408: 3}

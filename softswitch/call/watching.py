@@ -108,24 +108,28 @@ class Watching:
 
     # What happens in the house
 
-    def end_turn(self, now: float, out: list[Any]) -> None:
+    def end_turn(self, facts: Iterable[Fact], now: float, out: list[Any]) -> None:
         """Learn from the facts of this turn and tell the watchers what is different now."""
-        for output in out:
-            if type(output) is Fact:
-                observe = _FACTS.get(output.type)
-                if observe is not None:
-                    observe(self, output.data)
-        for call in [call for call, slot in self._parked.items() if not self._is_parked(call, slot)]:
-            self.touch(f"park/{self._parked.pop(call)}", ("dialog",))
-        changed, self._changed = self._changed, {}
-        for resource, package in changed:
-            self.notifier.changed(resource, package, now, out)
-        unasked, self._unasked = self._unasked, {}
-        for user in unasked:
-            self._exchange.mailboxes.tell_unasked(user, now, out)
+        for fact in facts:
+            observe = _FACTS.get(fact.type)
+            if observe is not None:
+                observe(self, fact.data)
+        if self._parked:
+            for call in [call for call, slot in self._parked.items() if not self._is_parked(call, slot)]:
+                self.touch(f"park/{self._parked.pop(call)}", ("dialog",))
+        if self._changed:
+            changed, self._changed = self._changed, {}
+            for resource, package in changed:
+                self.notifier.changed(resource, package, now, out)
+        if self._unasked:
+            unasked, self._unasked = self._unasked, {}
+            for user in unasked:
+                self._exchange.mailboxes.tell_unasked(user, now, out)
 
     def touch(self, resource: str, packages: Iterable[str]) -> None:
         """What watchers of this know may be old when the turn ends."""
+        if not self.notifier.count:
+            return
         for package in packages:
             if self.notifier.watched(resource, package):
                 self._changed[resource, package] = None

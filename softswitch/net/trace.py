@@ -79,10 +79,10 @@ class Trace:
             self._next_segment()
 
     def received(self, batch: Batch) -> None:
-        self._keep([(flow, data) for data, flow in batch], 0)
+        self._keep(batch, 0)
 
     def sent(self, sends: Sequence[Send]) -> None:
-        self._keep([(send.flow, send.data) for send in sends], 1)
+        self._keep([(send.data, send.flow) for send in sends], 1)
 
     def forget(self) -> None:
         """Wipe what is too old; to be called now and then."""
@@ -97,23 +97,35 @@ class Trace:
     def close(self) -> None:
         self._map.close()
 
-    def _keep(self, messages: list[tuple[SipFlow, bytes]], sent: int) -> None:
+    def _keep(self, messages: Batch, sent: int) -> None:
         now, flows, pack, header = self._clock(), self._flows, _RECORD.pack, _RECORD.size
-        for flow, data in messages:
+        parts: list[bytes] = []
+        for data, flow in messages:
             named = flows.get(flow) or self._learn(flow)
-            size = header + len(named) + len(data)
-            if size > self._size - self._at:
-                data = data[: self._size - header - len(named)]
-                size = header + len(named) + len(data)
-                if size > self._size - self._at:
-                    self._next_segment()
-            if not self._at:
-                self._begun = now
-            start = self._start + self._at
-            self._map[start : start + size] = pack(size, len(named), sent, now) + named + data
-            self._at += size
-            # Last, so that a reader never sees half a record, whenever this process is killed.
-            _USED.pack_into(self._map, self._used_at, self._at)
+            parts += (pack(header + len(named) + len(data), len(named), sent, now), named, data)
+        records = b"".join(parts)
+        if len(records) <= self._size - self._at:
+            self._write(records, now)
+        else:
+            for data, flow in messages:
+                self._keep_one(data, flows.get(flow) or self._learn(flow), sent, now)
+
+    def _keep_one(self, data: bytes, named: bytes, sent: int, now: float) -> None:
+        """Where the segment may not have room: cut off what fits into none."""
+        data = data[: self._size - _RECORD.size - len(named)]
+        size = _RECORD.size + len(named) + len(data)
+        if size > self._size - self._at:
+            self._next_segment()
+        self._write(_RECORD.pack(size, len(named), sent, now) + named + data, now)
+
+    def _write(self, records: bytes, now: float) -> None:
+        if not self._at:
+            self._begun = now
+        start = self._start + self._at
+        self._map[start : start + len(records)] = records
+        self._at += len(records)
+        # Last, so that a reader never sees half a record, whenever this process is killed.
+        _USED.pack_into(self._map, self._used_at, self._at)
 
     def _learn(self, flow: SipFlow) -> bytes:
         if len(self._flows) >= KNOWN_FLOWS:

@@ -174,7 +174,8 @@ class Dialog:
         if self.pinned or flow.reliable:
             self.sip_flow = flow
             return
-        self.sip_flow = flow._replace(remote=self._next_hop(flow))
+        remote = self._next_hop(flow)
+        self.sip_flow = flow if remote == flow.remote else flow._replace(remote=remote)
 
     def connection_lost(self) -> None:
         """The stream is gone. What a peer called us from takes no connections: the next request opens one to

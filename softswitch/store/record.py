@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 VERSION = 1
+_NOTHING: dict[str, Any] = {}
 _ENTITY_KEYS = ("call", "agent", "user", "supervisor", "name")
 
 
@@ -27,7 +28,7 @@ def encode(record: Mapping[str, Any]) -> bytes:
 
 def entity_of(fact: Mapping[str, Any], node: str) -> str:
     """Whom the fact is about: its call where it has one, else agent, user …, else the node itself."""
-    told = fact.get("data", {})
+    told = fact.get("data") or _NOTHING
     for key in _ENTITY_KEYS:
         if named := told.get(key):
             return str(named)
