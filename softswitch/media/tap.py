@@ -51,6 +51,7 @@ from softswitch.media.tap_layout import (
 )
 
 MARK_KINDS = {"paused": "pause", "resumed": "pause"}
+"""Marks that undo one another; others tell who it is now."""
 
 
 class TapSlot:
@@ -158,13 +159,12 @@ class TapSlot:
         self._header["about"] = fitting("about", about, 992)
 
     def mark(self, what: str, who: str) -> None:
-        """Marks where the worker is now, unless the last mark of this kind says the same: a worker that has
-        taken the recording over is told again."""
+        """Marks where the worker is now, unless that is what the last mark of this kind says already."""
         kind = MARK_KINDS.get(what, what)
         former = [mark for mark in self.marks() if MARK_KINDS.get(mark.what, mark.what) == kind]
-        fresh = Mark(self.written, what, who)
-        if not former or (former[-1].what, former[-1].who) != (fresh.what, header_text(clipped(who, 40))):
-            add_mark(self._header, fresh)
+        same = bool(former) and former[-1].what == what
+        if not same or (kind == what and former[-1].who != header_text(clipped(who, 40))):
+            add_mark(self._header, Mark(self.written, what, who))
 
     def open(self, recording: str, path: str, rate_hz: int, *, now: float | None = None) -> None:
         """Takes the free slot for a recording. Memory is reserved here, so that a write can never fault.
