@@ -64,6 +64,9 @@ _TABLE: Final[dict[ToneCountry, tuple[str, str, str, str]]] = {
     "NL": ("425/1000 0/4000", "425/500 0/500", "425/250 0/250", _SIT),
     "US": ("440+480/2000 0/4000", "480+620/500 0/500", "480+620/250 0/250", _SIT),
 }
+RECORD_BEEP: Final = "record_beep"
+_BEEP = _cadence("0/1000 1400/200 0/13800")
+"""Tells that the call is recorded: 1400 Hz every 15 s, as the rules of the FCC (47 CFR 64.501) had it."""
 NAMES: Final = ("ringback", "busy", "congestion", "special_information")
 CADENCES: Final[dict[ToneCountry, dict[str, tuple[Section, ...]]]] = {
     country: dict(zip(NAMES, map(_cadence, texts), strict=True)) for country, texts in _TABLE.items()
@@ -90,12 +93,13 @@ def samples(sections: tuple[Section, ...]) -> list[int]:
 def tone_files(directory: Path, country: ToneCountry) -> dict[str, str]:
     """Paths of the country's tones by name, made in `directory` unless they are there. Raises OSError."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return {name: str(_file(directory, country, name)) for name in NAMES}
+    named = {name: CADENCES[country][name] for name in NAMES}
+    files = {name: str(_file(directory, country, name, cadence)) for name, cadence in named.items()}
+    return {**files, RECORD_BEEP: str(_file(directory, "any", RECORD_BEEP, _BEEP))}
 
 
-def _file(directory: Path, country: ToneCountry, name: str) -> Path:
+def _file(directory: Path, country: str, name: str, sections: tuple[Section, ...]) -> Path:
     """A file named by what is in it, so that another version of the data makes another one."""
-    sections = CADENCES[country][name]
     path = directory / f"{country}-{name}-{zlib.crc32(repr((sections, RMS_DBFS)).encode()):08x}.wav"
     if not path.exists():
         sound = samples(sections)

@@ -13,6 +13,7 @@ from softswitch.call.identity import Introduction, claimed, introduction, trunk_
 from softswitch.call.parking import is_slot, parked_activity
 from softswitch.call.party import Party
 from softswitch.call.pickup import may_pick_up, pick_up, ringing_activity
+from softswitch.call.recording_control import ACTIONS, to_recording_service
 from softswitch.call.routing import NoRoute, Route, is_emergency, trunk_of_address, user_named
 from softswitch.call.services import ServiceActivity
 from softswitch.call.supervision import SupervisionActivity
@@ -225,6 +226,9 @@ class Arrivals:
             raise NoRoute("number_not_found" if allowed else "forbidden")
         if found.name in ("hide_number", "park"):
             raise NoRoute("number_not_found")
+        if found.name in ACTIONS:
+            to_recording_service(call, found.name, now, out)
+            return
         if found.name in SERVICES:
             self._to_forwarding(call, found, now, out)
             return

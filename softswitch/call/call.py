@@ -20,6 +20,7 @@ from softswitch.call.identity import NO_INTRODUCTION, Introduction
 from softswitch.call.leg import Leg
 from softswitch.call.outputs import Fact, Keep
 from softswitch.call.party import Party
+from softswitch.call.recording_rules import recorded
 from softswitch.call.referring import referred
 from softswitch.call.transfer import Transfer
 from softswitch.call.ways import outward_groups
@@ -66,6 +67,7 @@ class Call:
         self.forwarded: list[str] = []
         self.diversions: list[str] = []
         self.introduction = NO_INTRODUCTION
+        self.record: bool | None = None
         self.redirections: Redirections | None = None
         self.heard: tuple[str, Sequence[Reason]] = ("", ())
         self.referred_by = ""
@@ -256,7 +258,7 @@ class Call:
         if transfer is not None:
             recording, transfer.recording = transfer.recording, None
         self.conversation = Conversation(self, self.inbound, leg, queue=queue, recording=recording)
-        self.conversation.start(record or self.exchange.records(queue), now, out)
+        self.conversation.start(record or recorded(self, leg, queue), now, out)
         self.exchange.engage(leg.party, self.id, True, now, out)
         if transfer is not None:
             transfer.succeeded(now, out)
@@ -333,6 +335,7 @@ class Call:
     def leg_digit(self, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
         if self.conversation is not None:
             self.conversation.other(leg).send_digits(digit, now, out)
+            self.conversation.keys.pressed(self.conversation, leg, digit, now, out)
         elif self.activity is not None:
             self.activity.leg_digit(leg, digit, now, out)
 
@@ -384,6 +387,7 @@ class Call:
             "queue": self.queue,
             "agent": self.agent,
             "max_forwards": self.max_forwards,
+            "record": self.record,
             "introduction": self.introduction.to_state(),
             "count": self._count,
             "inbound": self.inbound.to_state(),
@@ -399,6 +403,7 @@ class Call:
         call = cls(exchange, state["id"], caller, state["dialled"], state["started"], state["max_forwards"])
         for name in ("answered_at", "wait_s", "talk_s", "queue", "agent"):
             setattr(call, name, state[name])
+        call.record = state.get("record")
         if "introduction" in state:
             call.introduction = Introduction.from_state(state["introduction"])
         # Parts made after the last kept state may exist in the workers: leave a gap.

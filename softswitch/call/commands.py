@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from softswitch.acd import events as acd
 from softswitch.call.explain import explain
 from softswitch.call.mailboxes import MOST
+from softswitch.call.recording_control import NotRecorded, control
 from softswitch.config.errors import ConfigError, Problem, did_you_mean
 from softswitch.directory.commands import text_argument
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
 
 Arguments = dict[str, Any]
+RECORDING_ACTIONS = ("start", "pause", "resume", "segment")
 
 
 class SwitchCommands:
@@ -34,6 +37,7 @@ class SwitchCommands:
             "agent.sign_in": self._sign_in,
             "agent.sign_out": self._sign_out,
             "agent.status": self._agent_status,
+            **{f"recording.{action}": partial(self._recording, action) for action in RECORDING_ACTIONS},
             "mailbox.set": self._set_mailbox,
             "mailbox.list": self._mailboxes,
         }
@@ -74,6 +78,17 @@ class SwitchCommands:
             raise ConfigError([Problem(("call",), f"there is no call {id!r}; see call list")])
         call.end("administrative_hang_up", "switch", now, out)
         return {"call": id}
+
+    def _recording(self, action: str, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        id = text_argument(args, "call")
+        call = self._exchange.calls.get(id)
+        if call is None or call.conversation is None:
+            raise ConfigError([Problem(("call",), f"there is no conversation in call {id!r}; see call list")])
+        try:
+            recording = control(call.conversation, action, str(args.get("by") or "command"), now, out)
+        except NotRecorded as error:
+            raise ConfigError([Problem(("call",), str(error))]) from None
+        return {"call": id, "recording": recording}
 
     def _registrations(self, args: Arguments, now: float, out: list[Any]) -> list[dict[str, Any]]:
         return [

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.recording import Recording
+from softswitch.call.recording_control import Keys
+from softswitch.call.recording_rules import about
 from softswitch.call.waiting import MUSIC_GAIN
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class Conversation:
         self.started = 0.0
         self.recording = recording
         self.listeners: list[Leg] = []
+        self.keys = Keys()
 
     @property
     def bridge_id(self) -> str:
@@ -49,7 +52,6 @@ class Conversation:
 
     def start(self, record: bool, now: float, out: list[Any]) -> None:
         self.started = now
-        self._put_bridge(out)
         party = self.callee.party
         self.call.fact(
             "call_bridged",
@@ -59,10 +61,28 @@ class Conversation:
         if self.recording is not None:
             self.recording.join(self.caller.id, self.callee.id, out)
         elif record:
-            self.recording = Recording(
-                self.call.exchange, self.call.next_id("r"), self.call.id, self.agent, self.queue
-            )
-            self.recording.start(self.caller, self.callee, now, out)
+            self.record(now, out)
+        self.put_bridge(out)
+
+    def record(self, now: float, out: list[Any], segment: int = 1) -> Recording:
+        """Begin a recording; `segment` counts the files of this conversation."""
+        call = self.call
+        self.recording = Recording(call.exchange, call.next_id("r"), call.id, self.agent, self.queue)
+        described = about(call, self.callee, self.queue)
+        self.recording.about = {**described, "segment": segment} if segment > 1 else described
+        self.recording.start(self.caller, self.callee, now, out)
+        return self.recording
+
+    def next_segment(self, now: float, out: list[Any]) -> Recording:
+        """End the file and go on in another one, with the same parties on the same sides."""
+        former = self.recording
+        assert former is not None
+        former.stop(out)
+        fresh = self.record(now, out, former.about.get("segment", 1) + 1)
+        fresh.join(former.left, former.right, out)
+        if former.paused:
+            fresh.pause(True, former.by, out)
+        return fresh
 
     def end(self, now: float, out: list[Any]) -> None:
         media = self.call.exchange.media
@@ -101,22 +121,23 @@ class Conversation:
     def add_listener(self, leg: Leg, out: list[Any]) -> None:
         """Let this leg hear both sides; neither side hears it."""
         self.listeners.append(leg)
-        self._put_bridge(out)
+        self.put_bridge(out)
 
     def remove_listener(self, leg: Leg, out: list[Any]) -> None:
         if leg in self.listeners:
             self.listeners.remove(leg)
-            self._put_bridge(out)
+            self.put_bridge(out)
 
     def hold_changed(self, leg: LegMedia, out: list[Any]) -> None:
         """A party has put the other on hold, or is back; the other's own SDP stays as it is."""
         self.call.fact("leg_held" if leg.holds else "leg_resumed", {"leg": leg.id}, out)
-        self._put_bridge(out)
+        self.put_bridge(out)
 
-    def _put_bridge(self, out: list[Any]) -> None:
+    def put_bridge(self, out: list[Any]) -> None:
         """Both hear each other, unless one holds: then the other one hears music, whatever the one sends."""
         media, legs = self.call.exchange.media, self.legs
         edges: list[list[Any]] = [[ear.id, mouth.id, 1.0] for ear in self.listeners for mouth in legs]
+        edges += [[leg.id, beep, 1.0] for leg in legs for beep in self._beep(out)]
         held = any(leg.holds for leg in legs)
         if held:
             edges += [
@@ -124,6 +145,14 @@ class Conversation:
             ]
         fields = {"members": [] if held else [leg.id for leg in legs], "edges": edges}
         media.put(self.caller.worker, "bridge", self.bridge_id, fields, out)
+
+    def _beep(self, out: list[Any]) -> list[str]:
+        """The player of the tone that tells both sides that they are recorded; none where they are not."""
+        exchange, recording = self.call.exchange, self.recording
+        if not exchange.node.recording.beep or recording is None or recording.paused:
+            return []
+        media, worker = exchange.media, self.caller.worker
+        return [media.music(worker, path, out) for path in exchange.tone_paths("record_beep")]
 
     def _music(self, out: list[Any]) -> list[str]:
         """The player of the queue's music, or of the music of the house; none where there is no file."""
@@ -147,5 +176,5 @@ class Conversation:
         if state["recording"]:
             conversation.recording = Recording.from_state(call.exchange, state["recording"])
             conversation.recording.join(call.inbound.id, callee.id, out)
-        conversation._put_bridge(out)
+        conversation.put_bridge(out)
         return conversation

@@ -268,10 +268,6 @@ class Exchange:
         """Where a number leads; raises NoRoute."""
         return route(self.plan, caller, dialled, self.utc(now))
 
-    def records(self, queue: str | None) -> bool:
-        settings = self.centre.queues.get(queue) if queue else None
-        return self.node.recording.enabled and settings is not None and settings.record
-
     def flow_run(self, target: Target) -> FlowRun | None:
         """A run of a flow, or of the smallest flow there is: into a queue. None: there is no such flow."""
         flow = self.flow(target)

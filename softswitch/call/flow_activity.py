@@ -33,6 +33,7 @@ class FlowActivity(Activity):
             ivr.EnterQueue: self._queue,
             ivr.DialTarget: self._dial,
             ivr.HangUp: self._hang_up,
+            ivr.RecordCall: self._record,
             ivr.FlowFact: self._fact,
         }
 
@@ -133,6 +134,10 @@ class FlowActivity(Activity):
 
     def _hang_up(self, action: ivr.HangUp, now: float, out: list[Any]) -> None:
         self.call.end(action.reason, "switch", now, out)
+
+    def _record(self, action: ivr.RecordCall, now: float, out: list[Any]) -> None:
+        self.call.record = action.wanted
+        self.call.fact("recording_consent", {"given": action.wanted}, out)
 
     def _fact(self, action: ivr.FlowFact, now: float, out: list[Any]) -> None:
         self.call.fact(action.type, action.data, out)

@@ -40,9 +40,10 @@ def _digit(exchange: Exchange, worker: int, event: dict[str, Any], now: float, o
         leg.owner.leg_digit(leg, event["digit"], now, out)
     elif leg in (call.conversation.caller, call.conversation.callee):
         # What goes by RTP the worker has passed on already.
-        other = call.conversation.other(leg)
+        conversation, other = call.conversation, call.conversation.other(leg)
         if other.keys_by == "info":
             other.send_digits(event["digit"], now, out)
+        conversation.keys.pressed(conversation, leg, event["digit"], now, out)
 
 
 def _no_media(exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
@@ -74,6 +75,12 @@ def _recorder_finished(
             call.recording_finished(recording.id, out)
 
 
+def _heard(exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
+    recording = exchange.recordings.get(event["id"])
+    if recording is not None:
+        recording.heard(event, out)
+
+
 def _recorder_alarm(
     exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]
 ) -> None:
@@ -88,4 +95,6 @@ _MEDIA_EVENTS = {
     "player_finished": _player_finished,
     "recorder_finished": _recorder_finished,
     "recorder_alarm": _recorder_alarm,
+    "long_silence": _heard,
+    "talk_over": _heard,
 }

@@ -23,6 +23,9 @@ class Recording:
         self.path = ""
         self.worker = -1
         self.left = self.right = ""
+        self.about: dict[str, Any] = {}
+        self.paused = False
+        self.by = ""
 
     def start(self, left: Leg, right: Leg, now: float, out: list[Any]) -> None:
         self.path = f"{self.exchange.recordings_directory}/{self.exchange.utc_date(now)}/{self.id}.wav"
@@ -41,9 +44,25 @@ class Recording:
                     "right_leg": right.id,
                     "agent": self.agent,
                     "queue": self.queue,
+                    "retention": self.about.get("retention"),
                 },
             )
         )
+
+    def pause(self, paused: bool, by: str, out: list[Any]) -> None:
+        """Leave out what is said until it is resumed, or go on; the certificate says who wanted it."""
+        if paused == self.paused:
+            return
+        self.paused, self.by = paused, by
+        self._put(self.left, self.right, out)
+        kind = "recording_paused" if paused else "recording_resumed"
+        out.append(Fact(kind, {"call": self.call, "recording": self.id, "by": by}))
+        out.append(Keep(f"recording/{self.id}", self))
+
+    def heard(self, event: dict[str, Any], out: list[Any]) -> None:
+        """What the worker finds in the sound: long silence, or talk-over."""
+        found = {"call": self.call, "recording": self.id, "seconds": event["seconds"]}
+        out.append(Fact(event["event"], {**found, "agent": self.agent, "queue": self.queue}))
 
     def join(self, one: str, other: str, out: list[Any]) -> None:
         """Go on with these legs ('': there is none now); a party that stays keeps its side of the file."""
@@ -54,14 +73,34 @@ class Recording:
 
     def _put(self, left: str, right: str, out: list[Any]) -> None:
         self.left, self.right = left, right
+        settings = self.exchange.node.recording
         self.exchange.recordings[self.id] = self
         self.exchange.media.put(
             self.worker,
             "recorder",
             self.id,
-            {"left": left, "right": right, "path": self.path, "paused": False},
+            {
+                "left": left,
+                "right": right,
+                "left_party": self._party(left),
+                "right_party": self._party(right),
+                "path": self.path,
+                "paused": self.paused,
+                "by": self.by,
+                "about": self.about,
+                "silence_s": settings.silence_s,
+                "talk_over_s": settings.talk_over_s,
+            },
             out,
         )
+
+    def _party(self, leg: str) -> str:
+        """Who is on the leg: an agent or a user by name, others by number."""
+        call = self.exchange.call_of(leg) if leg else None
+        party = call.legs[leg].party if call is not None and leg in call.legs else None
+        if party is None:
+            return ""
+        return party.agent or (party.name if party.kind == "user" else party.number)
 
     def stop(self, out: list[Any]) -> None:
         self.exchange.media.delete(self.worker, "recorder", self.id, out)
@@ -87,6 +126,9 @@ class Recording:
             "worker": self.worker,
             "left": self.left,
             "right": self.right,
+            "about": self.about,
+            "paused": self.paused,
+            "by": self.by,
         }
 
     @classmethod
@@ -95,4 +137,6 @@ class Recording:
         recording.path = state["path"]
         recording.worker = state["worker"]
         recording.left, recording.right = state.get("left", ""), state.get("right", "")
+        recording.about = state.get("about", {})
+        recording.paused, recording.by = state.get("paused", False), state.get("by", "")
         return recording

@@ -20,7 +20,8 @@ from softswitch.config.centre import (
 )
 from softswitch.config.dialplan import CallingClass, Numbering, OutboundRoute
 from softswitch.config.listen import Listen, TlsPeers
-from softswitch.config.node import Limits, Log, Media, Node, PortRange, Recording, Sip
+from softswitch.config.node import Limits, Log, Media, Node, PortRange, Sip
+from softswitch.config.recording import Recording
 from softswitch.config.trunk import Trunk
 
 __all__ = [

@@ -139,6 +139,11 @@ class Flow(Model):
 class FeatureCodes(Model):
     """What users dial for the services of the switch; no code may be the beginning of another."""
 
+    record: Code = Field(
+        default="*69", description="Record this call: in the conversation, or from another line."
+    )
+    resume_recording: Code = Field(default="*70", description="The recording goes on; as record.")
+    pause_recording: Code = Field(default="*71", description="The recording pauses; as record.")
     listen: Code = Field(
         default="*1",
         description="Followed by an agent's name, user or number: listen to that call (supervise).",

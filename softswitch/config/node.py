@@ -23,6 +23,7 @@ from softswitch.config.base import (
     Srtp,
 )
 from softswitch.config.listen import Listen, TlsPeers
+from softswitch.config.recording import Recording
 
 
 class PortRange(NamedTuple):
@@ -200,13 +201,6 @@ class Media(Model):
     @property
     def worker_count(self) -> int:
         return self.workers or max(1, (os.cpu_count() or 2) - 1)
-
-
-class Recording(Model):
-    """Recording of calls; each queue decides for itself with `record`."""
-
-    enabled: bool = Field(default=True, description="false: nothing is recorded, whatever the queues say.")
-    directory: Path = Field(default=Path("recordings"), description="Where the WAV files go.")
 
 
 class Log(Model):

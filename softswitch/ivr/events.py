@@ -81,6 +81,13 @@ class HangUp:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordCall:
+    """Whether the conversations that follow are recorded."""
+
+    wanted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FlowFact:
     """For the journal. `flow_step`: {flow, step (its path), kind}."""
 
@@ -89,4 +96,4 @@ class FlowFact:
 
 
 Event = FlowStarted | DigitPressed | PromptsFinished | CallerHungUp | QueueEnded | DialEnded
-Output = PlayPrompts | StopPrompts | EnterQueue | DialTarget | HangUp | FlowFact
+Output = PlayPrompts | StopPrompts | EnterQueue | DialTarget | HangUp | RecordCall | FlowFact

@@ -7,7 +7,7 @@ from typing import Any
 
 from softswitch.ivr.reading import FlowError, Path, Problem, Reader, Reference, path_text
 from softswitch.ivr.stepkinds import read_step
-from softswitch.ivr.steps import END, Goto, Set, Step
+from softswitch.ivr.steps import END, Goto, Record, Set, Step
 
 __all__ = ["Flow", "FlowError", "Problem", "Reference"]
 
@@ -71,7 +71,7 @@ def _endless(steps: dict[str, Step]) -> list[Problem]:
     problems = []
     for step in steps.values():
         seen = set()
-        while isinstance(step, (Goto, Set)) and step.path not in seen:
+        while isinstance(step, (Goto, Set, Record)) and step.path not in seen:
             seen.add(step.path)
             if step.next == END:
                 break

@@ -23,6 +23,7 @@ from softswitch.ivr.events import (
     PlayPrompts,
     PromptsFinished,
     QueueEnded,
+    RecordCall,
     StopPrompts,
 )
 from softswitch.ivr.flow import Flow
@@ -35,6 +36,7 @@ from softswitch.ivr.steps import (
     Goto,
     Menu,
     Queue,
+    Record,
     Say,
     Set,
     Spoken,
@@ -187,6 +189,10 @@ class FlowRun:
             self.variables[name] = substitute(value, self.variables)
         return step.next
 
+    def _start_record(self, step: Record, now: float, out: list[Output]) -> str | None:
+        out.append(RecordCall(step.wanted))
+        return step.next
+
     def _start_goto(self, step: Goto, now: float, out: list[Output]) -> str | None:
         return step.next
 
@@ -315,6 +321,7 @@ STARTS: dict[type[Step], Callable[[Any, Any, float, list[Output]], str | None]] 
     Say: FlowRun._start_say, Menu: FlowRun._start_asking, Collect: FlowRun._start_asking,
     Set: FlowRun._start_set, Queue: FlowRun._start_queue, Dial: FlowRun._start_dial,
     Ending: FlowRun._start_hang_up, Goto: FlowRun._start_goto,
+    Record: FlowRun._start_record,
 }
 
 # (phase, event) -> action. After a restart a caller who waits in a queue is back before any FlowStarted.

@@ -6,7 +6,7 @@ from typing import Any
 
 from softswitch.config.expression import Expression, ExpressionError
 from softswitch.ivr.reading import Fields, Path, Reader, path_text
-from softswitch.ivr.steps import Collect, Dial, Ending, Goto, Menu, Queue, Say, Set, Step
+from softswitch.ivr.steps import Collect, Dial, Ending, Goto, Menu, Queue, Record, Say, Set, Step
 from softswitch.reasons import REASONS
 
 KEYPAD = "0123456789*#"
@@ -155,6 +155,12 @@ def _hang_up(reader: Reader, given: Any, path: Path, here: str, follows: str) ->
     return Ending(here, follows, reason)
 
 
+def _record(reader: Reader, given: Any, path: Path, here: str, follows: str) -> Step:
+    if not isinstance(given, bool):
+        reader.problem(path, "expected true (record what follows) or false (do not)")
+    return Record(here, follows, bool(given))
+
+
 def _goto(reader: Reader, given: Any, path: Path, here: str, follows: str) -> Step:
     if not isinstance(given, str):
         reader.problem(path, "expected the name of a step")
@@ -164,5 +170,5 @@ def _goto(reader: Reader, given: Any, path: Path, here: str, follows: str) -> St
 
 KINDS: dict[str, Callable[[Reader, Any, Path, str, str], Step]] = {
     "say": _say, "menu": _menu, "collect": _collect, "set": _set, "queue": _queue, "dial": _dial,
-    "hang_up": _hang_up, "goto": _goto,
+    "hang_up": _hang_up, "goto": _goto, "record": _record,
 }

@@ -136,6 +136,15 @@ class Ending(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class Record(Step):
+    """From here on the call's conversations are recorded, or they are not, whatever the rules say."""
+
+    kind: ClassVar[str] = "record"
+
+    wanted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Goto(Step):
     """Go on at the step whose path is `next`."""
 

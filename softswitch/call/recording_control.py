@@ -1,0 +1,106 @@
+"""Recording on demand: begun, paused and resumed by keys in a conversation, from another line, by command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from softswitch.call.activity import Activity
+from softswitch.call.routing import NoRoute
+
+if TYPE_CHECKING:
+    from softswitch.call.call import Call
+    from softswitch.call.conversation import Conversation
+    from softswitch.call.exchange import Exchange
+    from softswitch.call.leg import Leg
+
+CONFIRMATION_S = 20.0
+ACTIONS = {"pause_recording": "pause", "resume_recording": "resume", "record": "start"}
+"""What a feature code does."""
+_MOST_KEYS = 8
+
+
+class NotRecorded(ValueError):
+    """What was asked for cannot be done with this conversation; the text says why."""
+
+
+def control(conversation: Conversation, action: str, by: str, now: float, out: list[Any]) -> str:
+    """Carries out start, pause, resume or segment. Gives the recording's id; raises NotRecorded."""
+    recording, call = conversation.recording, conversation.call
+    if action == "start" and recording is None:
+        if not call.exchange.node.recording.enabled:
+            raise NotRecorded("recording is switched off; set recording.enabled in softswitch.yaml")
+        recording = conversation.record(now, out)
+    elif recording is None:
+        raise NotRecorded(f"call {call.id} is not recorded")
+    elif action in ("pause", "resume", "start"):
+        recording.pause(action == "pause", by, out)
+    elif action == "segment":
+        recording = conversation.next_segment(now, out)
+    conversation.put_bridge(out)
+    call.keep(out)
+    return recording.id
+
+
+class Keys:
+    """The last keys of a party in a conversation; a feature code among them acts."""
+
+    def __init__(self) -> None:
+        self._typed: dict[str, str] = {}
+
+    def pressed(self, conversation: Conversation, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
+        if leg.party.kind != "user":
+            return
+        typed = (self._typed.get(leg.id, "") + digit)[-_MOST_KEYS:]
+        self._typed[leg.id] = typed
+        codes = conversation.call.exchange.centre.feature_codes
+        for name, action in ACTIONS.items():
+            if typed.endswith(getattr(codes, name)):
+                self._typed[leg.id] = ""
+                try:
+                    control(conversation, action, leg.party.agent or leg.party.name, now, out)
+                except NotRecorded:
+                    return  # the keys may have been meant for the other party
+
+
+class RecordingActivity(Activity):
+    """One use of a feature code from another line: acts on the user's conversation, confirms, hangs up."""
+
+    kind = "service"
+    abandoned = "normal_hang_up_caller"
+
+    def __init__(self, call: Call, service: str) -> None:
+        super().__init__(call)
+        self.service = service
+
+    def start(self, now: float, out: list[Any]) -> None:
+        call = self.call
+        conversation = conversation_of(call.exchange, call.caller.name, call)
+        try:
+            if conversation is None:
+                raise NotRecorded("no conversation")
+            control(conversation, ACTIONS[self.service], call.caller.name, now, out)
+            prompt = "thank_you"
+        except NotRecorded:
+            prompt = "invalid_choice"
+        call.play(call.exchange.prompt_paths("en", (prompt,), out), out)
+        call.wake_at(now + CONFIRMATION_S)
+
+    def player_finished(self, now: float, out: list[Any]) -> None:
+        self.call.end("flow_finished", "switch", now, out)
+
+    def timeout(self, now: float, out: list[Any]) -> None:
+        self.call.end("flow_finished", "switch", now, out)
+
+
+def conversation_of(exchange: Exchange, user: str, but: Call | None = None) -> Conversation | None:
+    """The newest conversation of this user."""
+    calls = [call for call in exchange.calls.values() if call is not but and call.engages(user)]
+    return next((call.conversation for call in reversed(calls) if call.conversation is not None), None)
+
+
+def to_recording_service(call: Call, service: str, now: float, out: list[Any]) -> None:
+    """The caller has dialled one of the ACTIONS. Raises NoRoute."""
+    if conversation_of(call.exchange, call.caller.name, call) is None:
+        raise NoRoute("number_not_found")
+    if call.answer(now, out):
+        call.begin(RecordingActivity(call, service), now, out)
