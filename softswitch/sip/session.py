@@ -282,6 +282,9 @@ class Session(Timed):
             self.announcements.received(transaction, message, now, out)
         elif method == "PRACK":
             self.endpoint.respond(transaction, message, 481, now, out)
+        elif method == "INFO" and "Info-Package" in message:
+            # We have asked for none (RFC 6086 §4.2.2).
+            self.endpoint.respond(transaction, message, 469, now, out, headers="Recv-Info:\r\n")
         elif method == "INFO":
             self.endpoint.respond(transaction, message, 200, now, out)
             self.owner.session_info(self, message, now, out)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-from tests.peers.phone import Phone
+from typing import Protocol
 
 PHONES = {
     "Sipp": "SIPp",
+    "ScriptedPeer": "SIPp",
     "Baresip": "baresip",
     "Linphone": "linphone",
     "Pjsua": "pjsua2",
@@ -50,6 +50,20 @@ FEATURES = {
     "presence": "sees who is there and who is on the phone",
     "message_waiting": "shows how many messages wait",
     "texts": "text message to a phone of another kind",
+    "prack": "PRACK of both sides (RFC 3262)",
+    "update": "UPDATE (RFC 3311)",
+    "timers": "session timers in both roles (RFC 4028)",
+    "glare": "two re-INVITEs at once: 491 (RFC 3261 §14)",
+    "delayed_offer": "offer in the 200, answer in the ACK (RFC 3264)",
+    "replaces": "Replaces that fits no call: 481 (RFC 3891)",
+    "redirects": "3xx followed, passed on, refused; Diversion (RFC 5806)",
+    "reasons": "Reason of CANCEL, BYE, refusals (RFC 3326)",
+    "identity": "Privacy, P-Asserted-Identity (RFC 3323, 3325)",
+    "user_to_user": "User-to-User (RFC 7433)",
+    "options": "OPTIONS in and out of a dialog",
+    "info_package": "INFO of a package nobody asked for: 469 (RFC 6086)",
+    "required": "Require of what is unknown: 420",
+    "tel": "tel URI (RFC 3966)",
     "behind_edge": "registers and calls through a proxy",
     "edge_calls": "edge of a carrier: calls both ways, cancels, holds",
     "edge_registers": "edge of a carrier: REGISTER and calls by its Path",
@@ -62,6 +76,14 @@ UNABLE = {
     ("baresip", "sha256"): "knows MD5 only and gives up when another algorithm is asked for as well",
     ("baresip", "info"): "is not told to send its keys in INFO by any command",
 }
+
+
+class Peer(Protocol):
+    """Whoever proves something; the class gives the column."""
+
+    transport: str
+
+
 Cell = tuple[str, str, str]
 DOCUMENT = Path(__file__).parents[2] / "docs/interop.md"
 BEGIN, END = "<!-- matrix -->\n", "<!-- end of matrix -->\n"
@@ -73,7 +95,7 @@ class Matrix:
     def __init__(self) -> None:
         self.cells: set[Cell] = set()
 
-    def proven(self, phone: Phone, *features: str) -> None:
+    def proven(self, phone: Peer, *features: str) -> None:
         for feature in features:
             assert feature in FEATURES, feature
             self.cells.add((PHONES[type(phone).__name__], phone.transport.upper(), feature))
@@ -81,7 +103,7 @@ class Matrix:
 
 def as_table(cells: set[Cell]) -> str:
     """The matrix as a table of Markdown: the transports it is proven over, – where the peer cannot."""
-    heads = [*PHONES.values()]
+    heads = [*dict.fromkeys(PHONES.values())]
     rows = [[text, *(mark(cells, head, feature) for head in heads)] for feature, text in FEATURES.items()]
     columns = zip(["", *heads], *rows, strict=True)
     widths = [max(map(len, column)) for column in columns]

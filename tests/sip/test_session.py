@@ -406,6 +406,19 @@ def test_info() -> None:
     assert pair.sent("bob", "INFO", 200) == 1
 
 
+def test_info_of_a_package_that_nobody_asked_for_is_refused() -> None:
+    pair = Pair().talk()
+    pair.a.do(
+        lambda out: pair.a.session.send_request(
+            "INFO", lambda *_: None, pair.link.now, out, headers="Info-Package: x\r\n"
+        )
+    )
+    pair.link.run(1)
+    (refused,) = pair.link.sent("bob", "INFO", 469)
+    assert "Recv-Info" in refused
+    assert pair.b.owner.told[-1][0] != "info"
+
+
 def test_a_lost_info_response_does_not_repeat_the_digit() -> None:
     pair = Pair().talk()
     pair.lose("bob", "INFO", 200, times=3)
