@@ -23,6 +23,7 @@ from softswitch.call.party import Party
 from softswitch.call.recording_rules import recorded
 from softswitch.call.referring import referred
 from softswitch.call.transfer import Transfer
+from softswitch.call.user_data import user_to_user
 from softswitch.call.ways import outward_groups
 from softswitch.config import Target
 from softswitch.reasons import reason as reason_of
@@ -86,6 +87,7 @@ class Call:
 
     def started_with(self, sip_call_id: str, out: list[Any]) -> None:
         """The facts of a call's first moment, and its inbound leg."""
+        told = user_to_user(self.introduction.headers)
         self.fact(
             "call_started",
             {
@@ -94,6 +96,7 @@ class Call:
                 "to_number": self.dialled,
                 "source": self.caller.source,
                 "sip_call_id": sip_call_id,
+                **({"user_to_user": told} if told else {}),
             },
             out,
         )
@@ -205,7 +208,7 @@ class Call:
         if target.kind == "user":
             self.dial(target, None, now, out)
             return
-        run = self.exchange.flow_run(target)
+        run = self.exchange.flow_run(target, self)
         if run is None:
             self.end("flow_failed", "switch", now, out)
             return

@@ -35,6 +35,7 @@ from softswitch.call.registrar import Registrar
 from softswitch.call.routing import Route, is_peer, route
 from softswitch.call.trunk_certificates import Certified
 from softswitch.call.trunks import Trunks
+from softswitch.call.user_data import variables
 from softswitch.call.watching import Watching
 from softswitch.ivr.flow import Flow
 from softswitch.ivr.run import FlowRun
@@ -268,10 +269,12 @@ class Exchange:
         """Where a number leads; raises NoRoute."""
         return route(self.plan, caller, dialled, self.utc(now))
 
-    def flow_run(self, target: Target) -> FlowRun | None:
+    def flow_run(self, target: Target, call: Call) -> FlowRun | None:
         """A run of a flow, or of the smallest flow there is: into a queue. None: there is no such flow."""
         flow = self.flow(target)
-        return None if flow is None else FlowRun(flow, language=self._language(target))
+        if flow is None:
+            return None
+        return FlowRun(flow, language=self._language(target), variables=variables(call))
 
     def flow(self, target: Target) -> Flow | None:
         if target.kind == "queue":

@@ -134,3 +134,41 @@ def test_nothing_is_smuggled(name: str, suffix: str, value: str) -> None:
     for line in lines:
         assert line.isprintable()
         assert line.partition(":")[0].strip().lower() not in OWN
+
+
+class TestFlows:
+    """What a flow knows of who calls."""
+
+    @pytest.mark.parametrize(
+        ("header", "known"),
+        [
+            ("a2", "a2"),
+            ("6132;encoding=hex", "a2"),
+            ("046132;encoding=hex;purpose=isdn-uui", "a2"),
+            ('"a2"', "a2"),
+            ("00ff;encoding=hex", "00ff"),
+            ("4142", "4142"),
+            ("zz;encoding=hex", "zz"),
+            ("a b", ""),
+            ("", ""),
+        ],
+    )
+    def test_data_of_the_other_side_choose_the_agent(self, header: str, known: str) -> None:
+        world = world_with()
+        flow = {"steps": [{"queue": {"name": "sales", "agent": "{user_to_user}"}}]}
+        queues = {"sales": {"sticky_s": 20}}
+        world.configure({"flows": {"wanted": flow}, "numbers": {"501": "flow:wanted"}, "queues": queues})
+        alice, bob = world.agent("a1", "alice"), world.agent("a2", "bob")
+        peer = world.phone("carrier", CARRIER, register=False)
+        peer.call("501", headers=f"User-to-User: {header}\r\n" if header else "")
+        assert world.one("call_started").get("user_to_user", "") == known
+        rang = [phone.name for phone in (alice, bob) if phone.sessions]
+        assert rang == {"a2": ["bob"], "": ["alice"]}.get(known, [])
+
+    def test_numbers(self) -> None:
+        world = world_with()
+        says = {"steps": [{"say": {"digits": "{called}"}}]}
+        world.configure({"flows": {"says": says}, "numbers": {"12": "flow:says"}})
+        world.phone("alice").call("12")
+        played = [each["items"] for each in world.media if each["do"] == "put_player"]
+        assert played == [[f"/prompts/en/n_{digit}.flac" for digit in "12"]]
