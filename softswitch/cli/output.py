@@ -60,6 +60,8 @@ def shown(value: Any) -> str:
         return f"{len(value)} items"
     if isinstance(value, list | tuple):
         return ", ".join(map(shown, value)) or "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {shown(each)}" for key, each in value.items()) or "-"
     return _printable(str(value)) or "-"
 
 
