@@ -88,7 +88,7 @@ class WaitingRoom:
         if queue is not None:
             queue.remove(queued)
             queue.statistics.count(outcome, waited_s, queue.config.service_level_s)
-        out.append(_left(queued.call, queued.queue, outcome, reason, waited_s))
+        out.append(_left(queued.call, queued.queue, outcome, reason, waited_s, queue))
 
     def send_away(self, queued: QueuedCall, reason: str, now: float, out: list[Output]) -> None:
         """The queue gives the call up: to the queue's `on_timeout` if its time is over."""
@@ -159,7 +159,7 @@ class WaitingRoom:
             self._set_deadlines(queued, queue, now)
 
     def _refuse(self, call: str, queue: str, reason: str, target: str | None, out: list[Output]) -> None:
-        out.append(_left(call, queue, "overflow", reason, 0.0))
+        out.append(_left(call, queue, "overflow", reason, 0.0, self.queues.get(queue)))
         out.append(QueueTimedOut(call, queue, target, reason))
 
     def _set_deadlines(self, queued: QueuedCall, queue: CallQueue, now: float) -> None:
@@ -176,9 +176,12 @@ class WaitingRoom:
             self._deadlines.set(key, when)
 
 
-def _left(call: str, queue: str, outcome: str, reason: str, waited_s: float) -> AcdFact:
+def _left(call: str, name: str, outcome: str, reason: str, waited_s: float,
+          queue: CallQueue | None) -> AcdFact:
+    """With the time within which an answer would have counted, as it was then."""
     return AcdFact("queue_left", {
-        "call": call, "queue": queue, "outcome": outcome, "reason": reason, "waited_s": round(waited_s, 3),
+        "call": call, "queue": name, "outcome": outcome, "reason": reason, "waited_s": round(waited_s, 3),
+        "service_level_s": queue.config.service_level_s if queue is not None else None,
     })
 
 

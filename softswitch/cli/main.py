@@ -17,11 +17,13 @@ from softswitch.cli.check import check
 from softswitch.cli.flow import flow
 from softswitch.cli.init import init
 from softswitch.cli.live import call, registration, status, stop
+from softswitch.cli.log import log
 from softswitch.cli.mailbox import mailbox
 from softswitch.cli.number import number
 from softswitch.cli.options import example
 from softswitch.cli.queue import queue
 from softswitch.cli.recording import recording
+from softswitch.cli.report import report
 from softswitch.cli.route import route
 from softswitch.cli.run import demo, run
 from softswitch.cli.simulate import simulate
@@ -105,6 +107,8 @@ for _command in (
     registration,
     ban,
     cdr,
+    report,
+    log,
     recording,
     trace,
     mailbox,

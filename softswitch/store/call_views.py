@@ -56,10 +56,11 @@ def queue_left(db: sqlite3.Connection, fact: Told) -> None:
     """Also after the call's end, which closes a visit with less knowledge of it."""
     call, queue = fact.of["call"], fact.of["queue"]
     db.execute(
-        "UPDATE queue_calls SET left_at = ?, outcome = ?, reason = ?, waited_s = coalesce(?, ? - queued_at)"
+        "UPDATE queue_calls SET left_at = ?, outcome = ?, reason = ?, waited_s = coalesce(?, ? - queued_at),"
+        " service_level_s = ?"
         " WHERE call = ? AND visit = (SELECT max(visit) FROM queue_calls WHERE call = ? AND queue = ?)",
-        (fact.at, fact.of.get("outcome"), fact.of.get("reason"), fact.of.get("waited_s"), fact.at, call, call,
-         queue))
+        (fact.at, fact.of.get("outcome"), fact.of.get("reason"), fact.of.get("waited_s"), fact.at,
+         fact.of.get("service_level_s"), call, call, queue))
 
 
 def offer_made(db: sqlite3.Connection, fact: Told) -> None:

@@ -13,7 +13,7 @@ from sqlite_utils import Database, Migrations
 
 DATABASE_NAME = "softswitch.db"
 # Raise it when a view function changes: the views of an older version are rebuilt from the journal.
-VIEWS_VERSION = 2
+VIEWS_VERSION = 3
 POSITION_TABLE = "journal_position"
 _BUSY_TIMEOUT_S = 1.0
 
@@ -116,6 +116,12 @@ def m003_call_ids(db: Database) -> None:
     db.table("legs").add_column("sip_call_id", str)
     db.table("legs").create_index(["sip_call_id"])
     db.table("calls").create_index(["sip_call_id"])
+
+
+@migrations()
+def m004_service_level(db: Database) -> None:
+    """Within which time an answer counted towards the service level when the call left the queue."""
+    db.table("queue_calls").add_column("service_level_s", float)
 
 
 def database_path(state_dir: Path) -> Path:

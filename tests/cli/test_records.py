@@ -92,3 +92,37 @@ def test_before_the_first_start_there_are_none(run: Run, centre: Path) -> None:
     message = run("cdr list").stderr
     assert "there are no call records in" in message
     assert "softswitch run" in refused(run("recording list"))
+
+
+def test_the_facts_of_a_call(run: Run, calls: Path) -> None:
+    told = json.loads(run("log show c2 --json").stdout)
+    assert [fact["type"] for fact in told] == [fact["type"] for fact in answered_call("c2")]
+    assert all("keep" not in fact and fact["data"]["call"] == "c2" for fact in told)
+    shown = run("log show c2@peer").stdout
+    assert "offer ended" not in shown and "offer_ended" in shown and "agent bob" in shown
+    assert "the journal knows no call c9" in refused(run("log show c9"), 1)
+
+
+def test_the_records_are_compared_with_the_journal(run: Run, calls: Path) -> None:
+    assert "facts give the" in run("log verify").stdout
+    with closing(sqlite3.connect(calls / "state" / "softswitch.db")) as db, db:
+        db.execute("UPDATE calls SET agent = 'eve' WHERE call = 'c1'")
+    result = run("log verify")
+    assert result.exit_code == 1
+    assert "calls: 1 rows only in the views, 1 missing" in result.stdout and "eve" in result.stdout
+    assert json.loads(run("log verify --json").stdout)["good"] is False
+
+
+def test_reports_as_table_csv_and_json(run: Run, calls: Path) -> None:
+    rows = json.loads(run("report --json").stdout)
+    assert [(row["queue"], row["answered"], row["service_level"]) for row in rows] == [
+        ("sales", 1, 1.0),
+        ("support", 1, 1.0),
+    ]
+    assert "100.0%" in run("report queues").stdout
+    lines = run("report agents --csv --by day").stdout.splitlines()
+    assert lines[0].startswith("interval,agent,offers,answered")
+    assert any(line.startswith(f"{time.strftime('%Y-%m-%d')},alice,1,1") for line in lines)
+    assert "There were no calls" in run("report reasons --since 2000-01-01 --until 2000-02-01").stdout
+    assert "--since must be before --until" in refused(run("report --since 2000-02-01 --until 2000-01-01"), 2)
+    assert "'quues' is not one of" in refused(run("report quues"), 2)

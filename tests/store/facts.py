@@ -41,7 +41,7 @@ def answered_call(call: str, agent: str = "alice", queue: str = "sales") -> list
         fact("leg_answered", call=call, leg=leg),
         fact("offer_ended", call=call, queue=queue, agent=agent, offer=second, outcome="accepted",
              ring_s=1.5),
-        fact("queue_left", call=call, queue=queue, outcome="answered", waited_s=2.0),
+        fact("queue_left", call=call, queue=queue, outcome="answered", waited_s=2.0, service_level_s=20),
         fact("agent_state_changed", agent=agent, state="talking", call=call),
         fact("call_bridged", call=call, leg=leg, agent=agent, user=agent, queue=queue),
         fact("recording_started", call=call, recording=f"{call}.r1", path=f"/r/{call}.wav", agent=agent,

@@ -1,0 +1,142 @@
+"""Every figure of the reports, counted by hand from a written-out day."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from softswitch.store.queries import open_views
+from softswitch.store.reports import REPORTS, Period
+from tests.store.facts import Fact, copy_all, fact, journal
+
+MIDNIGHT = time.mktime((2026, 1, 12, 0, 0, 0, 0, 0, -1))
+NINE, TEN = MIDNIGHT + 9 * 3600, MIDNIGHT + 10 * 3600
+
+
+class Day:
+    """Facts at times of one day."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.at = MIDNIGHT
+        self.state_dir = state_dir
+        self.log = journal(state_dir, wall=lambda: self.at, monotonic=lambda: self.at)
+
+    def tell(self, at: float, *facts: Fact) -> None:
+        self.at = at
+        self.log.append(facts)
+
+    def queued(self, call: str, at: float, waited: float, outcome: str, **settings: Any) -> None:
+        queue = settings.get("queue", "sales")
+        caller = settings.get("by", "1")
+        self.tell(at, fact("call_started", call=call, direction="inbound", from_number=caller,
+                           to_number="100", source="trunk:carrier"),
+                  fact("leg_started", call=call, leg=f"{call}.l1", direction="inbound", trunk="carrier"),
+                  fact("flow_step", call=call, flow="main", step="menu"),
+                  fact("call_queued", call=call, queue=queue))  # fmt: skip
+        if outcome == "answered":
+            self.tell(at, fact("leg_answered", call=call, leg=f"{call}.l1"))
+        self.tell(at + waited, fact("queue_left", call=call, queue=queue, outcome=outcome, waited_s=waited,
+                                    service_level_s=settings.get("level", 20)))  # fmt: skip
+        reason = "normal_hang_up_caller" if outcome == "answered" else "abandoned_in_queue"
+        self.tell(at + waited + 30, fact("leg_ended", call=call, leg=f"{call}.l1", reason=reason),
+                  fact("call_ended", call=call, reason=reason, outcome=outcome, wait_s=waited,
+                       talk_s=30.0 if outcome == "answered" else 0.0, duration_s=waited + 30))  # fmt: skip
+
+    def views(self) -> sqlite3.Connection:
+        self.log.close()
+        copy_all(self.state_dir)
+        return open_views(self.state_dir)
+
+
+def report(
+    db: sqlite3.Connection, name: str, by: str = "", until: float = MIDNIGHT + 86400
+) -> list[dict[str, Any]]:
+    return REPORTS[name].run(db, Period(MIDNIGHT, until, by))
+
+
+def test_queues(tmp_path: Path) -> None:
+    day = Day(tmp_path)
+    for number, (waited, outcome) in enumerate(
+        [(4, "answered"), (10, "answered"), (20, "answered"), (21, "answered"),
+         (3, "abandoned"), (5, "abandoned"), (40, "abandoned"), (60, "timeout")]
+    ):  # fmt: skip
+        day.queued(f"c{number}", NINE + 200 * number, waited, outcome)
+    day.queued("other", TEN, 1, "answered", queue="support")
+    sales, support = report(day.views(), "queues")
+    assert sales == {
+        "queue": "sales", "offered": 8, "answered": 4, "abandoned": 3, "short_abandoned": 2, "sent_on": 1,
+        "service_level": 3 / 6, "abandon_rate": 1 / 6, "speed_of_answer_s": 55 / 4, "wait_p50_s": 20,
+        "wait_p90_s": 21, "wait_max_s": 60,
+    }  # fmt: skip
+    assert (support["queue"], support["offered"], support["service_level"]) == ("support", 1, 1.0)
+
+
+def test_by_hour_and_the_level_that_held_then(tmp_path: Path) -> None:
+    day = Day(tmp_path)
+    day.queued("c1", NINE + 3599, 25, "answered", level=20)
+    day.queued("c2", TEN, 25, "answered", level=30)
+    db = day.views()
+    rows = report(db, "queues", "hour")
+    assert [(row["interval"], row["service_level"]) for row in rows] == [
+        ("2026-01-12 09:00", 0.0), ("2026-01-12 10:00", 1.0),
+    ]  # fmt: skip
+    assert [row["interval"] for row in report(db, "queues", "day")] == ["2026-01-12"]
+    assert [row["interval"] for row in report(db, "queues", "month")] == ["2026-01"]
+    assert [row["offered"] for row in report(db, "queues", until=TEN)] == [1], "the end is not within"
+
+
+def test_who_still_waits_is_not_offered_yet(tmp_path: Path) -> None:
+    day = Day(tmp_path)
+    day.tell(NINE, fact("call_started", call="c1"), fact("call_queued", call="c1", queue="sales"))
+    assert report(day.views(), "queues") == []
+
+
+def test_agents(tmp_path: Path) -> None:
+    day = Day(tmp_path)
+    for at, kind, told in [
+        (NINE, "agent_signed_in", {"agent": "ann", "user": "u"}),
+        (NINE, "agent_status_changed", {"agent": "ann", "status": "available", "reason": ""}),
+        (NINE, "agent_state_changed", {"agent": "ann", "state": "idle", "reason": ""}),
+        (NINE + 100, "agent_state_changed", {"agent": "ann", "state": "ringing", "reason": ""}),
+        (NINE + 110, "agent_state_changed", {"agent": "ann", "state": "talking", "reason": ""}),
+        (NINE + 200, "agent_state_changed", {"agent": "ann", "state": "wrap_up", "reason": ""}),
+        (NINE + 230, "agent_state_changed", {"agent": "ann", "state": "idle", "reason": ""}),
+        (NINE + 300, "agent_status_changed", {"agent": "ann", "status": "on_break", "reason": "lunch"}),
+        (NINE + 900, "agent_signed_out", {"agent": "ann", "user": "u", "reason": "signed_out"}),
+    ]:
+        day.tell(at, fact(kind, **told))
+    day.tell(NINE + 100, fact("call_started", call="c1"),
+             fact("call_queued", call="c1", queue="sales"),
+             fact("leg_started", call="c1", leg="c1.l2", direction="outbound", agent="ann"),
+             fact("bridge_ended", call="c1", leg="c1.l2", talk_s=90.0))  # fmt: skip
+    for number, outcome in enumerate(["accepted", "no_answer", "rejected", "busy"]):
+        offer = {"call": "c1", "queue": "sales", "agent": "ann", "offer": f"o{number}"}
+        day.tell(NINE + 100, fact("offer_made", **offer), fact("offer_ended", **offer, outcome=outcome))
+    (ann,) = report(day.views(), "agents")
+    assert ann == {
+        "agent": "ann", "offers": 4, "answered": 1, "missed": 1, "refused": 2, "talk_s": 90.0,
+        "wrap_up_s": 30.0, "handle_s": 120.0, "signed_in_s": 900.0, "break_s": 600.0,
+        "occupancy": pytest.approx(130 / 300),
+    }  # fmt: skip
+
+
+def test_trunks_numbers_flows_and_reasons(tmp_path: Path) -> None:
+    day = Day(tmp_path)
+    for number, (caller, outcome) in enumerate([("1", "answered"), ("1", "abandoned"), ("2", "answered")]):
+        day.queued(f"c{number}", NINE + 100 * number, 10, outcome, by=caller)
+    db = day.views()
+    (trunk,) = report(db, "trunks")
+    assert (trunk["trunk"], trunk["legs"], trunk["inbound"], trunk["answered"]) == ("carrier", 3, 3, 2)
+    assert trunk["answer_rate"] == pytest.approx(2 / 3) and trunk["seconds"] == pytest.approx(120)
+    (number_row,) = report(db, "numbers")
+    assert (number_row["to_number"], number_row["calls"], number_row["callers"]) == ("100", 3, 2)
+    assert (number_row["repeated"], number_row["abandoned"], number_row["talk_s"]) == (1, 1, 60)
+    assert report(db, "flows") == [{"step": "main menu", "times": 3, "calls": 3}]
+    assert [(row["reason"], row["calls"]) for row in report(db, "reasons")] == [
+        ("abandoned_in_queue", 1), ("normal_hang_up_caller", 2),
+    ]  # fmt: skip
+    assert all(row["interval"] == "2026-01-12" for row in report(db, "reasons", "day"))
