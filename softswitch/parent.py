@@ -61,6 +61,7 @@ def children_of(node: Node, config: Path) -> list[Child]:
                     legs=legs,
                     log_level=level,
                 ),
+                *_precedence(node, index),
                 "--wait",
             ],
             waits=True,
@@ -75,6 +76,14 @@ def children_of(node: Node, config: Path) -> list[Child]:
         Child("recorder", recorder),
         *media,
         Child("switch", ["softswitch.node", str(config), "--wait"], sockets=True, waits=True),
+    ]
+
+
+def _precedence(node: Node, worker: int) -> list[str]:
+    cpu = node.media.processor(worker, sorted(os.sched_getaffinity(0)))
+    return [
+        *([] if cpu is None else ["--cpu", str(cpu)]),
+        *(["--realtime"] if node.media.realtime else []),
     ]
 
 

@@ -50,10 +50,6 @@ class SwitchCommands:
 
     def _status(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         exchange = self._exchange
-        workers = [
-            {"worker": worker.number, "connected": worker.connected, "free_ports": len(worker.free_ports)}
-            for worker in exchange.media.workers
-        ]
         return {
             "node": exchange.node.name,
             "draining": exchange.draining,
@@ -61,7 +57,7 @@ class SwitchCommands:
             "talking": sum(call.conversation is not None for call in exchange.calls.values()),
             "recording": len(exchange.recordings),
             "registered": len(exchange.registrar.users()),
-            "media": workers,
+            "media": [worker.describe() for worker in exchange.media.workers],
             "alarms": [*exchange.alarms],
             "overload": exchange.overload.describe(),
             "trunks": exchange.trunks.snapshot(),

@@ -22,13 +22,16 @@ class Place(NamedTuple):
     port_of: int
 
 
+_LEAST_CPU = 1e-3
+"""What one thing put on a worker is taken to cost before that has been measured: share of a processor."""
 NOWHERE = Place(-1, 0, -1)
 
 
 class Worker:
-    """One media process: its free ports, those that legs have, and what it should hold, by `(kind, id)`."""
+    """One media process: its free ports, those that legs have, and what it should hold, by `(kind, id)`; what
+    it told of its load, and how many things it held then."""
 
-    __slots__ = ("connected", "free_ports", "number", "taken_ports", "wanted")
+    __slots__ = ("connected", "free_ports", "held", "load", "number", "taken_ports", "wanted")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -36,6 +39,29 @@ class Worker:
         self.free_ports: deque[int] = deque()
         self.taken_ports: set[int] = set()
         self.wanted: dict[tuple[str, str], dict[str, Any]] = {}
+        self.load: Mapping[str, Any] = {}
+        self.held = 0
+
+    def report(self, load: Mapping[str, Any]) -> None:
+        """What the worker tells of itself every 5 s."""
+        self.load, self.held = load, len(self.wanted)
+
+    def describe(self) -> dict[str, Any]:
+        """For whoever asks; what the worker has not told yet is null."""
+        told = ("legs", "cpu", "late_ms_p50", "late_ms_p99", "late_ms_max", "counters")
+        return {
+            "worker": self.number,
+            "connected": self.connected,
+            "free_ports": len(self.free_ports),
+            **{name: self.load.get(name) for name in told},
+        }
+
+    @property
+    def busy(self) -> float:
+        """Share of a processor: what was measured last, and as much for each thing put since then."""
+        cpu = float(self.load.get("cpu", 0.0))
+        each = max(cpu / self.held, _LEAST_CPU) if self.held else _LEAST_CPU
+        return cpu + (len(self.wanted) - self.held) * each
 
 
 class MediaPlane:
@@ -58,7 +84,7 @@ class MediaPlane:
         usable = self._usable(near)
         if not usable:
             return None
-        of = min(usable, key=lambda each: (each.number != near, len(each.wanted)))
+        of = min(usable, key=lambda each: (each.number != near, each.busy))
         worker, port = of if near is None else self.workers[near], of.free_ports.popleft()
         worker.taken_ports.add(port)
         return Place(worker.number, port, of.number)
@@ -139,6 +165,7 @@ class MediaPlane:
     def disconnected(self, worker: int) -> None:
         self.workers[worker].connected = False
         self.workers[worker].free_ports.clear()
+        self.workers[worker].load, self.workers[worker].held = {}, 0
 
     def ports_granted(self, worker: int, ports: list[int]) -> None:
         state = self.workers[worker]

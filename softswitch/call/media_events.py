@@ -31,6 +31,10 @@ def _ports(exchange: Exchange, worker: int, event: dict[str, Any], now: float, o
     exchange.media.ports_granted(worker, event["granted"])
 
 
+def _load(exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
+    exchange.media.workers[worker].report(event)
+
+
 def _digit(exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
     call = exchange.call_of(event["leg"])
     leg = call.legs.get(event["leg"]) if call is not None else None
@@ -90,6 +94,7 @@ def _recorder_alarm(
 _MEDIA_EVENTS = {
     "snapshot": _connected,
     "ports": _ports,
+    "load": _load,
     "digit": _digit,
     "no_media": _no_media,
     "player_finished": _player_finished,

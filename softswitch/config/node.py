@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -165,6 +166,14 @@ class Media(Model):
     wake_ms: Literal[1, 2, 4, 5, 10, 20] = Field(
         default=5, description="How often a worker empties its sockets."
     )
+    pin: bool | None = Field(
+        default=None,
+        description="Keep each worker on a processor of its own; unset: where two more processors are left.",
+    )
+    realtime: bool = Field(
+        default=True,
+        description="Real-time scheduling (SCHED_RR) of the workers, else a raised priority, where permitted.",
+    )
     codecs: tuple[Codec, ...] = Field(
         default=("PCMA", "PCMU"),
         min_length=1,
@@ -201,6 +210,11 @@ class Media(Model):
     @property
     def worker_count(self) -> int:
         return self.workers or max(1, (os.cpu_count() or 2) - 1)
+
+    def processor(self, worker: int, usable: Sequence[int]) -> int | None:
+        """Which of the processors that may be used is the worker's own; None: it may run on any."""
+        pinned = len(usable) >= self.worker_count + 2 if self.pin is None else self.pin
+        return usable[-1 - worker % len(usable)] if pinned else None
 
 
 class Log(Model):

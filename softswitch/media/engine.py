@@ -309,6 +309,7 @@ class MediaEngine:
                 "jitter_ms": round(float(legs.jitter[leg]) / SAMPLES_PER_MS, 2),
             }
         )  # fmt: skip
+        legs.count_ended(leg)
         self._ports.detach(leg)
         self._remove_leg(id)
 

@@ -188,6 +188,7 @@ class Lanes:
     def __init__(self, pool: PortPool, capacity: int, epoll: select.epoll, rest: int = 0) -> None:
         self.pool = pool
         self.now = 0.0
+        self.unsent = 0
         self._epoll = epoll
         self._pairs: dict[int, PortPair] = {}
         self.leg_of_rtcp: dict[int, int] = {}
@@ -235,11 +236,13 @@ class Lanes:
         self, legs: LegTable, batch: PacketBatch, index: Indices, leg: Indices, length: Indices
     ) -> int:
         """Sends rows of the batch from their legs' sockets; returns how many the kernel took."""
-        return int(
+        sent = int(
             _codecs.send(
                 self._fds, legs.remote_ip, legs.remote_port, batch.rows, index, leg, length, batch.capacity
             )
         )
+        self.unsent += len(index) - sent
+        return sent
 
     def close(self) -> None:
         self.pool.close()

@@ -177,6 +177,7 @@ _STREAMS = (
     "sent_octets", "srtp", "srtp_key", "dropped_crypto", "out_ssrc", "out_ext", "out_ts", "out_at", "started",
 )  # fmt: skip
 """What a leg keeps when another worker takes it up: where its packets come from, and both of its streams."""
+COUNTERS = ("received", "sent", "late", "dropped_source", "dropped_crypto")
 
 
 class LegTable:
@@ -273,6 +274,7 @@ class LegTable:
         self.index: dict[str, int] = {}
         self.scaled = self.any_wide = False
         self.settings: list[LegSettings | None] = [None] * capacity
+        self._ended = dict.fromkeys(COUNTERS, 0)
         self._free = list(range(capacity - 1, -1, -1))
 
     def add(self, settings: LegSettings, now: int, cohort: int) -> int:
@@ -359,6 +361,16 @@ class LegTable:
         self.used[leg] = False
         self.remote_port[leg] = 0
         self._free.append(leg)
+
+    def count_ended(self, leg: int) -> None:
+        """The leg is deleted, here and everywhere."""
+        for name in COUNTERS:
+            self._ended[name] += int(getattr(self, name)[leg])
+
+    def totals(self) -> dict[str, int]:
+        """Packets of all legs, those that were deleted too."""
+        now = {name: int(getattr(self, name)[self.used].sum()) for name in COUNTERS}
+        return {name: before + now[name] for name, before in self._ended.items()}
 
     def expected(self, leg: NDArray[np.int64] | int) -> Any:
         """Packets that the sender must have sent, by sequence numbers (RFC 3550 appendix A.3)."""

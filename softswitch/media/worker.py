@@ -16,19 +16,18 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 from softswitch.media.engine import SAMPLES_PER_MS, EngineSettings, MediaEngine
 from softswitch.media.handover import Handover
 from softswitch.media.lanes import Lanes, PortPool
+from softswitch.media.load import LoadReport
 from softswitch.media.packets import Indices, PacketBatch
+from softswitch.media.precedence import pin, take_precedence
 from softswitch.media.prompts import PromptCache
 from softswitch.media.protocol import ControlServer, Outbox
 from softswitch.media.reports import Reports
 from softswitch.media.tap import TapFile
 
 BATCH = 4096
-LOAD_EVERY_S = 5.0
 _HOUSEKEEPING_S = 0.02
 _REST_MS = 10
 _REST_S = 0.1
@@ -68,8 +67,8 @@ class Worker:
             path, index, self._engine, self._pool, self._outbox, self._epoll, self._handover
         )
         self._batch = PacketBatch(BATCH)
-        self._late: list[float] = []
-        self._housekeeping_at = self._load_at = 0.0
+        self._load = LoadReport(self._engine.legs, self._lanes, time.monotonic())
+        self._housekeeping_at = 0.0
         self._running = True
 
     def stop(self) -> None:
@@ -80,7 +79,6 @@ class Worker:
 
     def run(self) -> None:
         due = time.monotonic()
-        self._load_at = due + LOAD_EVERY_S
         # One clock for all workers of this boot, so that a successor knows how long ago something was.
         self._engine.skip(int(due * 1000) * SAMPLES_PER_MS)
         self._pool.top_up(due)
@@ -95,7 +93,7 @@ class Worker:
             if delay > 0:
                 time.sleep(delay)
             now = time.monotonic()
-            self._late.append(now - due)
+            self._load.woke(now - due)
             if now - due > _STEP_OVER_S:
                 due += self._step_over(now - due)
             self._wake(now)
@@ -128,8 +126,8 @@ class Worker:
         if now >= self._housekeeping_at:
             self._housekeeping_at = now + _HOUSEKEEPING_S
             self._pool.top_up(now)
-            if now >= self._load_at:
-                self._report_load(now)
+            if self._load.due(now):
+                self._outbox.emit(self._load.event(now))
             self._handover.turn(now)
         self._control.turn(now)
 
@@ -141,17 +139,6 @@ class Worker:
             self._control.handle(fd, now)
         elif self._handover.owns(fd):
             self._handover.handle()
-
-    def _report_load(self, now: float) -> None:
-        self._load_at = now + LOAD_EVERY_S
-        late_ms = float(np.percentile(self._late, 99)) * 1000
-        self._late.clear()
-        self._outbox.emit(
-            {
-                "event": "load", "legs": len(self._engine.legs.index), "cpu_s": round(time.process_time(), 3),
-                "late_ms_p99": round(late_ms, 3),
-            }
-        )  # fmt: skip
 
     def _finish(self) -> None:
         self._reports.say_bye()
@@ -181,6 +168,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--legs", type=int, default=2048, help="most legs at once")
     parser.add_argument("--log-level", default="info", help="least severity written to standard error")
     parser.add_argument("--cpu", type=int, help="pin the process to this CPU")
+    parser.add_argument("--realtime", action="store_true", help="real-time scheduling, where permitted")
     parser.add_argument(
         "--wait", action="store_true", help="begin when a line comes on standard input, end when it is closed"
     )
@@ -195,8 +183,10 @@ def main() -> None:
     logging.basicConfig(level=level, format=f"media-{arguments.index} %(levelname)s %(message)s")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if arguments.cpu is not None:
-        os.sched_setaffinity(0, {arguments.cpu})
+    refused = [pin(arguments.cpu) if arguments.cpu is not None else None]
+    refused.append(take_precedence() if arguments.realtime else None)
+    for message in filter(None, refused):
+        log.warning("%s", message)
     settings = EngineSettings(arguments.wake_ms, arguments.jitter_ms, arguments.legs)
     worker = Worker(arguments.index, arguments.run_dir, arguments.ports, arguments.host, settings)
     for number in (signal.SIGTERM, signal.SIGINT):

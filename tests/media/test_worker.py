@@ -273,6 +273,40 @@ def test_wrong_arguments_are_explained() -> None:
     assert done.returncode == 2 and "allowed is FIRST-LAST within 1024-65535" in done.stderr
 
 
+PROCESS = """
+import os, resource, sys
+from softswitch.media.precedence import pin, take_precedence
+cpu = min(os.sched_getaffinity(0))
+assert pin(cpu) is None and os.sched_getaffinity(0) == {cpu}
+if sys.argv[1:]:
+    resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0))
+    if not os.geteuid():
+        os.setuid(65534)
+print(take_precedence())
+print(os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK == os.SCHED_RR)
+assert "not pinned to processor 9999" in str(pin(9999))
+"""
+
+
+@pytest.mark.parametrize("arguments", [[], ["as nobody"]])
+def test_precedence_is_taken_or_said_to_be_refused(arguments: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-c", PROCESS, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    warning, real_time = done.stdout.splitlines()
+    assert (warning == "None") == (real_time == "True")
+    assert warning == "None" or warning.startswith("media.realtime: SCHED_RR is refused")
+
+
+def test_the_load_tells_lateness_and_counters(call: Call) -> None:
+    call.talk(0.5)
+    load = call.switch.event("load")
+    assert 0 < load["cpu"] < 1 and load["legs"] == 2
+    assert 0 <= load["late_ms_p50"] <= load["late_ms_p99"] <= load["late_ms_max"]
+    counters = load["counters"]
+    assert counters["received"] == sum(phone.number for phone in call.phones)
+    assert counters["sent"] >= counters["received"] and counters["unsent"] == 0
+
+
 def test_a_worker_that_waits_leaves_everything_alone_and_ends_with_its_parent(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "softswitch.media.worker", "--run-dir", str(tmp_path), "--wait"]
     waiting = subprocess.run(command, input=b"", capture_output=True, timeout=30)
