@@ -172,7 +172,7 @@ class Media(Model):
     )
     realtime: bool = Field(
         default=True,
-        description="Real-time scheduling (SCHED_RR) of the workers, else a raised priority, where permitted.",
+        description="Real-time scheduling (SCHED_RR) of workers, else a raised priority, where permitted.",
     )
     codecs: tuple[Codec, ...] = Field(
         default=("PCMA", "PCMU"),
