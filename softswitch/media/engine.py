@@ -152,8 +152,9 @@ class MediaEngine:
             self._ring.clear(_NOBODY, clock)
             return
         phases = CLEAR_CHUNK // self.step
-        in_ring = np.flatnonzero(self.legs.in_ring).astype(np.int32)
-        self._ring.clear(in_ring[in_ring % phases == number % phases], clock)
+        turn = number % phases
+        due = np.flatnonzero(self.legs.in_ring[turn::phases]).astype(np.int32) * phases + turn
+        self._ring.clear(due, clock)
 
     # Commands.
 
@@ -391,8 +392,9 @@ class MediaEngine:
         legs = self.legs
         turns = _NO_MEDIA_AGAIN // _REPORT_PERIOD
         legs.silent[self.clock // _REPORT_PERIOD % turns :: turns] = False
-        silent = legs.used & legs.listen & ~legs.silent & (legs.sdp_port > 0)
-        silent &= self.clock - legs.last_rx >= _NO_MEDIA
+        rows = slice(legs.top)
+        silent = legs.used[rows] & legs.listen[rows] & ~legs.silent[rows] & (legs.sdp_port[rows] > 0)
+        silent &= self.clock - legs.last_rx[rows] >= _NO_MEDIA
         for leg in np.flatnonzero(silent):
             legs.silent[leg] = True
             settings = legs.settings[leg]

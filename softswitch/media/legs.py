@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from softswitch.media.tablefile import KEY, key_of
 
 NEVER = -(1 << 60)
 NO_PAYLOAD_TYPE = 255
+_WIPED_TOGETHER = 64
+"""Rows of the table that are made fresh in one go: a row has over seventy columns."""
 PTIMES_MS = (10, 20, 30, 40, 50, 60)
 _CN = 13
 
@@ -35,8 +38,7 @@ class BadCommand(ValueError):
     """A command that cannot be carried out; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class LegSettings:
+class LegSettings(NamedTuple):
     """`put_leg` checked and in the table's terms."""
 
     id: str
@@ -125,6 +127,31 @@ def _address(value: Any) -> tuple[int, int] | None:
     if not 0 < int(port) < 65536:
         raise BadCommand(f"remote port {port}: allowed are 1 to 65535")
     return (ip, int(port)) if ip else None
+
+
+@lru_cache(maxsize=256)
+def _row_of_kinds(kinds: tuple[tuple[int, int], ...]) -> tuple[NDArray[np.uint8], bool]:
+    """uint8[128], the kind of each payload type; and whether there is audio of more than 8 kHz."""
+    row = np.full(128, UNKNOWN, np.uint8)
+    for payload_type, kind in kinds:
+        row[payload_type] = kind
+    return row, any(AUDIO_A < kind < TELEPHONE_EVENT for _, kind in kinds)
+
+
+@lru_cache(maxsize=256)
+def _row_of_payload_types(
+    law: int, payload_type: int, dtmf_send: int | None, comfort: bool
+) -> NDArray[np.uint8]:
+    """By kind what we send it as."""
+    row = np.full(1 + COMFORT_NOISE, NO_PAYLOAD_TYPE, np.uint8)
+    row[1 + law] = payload_type
+    if law <= 1:  # one law is as good as the other
+        row[AUDIO_MU] = row[AUDIO_A] = payload_type
+    if dtmf_send is not None:
+        row[TELEPHONE_EVENT] = dtmf_send
+    if comfort:
+        row[COMFORT_NOISE] = _CN
+    return row
 
 
 COLUMNS: dict[str, tuple[Any, Any]] = {
@@ -276,20 +303,26 @@ class LegTable:
         self.settings: list[LegSettings | None] = [None] * capacity
         self._ended = dict.fromkeys(COUNTERS, 0)
         self._free = list(range(capacity - 1, -1, -1))
+        self._left: list[int] = []
+        self.top = 0
+        """One more than the highest row that was ever in use: no further than that need anybody look."""
+        self.in_cohort: defaultdict[int, set[int]] = defaultdict(set)
 
     def add(self, settings: LegSettings, now: int, cohort: int) -> int:
         """A fresh row. Raises BadCommand when the table is full."""
         if not self._free:
+            self._wipe()
+        if not self._free:
             raise BadCommand(f"all {self.capacity} legs of this worker are in use")
         leg = self._free.pop()
-        for column, initial in self._fresh:
-            column[leg] = initial
+        self.top = max(self.top, leg + 1)
         self.index[settings.id] = leg
         ssrc, seq, ts = struct.unpack("=IHI", self._entropy(10))
         self.used[leg], self.out_ssrc[leg], self.out_ts[leg] = True, ssrc, ts
         # Far from the roll-over: who misses the first packets would miscount (RFC 3711 section 3.3.1).
         self.out_ext[leg] = seq & 0x7FFF
         self.cohort[leg] = cohort
+        self.in_cohort[cohort].add(leg)
         self.last_rx[leg] = now
         self._apply(leg, settings, relock=True)
         former = self._succession.take_leg(settings.id, settings.port)
@@ -298,6 +331,13 @@ class LegTable:
         self.port[leg] = settings.port
         self.key[leg] = key_of(settings.id)
         return leg
+
+    def _wipe(self) -> None:
+        """Makes the rows of legs that have left fresh and free."""
+        rows, self._left = self._left, []
+        for column, initial in self._fresh:
+            column[rows] = initial
+        self._free += rows
 
     def _take_up(self, leg: int, former: Mapping[str, Any]) -> None:
         """Goes on with the streams of a leg that a former worker had."""
@@ -330,19 +370,11 @@ class LegTable:
         self.scale[leg] = CLOCK_SCALE[settings.law]
         self.scaled = self.scaled or bool(self.scale[leg] != 1)
         self.ptime[leg] = settings.ptime_ms * 8
-        self.kinds[leg] = UNKNOWN
-        for payload_type, kind in settings.kinds.items():
-            self.kinds[leg, payload_type] = kind
-            self.any_wide = self.any_wide or AUDIO_A < kind < TELEPHONE_EVENT
-        row = self.payload_types[leg]
-        row[:] = NO_PAYLOAD_TYPE
-        row[1 + settings.law] = settings.payload_type
-        if settings.law <= 1:  # one law is as good as the other
-            row[AUDIO_MU] = row[AUDIO_A] = settings.payload_type
-        if settings.dtmf_send is not None:
-            row[TELEPHONE_EVENT] = settings.dtmf_send
-        if settings.comfort:
-            row[COMFORT_NOISE] = _CN
+        self.kinds[leg], wide = _row_of_kinds(tuple(settings.kinds.items()))
+        self.any_wide = self.any_wide or wide
+        self.payload_types[leg] = _row_of_payload_types(
+            settings.law, settings.payload_type, settings.dtmf_send, settings.comfort
+        )
         self.comfort[leg] = settings.comfort
         if relock:
             ip, port = settings.remote or (0, 0)
@@ -360,7 +392,10 @@ class LegTable:
         self.key[leg] = b""
         self.used[leg] = False
         self.remote_port[leg] = 0
-        self._free.append(leg)
+        self.in_cohort[int(self.cohort[leg])].discard(leg)
+        self._left.append(leg)
+        if len(self._left) >= _WIPED_TOGETHER:
+            self._wipe()
 
     def count_ended(self, leg: int) -> None:
         """The leg is deleted, here and everywhere."""

@@ -100,7 +100,10 @@ class Mixer:
 
     def _fill_pauses(self, relayed: Indices, clock: int) -> None:
         legs = self._legs
-        paused = legs.started[relayed] & (clock - legs.relayed_at[relayed] > PAUSE) & legs.send[relayed]
+        paused = legs.started[relayed] & (clock - legs.relayed_at[relayed] > PAUSE)
+        if not paused.any():
+            return
+        paused &= legs.send[relayed]
         paused &= (legs.law[relayed] < WIDE) & (legs.remote_port[relayed] > 0) & ~legs.sending_digits[relayed]
         if paused.any():
             ears = relayed[paused]

@@ -42,23 +42,24 @@ class Playout:
 
     def review(self, clock: int) -> None:
         """To be called every `REVIEW_EVERY` samples: what each leg has to be moved by."""
-        legs = self._legs
-        lead = legs.lead_min
-        heard = (lead < MAX_LEAD) & legs.used
-        short = heard & (legs.short >= _FEW)
-        legs.calm[:] = np.where(heard & (lead > _AMPLE_LEAD), legs.calm + 1, 0)
-        legs.calm_lead[:] = np.where(legs.calm > 1, np.minimum(legs.calm_lead, lead), lead)
-        early = legs.calm >= _CALM_REVIEWS
-        thin = heard & (legs.short == 0) & (lead < _THIN_LEAD)
-        legs.move[:] = np.where(short | thin, np.minimum(_WANTED_LEAD - lead, _MOST_LEAD), legs.move * ~heard)
-        legs.move[early] = (_WANTED_LEAD - legs.calm_lead)[early]
-        legs.move_since[:] = np.where(short, clock, -NEVER)
+        legs, rows = self._legs, slice(self._legs.top)
+        lead, calm, calm_lead = legs.lead_min[rows], legs.calm[rows], legs.calm_lead[rows]
+        move, late = legs.move[rows], legs.short[rows]
+        heard = (lead < MAX_LEAD) & legs.used[rows]
+        short = heard & (late >= _FEW)
+        calm[:] = np.where(heard & (lead > _AMPLE_LEAD), calm + 1, 0)
+        calm_lead[:] = np.where(calm > 1, np.minimum(calm_lead, lead), lead)
+        early = calm >= _CALM_REVIEWS
+        thin = heard & (late == 0) & (lead < _THIN_LEAD)
+        move[:] = np.where(short | thin, np.minimum(_WANTED_LEAD - lead, _MOST_LEAD), move * ~heard)
+        move[early] = (_WANTED_LEAD - calm_lead)[early]
+        legs.move_since[rows] = np.where(short, clock, -NEVER)
         far = heard & (lead - _WANTED_LEAD >= _FAR_TOO_EARLY)
-        legs.in_pos[far] -= (lead - _WANTED_LEAD)[far]
-        legs.move[far] = 0
+        legs.in_pos[rows][far] -= (lead - _WANTED_LEAD)[far]
+        move[far] = 0
         lead[:] = -NEVER
-        legs.short[:] = 0
-        self._moving = bool(legs.move.any())
+        late[:] = 0
+        self._moving = bool(move.any())
 
     def steps(
         self, leg: Indices, pos: NDArray[np.int64], size: Indices, peak: Callable[[int], int], clock: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -207,8 +207,7 @@ def _mixed(row: Row, relay_source: int) -> set[int]:
     return {index for kind, index, _ in row if kind == LEG} if relay_source < 0 else set()
 
 
-@dataclass(frozen=True, slots=True)
-class MixPlan:
+class MixPlan(NamedTuple):
     """One cohort's tick as arrays: CSR rows over the sources, each distinct row mixed and encoded once."""
 
     comfort: bool
@@ -227,10 +226,32 @@ class MixPlan:
     gain: np.ndarray[Any, np.dtype[np.int32]]
 
 
+_NO_INDICES = np.zeros(0, np.int32)
+_NO_FLAGS = np.zeros(0, np.bool_)
+_NOTHING_MIXED = MixPlan(
+    comfort=False,
+    relayed=_NO_INDICES,
+    ears=_NO_INDICES,
+    heard=_NO_FLAGS,
+    members=_NO_INDICES,
+    wide=_NO_FLAGS,
+    encoded=_NO_INDICES,
+    mixed_row=_NO_INDICES,
+    law=np.zeros(0, np.uint8),
+    legs=_NO_INDICES,
+    players=_NO_INDICES,
+    start=np.zeros(1, np.int32),
+    source=_NO_INDICES,
+    gain=_NO_INDICES,
+)
+
+
 def plan_cohort(legs: LegTable, rows: Mapping[int, Row], cohort: int) -> MixPlan:
     """`ears[k]` hears encoded row `encoded[k]`, which is mixed row `mixed_row[…]` in law `law[…]`."""
-    members = np.flatnonzero(legs.used & (legs.cohort == cohort)).astype(np.int32)
+    members = np.array(sorted(legs.in_cohort[cohort]), np.int32)
     is_relayed = legs.relay_source[members] >= 0
+    if is_relayed.all():
+        return _NOTHING_MIXED._replace(members=members, relayed=members)
     ears = members[~is_relayed]
     row_numbers: dict[Row, int] = {}
     encodings: dict[tuple[int, int], int] = {}
