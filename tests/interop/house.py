@@ -42,6 +42,10 @@ class House:
         certificate, key = self.authority.issue(HOST)
         secure = {"transport": "TLS", "host": HOST, "port": self.tls_port}
         listen.append({**secure, "certificate": str(certificate), "key": str(key)})
+        self.web_ports = {kind: free_port(HOST, socket.SOCK_STREAM) for kind in ("ws", "wss")}
+        for kind, port in self.web_ports.items():
+            files = {"certificate": str(certificate), "key": str(key)} if kind == "wss" else {}
+            listen.append({"transport": kind.upper(), "host": HOST, "port": port, **files})
         self.system = RunningSystem(
             centre(self.carrier_port), listen=listen, ports=PORTS, codecs=("PCMA", "PCMU", "G722", "OPUS")
         )

@@ -11,6 +11,7 @@ PHONES = {
     "Baresip": "baresip",
     "Linphone": "linphone",
     "Pjsua": "pjsua2",
+    "WebPhone": "websockets",
     "Kamailio": "Kamailio",
     "Sippy": "Sippy",
 }
@@ -64,6 +65,7 @@ FEATURES = {
     "info_package": "INFO of a package nobody asked for: 469 (RFC 6086)",
     "required": "Require of what is unknown: 420",
     "tel": "tel URI (RFC 3966)",
+    "web": "text, binary, pieces; ping; connects anew (RFC 7118)",
     "behind_edge": "registers and calls through a proxy",
     "edge_calls": "edge of a carrier: calls both ways, cancels, holds",
     "edge_registers": "edge of a carrier: REGISTER and calls by its Path",
