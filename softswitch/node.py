@@ -31,7 +31,7 @@ from softswitch.media.client import MediaClient
 from softswitch.net.driver import Driver
 from softswitch.net.sockets import from_environment
 from softswitch.net.trace import open_trace
-from softswitch.progress_tones import USUAL, tone_files
+from softswitch.progress_tones import CADENCES, USUAL, tone_files
 from softswitch.prompts import MUSIC, TONES, Manifest, load_manifest, prompts_directory
 from softswitch.store.journal import Journal
 from softswitch.store.livestate import load
@@ -74,7 +74,8 @@ class Switch:
         directory = Directory(node.sip.realm, read_secrets(node.secrets_path), manifest)
         directory.restore(self._former)
         prompts = prompts_of(manifest)
-        prompts = replace(prompts, tones=progress_tones(node, prompts.tones))
+        tones, national = progress_tones(node, prompts.tones)
+        prompts = replace(prompts, tones=tones, national=national)
         self.exchange = Exchange(
             node, directory, prompts, nonce_secret=nonce_secret(node), entropy=Entropy()
         )
@@ -200,10 +201,16 @@ def prompts_of(manifest: Manifest) -> Prompts:
     return Prompts(music=paths.pop(MUSIC, {}), tones=paths.pop(TONES, {}), spoken=paths)
 
 
-def progress_tones(node: Node, supplied: dict[str, str]) -> dict[str, str]:
-    """Tone files by name: of the country that is set, else those `supplied` with the prompts go first."""
-    made = tone_files(node.run_dir / "tones", node.media.tones or USUAL)
-    return {**made, **supplied} if node.media.tones is None else {**supplied, **made}
+def progress_tones(
+    node: Node, supplied: dict[str, str]
+) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Tone files by name: of the country that is set, else those `supplied` with the prompts and, by country,
+    what goes before them as soon as the centre says where it is."""
+    directory = node.run_dir / "tones"
+    if node.media.tones is not None:
+        return {**supplied, **tone_files(directory, node.media.tones)}, {}
+    national: dict[str, dict[str, str]] = {each: tone_files(directory, each) for each in CADENCES}
+    return {**national[USUAL], **supplied}, national
 
 
 def nonce_secret(node: Node) -> bytes:

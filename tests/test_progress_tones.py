@@ -55,8 +55,11 @@ def test_files_are_made_once(tmp_path: Path) -> None:
 def test_a_country_goes_before_the_prompts_and_what_they_lack_is_there(tmp_path: Path) -> None:
     node = Node.model_validate({"run_dir": str(tmp_path)})
     supplied = {"ringback": "/mine/ringback.flac"}
-    usual = progress_tones(node, supplied)
+    usual, national = progress_tones(node, supplied)
+    assert Path(national["GB"]["ringback"]).name.startswith("GB-ringback-")
     assert usual["ringback"] == "/mine/ringback.flac"
     assert Path(usual["congestion"]).name.startswith("DE-congestion-")
     node = Node.model_validate({"run_dir": str(tmp_path), "media": {"tones": "US"}})
-    assert Path(progress_tones(node, supplied)["ringback"]).name.startswith("US-ringback-")
+    set_for_the_node, national = progress_tones(node, supplied)
+    assert Path(set_for_the_node["ringback"]).name.startswith("US-ringback-")
+    assert national == {}

@@ -76,8 +76,9 @@ class DialPlan:
     def without_hiding(self, dialled: str) -> tuple[str, bool]:
         """What a user calls, and whether the code before it hides who calls."""
         code = self.centre.feature_codes.hide_number
-        hidden = dialled.startswith(code) and dialled != code
-        return (dialled.removeprefix(code), True) if hidden else (dialled, False)
+        if code is None or dialled == code or not dialled.startswith(code):
+            return dialled, False
+        return dialled.removeprefix(code), True
 
     # Numbers outside
 

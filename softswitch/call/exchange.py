@@ -54,11 +54,13 @@ ALARMS_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """Paths of the prompt files by language and name, of the music by name, and of the tones by name."""
+    """Paths of the prompt files by language and name, of the music by name, and of the tones by name;
+    `national` are those of countries, which go before `tones` where numbering.country is one of them."""
 
     spoken: dict[str, dict[str, str]]
     music: dict[str, str]
     tones: dict[str, str] = field(default_factory=dict)
+    national: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 class Exchange:
@@ -309,7 +311,8 @@ class Exchange:
 
     def tone_paths(self, name: str) -> list[str]:
         """The file of a call progress tone; prompts of one's own may be without."""
-        path = self._prompts.tones.get(name)
+        national = self._prompts.national.get(self.centre.numbering.country or "", {})
+        path = national.get(name) or self._prompts.tones.get(name)
         return [] if path is None else [path]
 
     def served(self, party: Party, call: str, now: float, out: list[Any]) -> None:

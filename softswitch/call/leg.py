@@ -286,7 +286,7 @@ class Leg(LegMedia):
             return
         exchange = self.call.exchange
         if self.party.kind == "trunk":
-            exchange.trunks.released(self)
+            exchange.trunks.released(self, out)
         self.state = "ended"
         self.drop_media(out)
         exchange.deadlines.cancel(("patience", self.id))

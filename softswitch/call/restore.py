@@ -50,6 +50,8 @@ def restore(
         exchange.bans.restore(source, kept, out)
     for user, kept in _under(state, "forward/"):
         exchange.forwards.restore(user, kept)
+    for trunk, kept in _under(state, "trunk_statistics/"):
+        exchange.trunks.restore(trunk, kept)
     for user, kept in _under(state, "mailbox/"):
         exchange.mailboxes.restore(user, kept)
     for id, kept in _under(state, "recording/"):

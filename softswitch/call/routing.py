@@ -88,7 +88,7 @@ def feature_of(centre: Centre, dialled: str) -> Route | None:
     if not dialled.startswith(("*", "#")):
         return None
     for name, code in vars(centre.feature_codes).items():
-        if dialled.startswith(code):
+        if code is not None and dialled.startswith(code):
             return Route("feature", name, dialled[len(code) :], f"feature_codes.{name}")
     return None
 

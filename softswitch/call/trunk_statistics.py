@@ -1,4 +1,4 @@
-"""What became of the calls over one trunk since the switch started."""
+"""What became of the calls over one trunk since it was configured, restarts included."""
 
 from __future__ import annotations
 
@@ -23,6 +23,16 @@ class TrunkStatistics:
             self._answered[direction] += 1
         elif direction == "outbound":
             self._failures[status] += 1
+
+    def to_state(self) -> dict[str, Any]:
+        failures = {str(status): count for status, count in self._failures.items()}
+        return {"ended": dict(self._ended), "answered": dict(self._answered), "failures": failures}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on counting where a former process stopped."""
+        self._ended.update(state["ended"])
+        self._answered.update(state["answered"])
+        self._failures.update({int(status): count for status, count in state["failures"].items()})
 
     def snapshot(self) -> dict[str, Any]:
         """`asr_percent` (answer-seizure ratio) is that of calls to the peer, None before the first."""

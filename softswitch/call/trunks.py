@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from softswitch.call.outputs import Fact
+from softswitch.call.outputs import Fact, Keep
 from softswitch.call.registrar import Binding
 from softswitch.call.token_bucket import TokenBucket
 from softswitch.call.trunk_health import TrunkHealth
@@ -71,7 +71,8 @@ class Trunks:
         self.health.configured(name, trunk, now)
         self._buckets.pop(name, None)
         if trunk is None:
-            self._statistics.pop(name, None)
+            if self._statistics.pop(name, None) is not None:
+                out.append(Keep(_kept_at(name), None))
             return
         self._statistics.setdefault(name, TrunkStatistics())
         if trunk.max_calls_per_s is not None:
@@ -112,13 +113,19 @@ class Trunks:
     def taken(self, name: str) -> None:
         self._legs[name] += 1
 
-    def released(self, leg: Leg) -> None:
+    def restore(self, name: str, kept: dict[str, Any]) -> None:
+        """Take over the figures of a former process."""
+        if name in self._statistics:
+            self._statistics[name].restore(kept)
+
+    def released(self, leg: Leg, out: list[Any]) -> None:
         """A leg on a trunk ends, in the state that it has."""
         name = leg.party.name
         self._legs[name] -= 1
         statistics = self._statistics.get(name)
         if statistics is not None:
             statistics.ended(leg.direction, leg.state == "answered", leg.final_status or 487)
+            out.append(Keep(_kept_at(name), statistics))
 
     def has_room(self, trunk: Trunk, legs: int) -> bool:
         """Whether the trunk may carry `legs` more (0: whether those that it carries are not too many)."""
@@ -138,6 +145,10 @@ class Trunks:
         for name, registration in self._registrations.items():
             rows[name].update(registered=registration.registered, status=registration.status)
         return rows
+
+
+def _kept_at(name: str) -> str:
+    return f"trunk_statistics/{name}"
 
 
 def _tell(name: str, registration: Registration, out: list[Any]) -> None:

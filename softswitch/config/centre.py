@@ -137,50 +137,53 @@ class Flow(Model):
 
 
 class FeatureCodes(Model):
-    """What users dial for the services of the switch; no code may be the beginning of another."""
+    """What users dial for the services of the switch; no code may be the beginning of another. null: nobody
+    can use the service."""
 
-    record: Code = Field(
+    record: Code | None = Field(
         default="*69", description="Record this call: in the conversation, or from another line."
     )
-    resume_recording: Code = Field(default="*70", description="The recording goes on; as record.")
-    pause_recording: Code = Field(default="*71", description="The recording pauses; as record.")
-    listen: Code = Field(
+    resume_recording: Code | None = Field(default="*70", description="The recording goes on; as record.")
+    pause_recording: Code | None = Field(default="*71", description="The recording pauses; as record.")
+    listen: Code | None = Field(
         default="*1",
         description="Followed by an agent's name, user or number: listen to that call (supervise).",
     )
-    pickup: Code = Field(
+    pickup: Code | None = Field(
         default="*8", description="Followed by a user, agent or number: take the call that rings there."
     )
-    hide_number: Code = Field(
+    hide_number: Code | None = Field(
         default="*67", description="Followed by what is called: the caller's number is not shown."
     )
-    park: Code = Field(
+    park: Code | None = Field(
         default="*5",
         description="Transfer a call to this code, followed by a slot or nothing (any free slot): it is"
         " parked there until somebody dials the slot.",
     )
-    sign_in: Code = Field(default="*21", description="Sign in as agent (asks for the PIN if there is one).")
-    sign_out: Code = Field(default="*22", description="Sign out.")
-    available: Code = Field(default="*23", description="Status available.")
-    on_break: Code = Field(default="*24", description="Status on break.")
-    forward_always: Code = Field(
+    sign_in: Code | None = Field(
+        default="*21", description="Sign in as agent (asks for the PIN if there is one)."
+    )
+    sign_out: Code | None = Field(default="*22", description="Sign out.")
+    available: Code | None = Field(default="*23", description="Status available.")
+    on_break: Code | None = Field(default="*24", description="Status on break.")
+    forward_always: Code | None = Field(
         default="*72", description="Followed by a number or user: forward all calls there."
     )
-    forward_off: Code = Field(default="*73", description="All calls are forwarded no more.")
-    forward_busy: Code = Field(
+    forward_off: Code | None = Field(default="*73", description="All calls are forwarded no more.")
+    forward_busy: Code | None = Field(
         default="*74", description="Followed by a number or user: forward there when busy."
     )
-    forward_busy_off: Code = Field(default="*75", description="Forward when busy no more.")
-    forward_no_answer: Code = Field(
+    forward_busy_off: Code | None = Field(default="*75", description="Forward when busy no more.")
+    forward_no_answer: Code | None = Field(
         default="*76", description="Followed by a number or user: forward there when nobody answers."
     )
-    forward_no_answer_off: Code = Field(default="*77", description="Forward without answer no more.")
-    do_not_disturb: Code = Field(default="*78", description="Do not disturb.")
-    do_not_disturb_off: Code = Field(default="*79", description="Calls are welcome again.")
+    forward_no_answer_off: Code | None = Field(default="*77", description="Forward without answer no more.")
+    do_not_disturb: Code | None = Field(default="*78", description="Do not disturb.")
+    do_not_disturb_off: Code | None = Field(default="*79", description="Calls are welcome again.")
 
     @model_validator(mode="after")
     def _prefix_free(self) -> FeatureCodes:
-        codes = dict(self)
+        codes = {name: code for name, code in self if code is not None}
         for name, code in codes.items():
             for other, longer in codes.items():
                 if name != other and longer.startswith(code):
@@ -209,7 +212,9 @@ class Centre(Model):
         description="Over which trunks numbers outside are called; none: over all, in their order.",
     )
     numbering: Numbering = Field(default=Numbering(), description="How numbers are read.")
-    feature_codes: FeatureCodes = Field(default=FeatureCodes(), description="Service codes.")
+    feature_codes: FeatureCodes = Field(
+        default=FeatureCodes(), description="Service codes; null: the service cannot be dialled."
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -196,7 +196,7 @@ class Media(Model):
     tones: ToneCountry | None = Field(
         default=None,
         description="Country whose ringing, busy, congestion and special information tones callers hear;"
-        " unset: those of the prompts, and of DE what these lack.",
+        " unset: that of numbering.country, else those of the prompts, and of DE what these lack.",
     )
 
     @property

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from softswitch.config import KINDS, Centre, Queue, Target
+from softswitch.config import KINDS, Centre, Queue, Target, Trunk
+from softswitch.config.base import split_host_port
 from softswitch.config.errors import Path, Problem, did_you_mean
 from softswitch.config.expression import Expression
+from softswitch.config.trunk_address import WeightedAddress
 from softswitch.directory.dialplan import check_dial_plan
 from softswitch.directory.names import Names, missing
 
@@ -84,6 +86,24 @@ def _trunks(centre: Centre, names: Names) -> Iterator[Problem]:
     yield from _twice("trunks", "allow_from", sources)
     certified = ((trunk.name, name.lower()) for trunk in trunks for name in trunk.certificate_names)
     yield from _twice("trunks", "certificate_names", certified)
+    yield from _shown(trunks)
+
+
+def _shown(trunks: Iterable[Trunk]) -> Iterator[Problem]:
+    """A problem for the second of two trunks whose one host would have to see two certificates: a connection
+    is for a host, and shows one."""
+    shown: dict[str, Trunk] = {}
+    for trunk in trunks:
+        if trunk.transport != "TLS":
+            continue
+        hosts = {WeightedAddress.parse(text).place[0] for text in trunk.addresses}
+        if trunk.registrar is not None:
+            hosts.add(split_host_port(trunk.registrar)[0])
+        for host in sorted(hosts):
+            former = shown.setdefault(host, trunk)
+            if (former.certificate, former.key) != (trunk.certificate, trunk.key):
+                message = f"trunk {former.name} shows {host!r} another certificate; give both the same one"
+                yield Problem(("trunks", trunk.name, "certificate"), message)
 
 
 def _numbers(centre: Centre, names: Names) -> Iterator[Problem]:

@@ -76,6 +76,16 @@ def test_by_night_and_who_calls_is_hidden(world: World) -> None:
     ]
 
 
+def test_a_service_without_code_cannot_be_dialled_and_another_code_is_that_of_the_service() -> None:
+    world = World({**CENTRE, "feature_codes": {"pickup": None, "hide_number": None, "listen": "*99"}})
+    for number in ("*8bob", "*67100", "*1a1"):
+        assert explained(world, number, user="alice").get("reason") == "number_not_found"
+    assert explained(world, "*99a1", user="alice")["name"] == "listen"
+    # What begins like a code that is gone is free for another.
+    world.configure({"feature_codes": {"pickup": "*67", "hide_number": None}})
+    assert explained(world, "*67bob", user="alice")["name"] == "pickup"
+
+
 @pytest.mark.parametrize(
     ("number", "caller", "expected"),
     [

@@ -54,6 +54,17 @@ class TestRingback:
         assert playing(world) == []
 
 
+@pytest.mark.parametrize(
+    ("country", "heard"), [("GB", "/tones/GB-ringback.wav"), ("PL", RINGBACK), (None, RINGBACK)]
+)
+def test_the_country_of_the_centre_has_its_tones(country: str | None, heard: str) -> None:
+    numbering = {"numbering": {"country": country}} if country else {}
+    world = World({**CENTRE, "flows": {"main": {"steps": [{"dial": "user:bob"}]}}, **numbering})
+    world.phone("bob")
+    world.phone("carol").call("100")
+    assert playing(world) == [heard]
+
+
 class TestBusyTone:
     def busy(self) -> tuple[World, Phone]:
         queues = {"sales": {"max_wait_s": 5, "on_timeout": "user:bob"}}

@@ -247,3 +247,10 @@ def test_what_became_of_the_calls() -> None:
         "failures": {"404": 1, "486": 2, "487": 1},
         "targets": {},
     }
+    before = state(world)
+    world.restart_switch()
+    assert state(world) == before
+    caller.call(OUTSIDE)
+    assert state(world)["calls"] == 1
+    caller.hang_up()
+    assert (state(world)["outbound"], state(world)["failures"]["487"]) == (6, 2)

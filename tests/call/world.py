@@ -274,6 +274,7 @@ class World:
             },
             music={"hold": "/prompts/music/hold.flac"},
             tones={name: f"/prompts/tones/{name}.flac" for name in ("ringback", "busy")},
+            national={"GB": {"ringback": "/tones/GB-ringback.wav"}},
         )
         self._starts += 1
         entropy = random.Random(self._starts).randbytes

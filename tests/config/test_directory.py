@@ -273,6 +273,28 @@ def test_what_cannot_be_read_at_all_has_no_echoes(tree: Any) -> None:
     assert len(caught.value.problems) == 1
 
 
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"certificate": "/b.pem"}, True),
+        ({}, True),
+        ({"certificate": "/a.pem", "key": "/other.key"}, True),
+        ({"certificate": "/a.pem"}, False),
+        ({"certificate": "/b.pem", "addresses": ["sip.example.net"]}, False),
+        ({"transport": "TCP"}, False),
+    ],
+)
+def test_one_host_is_shown_one_certificate(store: Store, other: dict[str, Any], told: bool) -> None:
+    common = {"transport": "TLS", "addresses": ["sip.example.com:5061;weight=2"]}
+    trunks = {"a": {**common, "certificate": "/a.pem"}, "b": {**common, **other}}
+    tree = {**TREE, "trunks": {**TREE["trunks"], **trunks}}
+    if told:
+        refused = refusal(store, "apply", centre=tree)
+        assert "trunks.b.certificate: trunk a shows 'sip.example.com' another certificate" in refused
+    else:
+        store.run("apply", centre=tree)
+
+
 def test_two_trunks_may_not_claim_the_same_network(store: Store) -> None:
     trunks = {"a": {"allow_from": ["10.0.0.0/8"]}, "b": {"allow_from": ["10.0.0.0/8"]}}
     assert "trunks.b.allow_from: '10.0.0.0/8' already belongs to a" in refusal(
