@@ -81,7 +81,7 @@ class Binding:
         unless a NAT is between, which shows by another host."""
         contact, flow = Uri.parse(self.path[0].strip("<>") if self.path else self.uri), self.sip_flow
         host, port = flow.remote
-        remote = (host, contact.port or 5060) if contact.host == host else (host, port)
+        remote = (host, contact.port or flow.default_port) if contact.host == host else (host, port)
         return replace(self, sip_flow=flow._replace(remote=remote, connection=0))
 
     @property

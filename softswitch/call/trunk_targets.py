@@ -7,12 +7,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from softswitch.config.trunk_address import WeightedAddress, is_ip_address, uri_host
-from softswitch.sip.flow import SipFlow
+from softswitch.sip.flow import DEFAULT_PORTS, SipFlow
 
 if TYPE_CHECKING:
     from softswitch.config import Node, Trunk
 
-DEFAULT_PORTS = {"TLS": 5061}
 UNSAID = 0
 """Port of a name that goes without: only such a name has SRV records (RFC 3263 §4.2)."""
 

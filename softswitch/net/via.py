@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
+from softswitch.sip.flow import DEFAULT_PORTS
+
 _SENT_BY = re.compile(
     rb"^(?:via|v)[ \t]*:[ \t]*SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*([A-Za-z]+)[ \t]+"
     rb"(?:\[[^\]\r\n]*\]|[^\s;,:\[]+)[ \t]*(?::[ \t]*([0-9]{1,5}))?",
     re.IGNORECASE | re.MULTILINE,
 )
-DEFAULT_PORTS = {"TLS": 5061, "WS": 80, "WSS": 443}
 
 
 def is_response(message: bytes) -> bool:

@@ -169,6 +169,12 @@ class Dialog:
             self.remote_target = bare_uri(contact)
         self.seen_on(flow)
 
+    @property
+    def secure(self) -> bool:
+        """Whether a SIPS URI leads to the peer, who must be told one of ours then (RFC 3261 §12.1.1)."""
+        first = self.routes[0].lstrip("<") if self.routes else self.remote_target
+        return first[:5].lower() == "sips:" or self.remote_target[:5].lower() == "sips:"
+
     def seen_on(self, flow: SipFlow) -> None:
         """The peer has been heard on `flow`: set where our requests go."""
         if self.pinned or flow.reliable:
@@ -185,7 +191,9 @@ class Dialog:
     def _next_hop(self, flow: SipFlow) -> tuple[str, int]:
         """Address of the first route or the remote target; that of the flow where this cannot be meant."""
         uri = Uri.parse(bare_uri(self.routes[0]) if self.routes else self.remote_target)
-        return flow.remote if _unreachable(uri.host, flow.remote[0]) else (uri.host, uri.port or 5060)
+        if _unreachable(uri.host, flow.remote[0]):
+            return flow.remote
+        return uri.host, uri.port or flow.default_port
 
     def request(
         self,

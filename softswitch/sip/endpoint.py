@@ -121,7 +121,7 @@ class Endpoint:
         self.timer_lines = f"Session-Expires: {wanted}\r\n{self.own_min_se}" if wanted and self.timers else ""
         self.invite_lines = self.allow + self.timer_lines
         self.wheel = Wheel(self.deadlines)
-        self._names: dict[tuple[str, tuple[str, int]], tuple[str, str]] = {}
+        self._names: dict[tuple[str, tuple[str, int]], tuple[str, str, str]] = {}
 
     def token(self) -> str:
         """A fresh text nobody can guess: tags, branches, Call-IDs."""
@@ -133,11 +133,11 @@ class Endpoint:
     def via(self, flow: SipFlow, branch: str) -> str:
         return f"{self._written(flow)[0]}{branch};rport"
 
-    def contact(self, flow: SipFlow) -> str:
-        """Our Contact header's value for a peer behind this flow."""
-        return self._written(flow)[1]
+    def contact(self, flow: SipFlow, secure: bool = False) -> str:
+        """Our Contact header's value for a peer behind this flow; `secure`: a SIPS URI, if it can be one."""
+        return self._written(flow)[2 if secure else 1]
 
-    def _written(self, flow: SipFlow) -> tuple[str, str]:
+    def _written(self, flow: SipFlow) -> tuple[str, str, str]:
         place = (flow.transport, flow.local)
         names = self._names.get(place)
         if names is None:
@@ -146,10 +146,11 @@ class Endpoint:
             # WebSockets have one name in URIs, secure or not (RFC 7118 §5.2.3).
             named = "ws" if flow.transport == "WSS" else flow.transport.lower()
             transport = f";transport={named}" if flow.reliable else ""
-            names = (
-                f"SIP/2.0/{flow.transport} {shown};branch=",
-                f"<sip:{self.settings.contact_user}@{shown}{transport}>",
-            )
+            plain = f"<sip:{self.settings.contact_user}@{shown}{transport}>"
+            # TLS is what SIPS means; its parameter is deprecated (RFC 3261 §26.2.2).
+            sips = plain.replace("<sip:", "<sips:", 1).replace(";transport=tls", "")
+            secured = flow.transport in ("TLS", "WSS")
+            names = (f"SIP/2.0/{flow.transport} {shown};branch=", plain, sips if secured else plain)
             self._names[place] = names
         return names
 

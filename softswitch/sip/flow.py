@@ -16,6 +16,10 @@ GIVE_UP: Final = 64 * T1
 NEVER: Final = float("inf")
 
 
+DEFAULT_PORTS: Final = {"TLS": 5061, "WS": 80, "WSS": 443}
+"""Where a URI without port leads, by transport; 5060 for others (RFC 3261 §19.1.2, RFC 7118 §5.2.3)."""
+
+
 class SipFlow(NamedTuple):
     """Transport ('UDP', 'TCP', …), our address and theirs; `connection` is the driver's number of a stream.
 
@@ -36,6 +40,10 @@ class SipFlow(NamedTuple):
     def lost_for_good(self) -> bool:
         """Whether its loss leaves no way: nothing could be opened, or only the peer can open one."""
         return self.connection == 0 or self.transport in ("WS", "WSS")
+
+    @property
+    def default_port(self) -> int:
+        return DEFAULT_PORTS.get(self.transport, 5060)
 
     def carries(self, other: SipFlow) -> bool:
         """Whether what was sent to `other` went over this flow."""

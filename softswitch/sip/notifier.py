@@ -79,7 +79,8 @@ class Watch(Timed):
         self, transaction: ServerTransaction, message: Message, seconds: int, now: float, out: Outputs
     ) -> None:
         endpoint = self.notifier.ua.endpoint
-        headers = f"Contact: {endpoint.contact(transaction.flow)}\r\nExpires: {seconds}\r\n"
+        contact = endpoint.contact(transaction.flow, self.dialog.secure)
+        headers = f"Contact: {contact}\r\nExpires: {seconds}\r\n"
         endpoint.respond(transaction, message, 200, now, out, headers=headers, to_tag=self.dialog.local_tag)
         self.expires_at = now + seconds
         self.told = None
@@ -122,10 +123,8 @@ class Watch(Timed):
         endpoint = notifier.ua.endpoint
         left = max(int(self.expires_at - now), 0)
         state = f"terminated;reason={self._reason}" if self.over else f"active;expires={left}"
-        headers = (
-            f"Contact: {endpoint.contact(self.dialog.sip_flow)}\r\nEvent: {self.event}\r\n"
-            f"Subscription-State: {state}\r\n"
-        )
+        contact = endpoint.contact(self.dialog.sip_flow, self.dialog.secure)
+        headers = f"Contact: {contact}\r\nEvent: {self.event}\r\nSubscription-State: {state}\r\n"
         Outgoing(
             endpoint,
             self.dialog,

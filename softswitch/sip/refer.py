@@ -75,7 +75,7 @@ class Referral(Timed):
             return
         session = self.session
         self.state = ACTIVE if self.subscribed else OVER
-        contact = f"Contact: {session.endpoint.contact(self.transaction.flow)}\r\n"
+        contact = f"Contact: {session.contact(self.transaction.flow)}\r\n"
         quiet = "" if self.subscribed else "Refer-Sub: false\r\n"
         session.endpoint.respond(
             self.transaction, self.message, status, now, out, headers=f"{contact}{quiet}"
@@ -131,7 +131,7 @@ class Referral(Timed):
         over = self.state == OVER
         left = max(int(self.expires_at - now), 0)
         state = f"terminated;reason={reason}" if over else f"active;expires={left}"
-        contact = self.session.endpoint.contact(self.session.dialog.sip_flow)
+        contact = self.session.contact(self.session.dialog.sip_flow)
         headers = f"Contact: {contact}\r\nEvent: {self.event}\r\nSubscription-State: {state}\r\n"
         body = f"SIP/2.0 {self.status} {reason_phrase(self.status)}\r\n".encode()
 
@@ -292,7 +292,7 @@ def send(
     if session.state != UP:
         return None
     referral = SentReferral(session)
-    lines = f"Contact: {session.endpoint.contact(session.dialog.sip_flow)}\r\n"
+    lines = f"Contact: {session.contact(session.dialog.sip_flow)}\r\n"
     lines += f"Refer-To: {header_safe(target)}\r\n"
     if referred_by:
         lines += f"Referred-By: {header_safe(referred_by)}\r\n"

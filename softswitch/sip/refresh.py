@@ -66,7 +66,7 @@ class Refresh(Timed):
         if session.state != UP:
             return
         if session.peer_updates or not session.local_sdp:
-            contact = session.endpoint.contact(session.dialog.sip_flow)
+            contact = session.contact(session.dialog.sip_flow)
             headers = f"Contact: {contact}\r\n{session.endpoint.allow}{lines(session)}"
             session.send_request("UPDATE", self._responded, now, out, headers=headers)
         else:

@@ -95,7 +95,7 @@ class Reoffer(Timed):
             return
         session = self.session
         self.offer, self.waiting = self.waiting, None
-        contact = session.endpoint.contact(session.dialog.sip_flow)
+        contact = session.contact(session.dialog.sip_flow)
         headers = f"Contact: {contact}\r\n{session.endpoint.allow}{refresh.lines(session)}{self.lines}"
         self.outgoing = session.send_request(
             self.method, self._responded, now, out, headers=headers, body=self.offer
@@ -306,7 +306,7 @@ class Reoffer(Timed):
         self, transaction: ServerTransaction, message: Message, sdp: bytes, now: float, out: Outputs
     ) -> bytes:
         session, endpoint = self.session, self.session.endpoint
-        headers = f"Contact: {endpoint.contact(transaction.flow)}\r\n{endpoint.allow}"
+        headers = f"Contact: {session.contact(transaction.flow)}\r\n{endpoint.allow}"
         if message.method != "PRACK":
             headers += refresh.answer_request(session, message, now)
         return endpoint.respond(transaction, message, 200, now, out, headers=headers, body=sdp)

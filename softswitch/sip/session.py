@@ -107,6 +107,10 @@ class Session(Timed):
         """Whether our INVITE went out with other names than at first (credentials, a longer interval)."""
         return self.outgoing is not None and bool(self.outgoing.tries or self.outgoing.raises)
 
+    def contact(self, flow: SipFlow) -> str:
+        """Our Contact for the peer behind this flow, as secure as the peer's own."""
+        return self.endpoint.contact(flow, self.dialog.secure)
+
     # What the owner asks for
 
     def progress(
@@ -188,7 +192,7 @@ class Session(Timed):
         They go by UPDATE without an offer; a peer without UPDATE has a re-INVITE that offers `sdp`.
         """
         if self.peer_updates and self.state == states.UP:
-            contact = f"Contact: {self.endpoint.contact(self.dialog.sip_flow)}\r\n"
+            contact = f"Contact: {self.contact(self.dialog.sip_flow)}\r\n"
             self.request("UPDATE", now, out, headers=f"{contact}{headers}")
         else:
             self.reoffer.send(as_bytes(sdp), now, out, headers=headers)
@@ -393,7 +397,7 @@ class Session(Timed):
         if self.transaction is None or self.invite is None:
             return b""
         if status < 300:
-            headers = f"Contact: {self.endpoint.contact(self.transaction.flow)}\r\n{headers}"
+            headers = f"Contact: {self.contact(self.transaction.flow)}\r\n{headers}"
         return self.endpoint.respond(
             self.transaction,
             self.invite,

@@ -151,7 +151,7 @@ class Subscription(Timed):
     def _send(self, seconds: int, now: float, out: Outputs) -> None:
         endpoint, dialog = self.ua.endpoint, self.dialog
         headers = (
-            f"Contact: {endpoint.contact(dialog.sip_flow)}\r\nEvent: {self.event}\r\n"
+            f"Contact: {endpoint.contact(dialog.sip_flow, dialog.secure)}\r\nEvent: {self.event}\r\n"
             f"Accept: {self.accept}\r\nExpires: {seconds}\r\n"
         )
 

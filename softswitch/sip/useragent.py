@@ -180,7 +180,7 @@ class UserAgent:
             dialog,
             "INVITE",
             session.invite_response,
-            headers=f"Contact: {endpoint.contact(sip_flow)}\r\n{endpoint.invite_lines}{headers}",
+            headers=f"Contact: {session.contact(sip_flow)}\r\n{endpoint.invite_lines}{headers}",
             body=as_bytes(sdp),
             credentials=credentials,
             max_forwards=max_forwards,

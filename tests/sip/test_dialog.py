@@ -191,3 +191,6 @@ def test_without_its_stream_the_peer_is_reached_where_it_takes_connections(
     again = Dialog.from_state(json.loads(json.dumps(dialog.to_state())))
     dialog.connection_lost()
     assert dialog.sip_flow == again.sip_flow == SipFlow("TCP", HERE, remote, 0)
+    secured = Dialog.from_request(invite(contact, routes=routes), flow._replace(transport="TLS"), "mine")
+    secured.connection_lost()
+    assert secured.sip_flow.remote == (remote[0], 5061 if remote[1] == 5060 else remote[1])
