@@ -16,15 +16,15 @@ def parameters(challenge: str) -> dict[str, str]:
 
 
 def authorization(
-    challenge: Mapping[str, str], method: str, uri: str, user: str, password: str, nc: int
+    challenge: Mapping[str, str], method: str, uri: str, user: str, password: str, nc: int, proxy: str = ""
 ) -> str:
-    """The whole Authorization header that answers a challenge for the `nc`-th time."""
+    """The whole header that answers a challenge for the `nc`-th time; `proxy` is `Proxy-` if one asked."""
     realm, nonce = challenge["realm"], challenge["nonce"]
     secret = _md5(f"{user}:{realm}:{password}")
     counted = f"{nc:08x}:{CNONCE}:auth"
     response = _md5(f"{secret}:{nonce}:{counted}:{_md5(f'{method}:{uri}')}")
     return (
-        f'Authorization: Digest username="{user}", realm="{realm}", nonce="{nonce}", uri="{uri}", '
+        f'{proxy}Authorization: Digest username="{user}", realm="{realm}", nonce="{nonce}", uri="{uri}", '
         f'response="{response}", algorithm=MD5, cnonce="{CNONCE}", qop=auth, nc={nc:08x}'
     )
 

@@ -54,10 +54,19 @@ class House:
 
     def call_rows(self, calls: int, challenges: dict[str, str], switch: str) -> Iterator[Row]:
         """Caller, called and Authorization for the scenario `user`: every caller counts its nonce up."""
+        return self._rows("INVITE", "", calls, challenges, switch)
+
+    def message_rows(self, count: int, challenges: dict[str, str], switch: str) -> Iterator[Row]:
+        """Sender, recipient and Proxy-Authorization for the scenario `message`."""
+        return self._rows("MESSAGE", "Proxy-", count, challenges, switch)
+
+    def _rows(
+        self, method: str, proxy: str, count: int, challenges: dict[str, str], switch: str
+    ) -> Iterator[Row]:
         asked = {user: parameters(text) for user, text in challenges.items()}
         pairs = [*zip(self.callers, self.called, strict=True)]
-        for number in range(calls):
+        for number in range(count):
             caller, called = pairs[number % len(pairs)]
             uri, nc = f"sip:{called}@{switch}", number // len(pairs) + 1
             password = self.password(caller)
-            yield caller, called, authorization(asked[caller], "INVITE", uri, caller, password, nc)
+            yield caller, called, authorization(asked[caller], method, uri, caller, password, nc, proxy)

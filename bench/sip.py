@@ -21,7 +21,7 @@ from bench.call import count_option, tree_option
 from bench.figures import Figures, Round, quantile
 from bench.harness import CannotMeasure, Progress, Result, measure, merged
 from bench.house import House
-from bench.sip_load import CALL_S, SipLoad, registered
+from bench.sip_load import CALL_S, SipLoad, all_marked
 from bench.sipp import require_sipp
 from bench.system import ROOT, System, python_path, system
 
@@ -30,7 +30,7 @@ PAIRS = 200
 REGISTERING = 400
 WARM_S = 1.5
 IDLE_S = 1.0
-REGISTER_RATE = 200
+REGISTER_RATE = PROXIED_RATE = 200
 PARSE_TIMEOUT_S = 60.0
 
 
@@ -40,6 +40,7 @@ class Extent:
 
     seconds: Mapping[int, float]
     register_s: float
+    proxied_s: float
     challenged_s: float
     rounds: int
     limits: bool
@@ -47,8 +48,8 @@ class Extent:
     contacts: int
 
 
-FULL = Extent({100: 5.0, 300: 4.0}, 4.0, 3.0, 3, True, 2000, 2000)
-QUICK = Extent({100: 4.0}, 3.0, 0.0, 1, False, 0, 0)
+FULL = Extent({100: 5.0, 300: 4.0}, 4.0, 4.0, 3.0, 3, True, 2000, 2000)
+QUICK = Extent({100: 4.0}, 3.0, 0.0, 0.0, 1, False, 0, 0)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -130,6 +131,8 @@ def _costs(extent: Extent, tree: Path, under_test: System, load: SipLoad) -> Rou
         if not done.valid:
             return done
         figures["cpu_ms_per_call_challenged"] = done.figures["cpu_ms_per_call"]
+    if extent.proxied_s:
+        figures |= _proxied(load, roles, extent.proxied_s)
     return Round(figures | _registers(load, roles, extent.register_s))
 
 
@@ -170,13 +173,27 @@ def _registers(load: SipLoad, roles: dict[int, str], seconds: float) -> Figures:
     before, begin_at = cpu.usage(roles), time.time()
     time.sleep(seconds)
     after, end_at = cpu.usage(roles), time.time()
-    granted = sum(begin_at <= each <= end_at for each in registered(register, count))
+    granted = sum(begin_at <= each <= end_at for each in all_marked(register, "registered", count))
     cost_ms = {role: spent * 1000 / max(1, granted) for role, spent in cpu.used(before, after, roles).items()}
     return {
         "registers_per_second": granted / (end_at - begin_at),
         "cpu_ms_per_register": cost_ms["switch"],
         "cpu_ms_per_register_all": sum(cost_ms.values()),
     }
+
+
+def _proxied(load: SipLoad, roles: dict[int, str], seconds: float) -> Figures:
+    """Cost of a request that is passed on as a stateful proxy does, with digest: four messages."""
+    count = round(PROXIED_RATE * (WARM_S + seconds))
+    senders = load.start_messages(count, PROXIED_RATE)
+    time.sleep(WARM_S)
+    before, begin_at = cpu.usage(roles), time.time()
+    time.sleep(seconds)
+    after, end_at = cpu.usage(roles), time.time()
+    delivered = sum(begin_at <= each <= end_at for each in all_marked(senders, "delivered", count))
+    spent = cpu.used(before, after, roles)
+    cost_ms = {role: each * 1000 / max(1, delivered) for role, each in spent.items()}
+    return {"cpu_ms_per_proxied": cost_ms["switch"], "cpu_ms_per_proxied_all": sum(cost_ms.values())}
 
 
 def parse_us(tree: Path) -> float:

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.figures import Figures, Round
+from bench.figures import Figures, Round, quantile
 from bench.harness import CannotMeasure, Progress
 from bench.house import House
 from bench.sip_load import CALL_S, Calls, SipLoad
+from bench.sipp import elapsed_ms
 from bench.system import system
 
 PAIRS = 200
@@ -37,10 +38,12 @@ def limits_round(tree: Path, *, keep: bool, progress: Progress) -> Round:
         raise CannotMeasure(f"not even {LOWEST_RATE:.0f} calls/s were clean: this machine is too busy")
     figures: Figures = {"calls_per_s_ok": highest}
     for times in OVERLOADS:
-        completed, offered = _overload(tree, times * highest, keep)
+        completed, offered, refusals_ms = _overload(tree, times * highest, keep)
         suffix = "" if times == OVERLOADS[0] else f"_{times}"
         figures[f"overload_goodput{suffix}"] = completed / highest
         figures[f"overload_offered{suffix}"] = offered / highest
+        if refusals_ms:
+            figures[f"overload_503_ms_p99{suffix}"] = quantile(refusals_ms, 0.99)
         progress(f"sip: {offered:.0f} calls/s offered: {completed:.0f} completed a second")
     return Round(figures)
 
@@ -87,8 +90,9 @@ def _offer(tree: Path, rate: float, keep: bool) -> Calls | None:
                 return None
 
 
-def _overload(tree: Path, rate: float, keep: bool) -> tuple[float, float]:
-    """Calls completed and begun by second, once the system has been flooded for a while."""
+def _overload(tree: Path, rate: float, keep: bool) -> tuple[float, float, list[float]]:
+    """Calls completed and begun by second, once the system has been flooded for a while; and how long each
+    refusal took then, in ms."""
     house = House(PAIRS)
     with system(tree, keep=keep) as under_test:
         under_test.start(house.yaml())
@@ -102,4 +106,6 @@ def _overload(tree: Path, rate: float, keep: bool) -> tuple[float, float]:
     counted = {
         mark: sum(begin <= at < end for at in marks.get(mark, {}).values()) for mark in ("done", "invite")
     }
-    return counted["done"] / (end - begin), counted["invite"] / (end - begin)
+    late = {number: at for number, at in marks.get("invite", {}).items() if begin <= at < end}
+    refusals_ms = elapsed_ms(late, marks.get("refused", {}))
+    return counted["done"] / (end - begin), counted["invite"] / (end - begin), refusals_ms

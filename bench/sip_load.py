@@ -124,6 +124,18 @@ class SipLoad:
         register.start("-inf", self._injection(name, rows), "-m", str(count), "-l", str(count), *_rate(rate))
         return register
 
+    def start_messages(self, count: int, rate: float) -> Sipp:
+        """Begin to send `count` texts from callers to called ones, `rate` a second. Raises CannotMeasure."""
+        with self._signing_in() as phones:
+            challenges = phones.challenges(self.house.callers)
+        self._runs += 1
+        self._sipp("recipient", f"recipients{self._runs}", self._phones_at).start()
+        name = f"messages{self._runs}"
+        senders = self._sipp("message", name, self._callers_at)
+        rows = self.house.message_rows(count, challenges, "{}:{}".format(*self._switch))
+        senders.start("-inf", self._injection(name, rows), "-m", str(count), "-l", str(count), *_rate(rate))
+        return senders
+
     def going_on(self) -> int:
         """How many conversations there are now, by the switch."""
         return int(self._system.command("status")["talking"])
@@ -193,13 +205,13 @@ class Calling:
         )
 
 
-def registered(sipp: Sipp, count: int) -> list[float]:
-    """When each REGISTER was granted (UTC). CannotMeasure when one was not."""
+def all_marked(sipp: Sipp, mark: str, count: int) -> list[float]:
+    """When each of `count` requests came to its mark (UTC). CannotMeasure when one did not."""
     done = sipp.wait(FINISH_S)
-    granted = [*sipp.marks().get("registered", {}).values()]
-    if not done or len(granted) != count:
-        raise CannotMeasure(f"{len(granted)} of {count} REGISTERs were granted:\n{sipp.output()}")
-    return granted
+    marked = [*sipp.marks().get(mark, {}).values()]
+    if not done or len(marked) != count:
+        raise CannotMeasure(f"{len(marked)} of {count} requests were {mark}:\n{sipp.output()}")
+    return marked
 
 
 def _rate(rate: float) -> tuple[str, ...]:

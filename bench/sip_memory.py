@@ -9,7 +9,7 @@ from pathlib import Path
 from bench import cpu
 from bench.figures import Figures, Round
 from bench.house import House
-from bench.sip_load import CALL_S, SipLoad, registered
+from bench.sip_load import CALL_S, SipLoad, all_marked
 from bench.system import System, system
 
 PAIRS = 200
@@ -39,12 +39,12 @@ def memory_round(tree: Path, contacts: int, held: int, *, long: bool, keep: bool
 def _grown(under_test: System, load: SipLoad, contacts: int, held: int, long: bool) -> Round:
     roles = under_test.processes()
     # Code, tables and caches that the first calls and contacts bring in are no memory of one.
-    registered(load.start_registering(WARM_CONTACTS, REGISTER_RATE), WARM_CONTACTS)
+    all_marked(load.start_registering(WARM_CONTACTS, REGISTER_RATE), "registered", WARM_CONTACTS)
     warm = load.start_calls(WARM_CALLS, 100).finish()
     if warm.problems("first calls"):
         return Round(failed=warm.failed(), problems=warm.problems("first calls"))
     before = _settled(roles)
-    registered(load.start_registering(contacts, REGISTER_RATE, WARM_CONTACTS), contacts)
+    all_marked(load.start_registering(contacts, REGISTER_RATE, WARM_CONTACTS), "registered", contacts)
     with_contacts = _settled(roles)
     figures: Figures = {"kib_per_contact": (with_contacts - before) / contacts}
     if held:
