@@ -18,6 +18,7 @@ from typing import Any
 import uvloop
 
 from softswitch.call.commands import SwitchCommands
+from softswitch.call.doctor import keep_again, kept_findings, live_state, row, tell, treat
 from softswitch.call.exchange import Exchange, Prompts
 from softswitch.call.outputs import Fact, Keep
 from softswitch.call.restore import restore
@@ -33,12 +34,20 @@ from softswitch.net.sockets import from_environment
 from softswitch.net.trace import open_trace
 from softswitch.progress_tones import CADENCES, USUAL, tone_files
 from softswitch.prompts import MUSIC, TONES, Manifest, load_manifest, prompts_directory
+from softswitch.store.audit import kept_at, views_differ
 from softswitch.store.journal import Journal
 from softswitch.store.livestate import load
 
 SYNC_EVERY_S = 1.0
 GOODBYE_S = 1.0
 MEDIA_WAIT_S = 1.0
+
+VIEWS_WRONG = {
+    "invariant": "views_differ",
+    "subject": "views",
+    "mend": "stop the switch, remove the database of the views and start: they are built from the journal",
+    "mended": False,
+}
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +111,7 @@ class Switch:
         await self._media_ready()
         self.driver.listen()
         await self._control.start()
+        await self._doctor(mend=True, views=False)
         housekeeping = loop.create_task(self._housekeeping())
         gc.collect()
         gc.freeze()
@@ -127,6 +137,8 @@ class Switch:
         if name == "stop":
             os.kill(os.getppid(), signal.SIGTERM)
             return {"stopping": True}
+        if name == "doctor":
+            return self._doctor(mend=bool(args.get("mend", True)), views=True)
         if self._config.knows(name):
             return self.driver.turn(lambda now, out: self._configure(name, args, now, out))
         if not self._commands.knows(name):
@@ -134,6 +146,33 @@ class Switch:
                 f"there is no command {name!r}", "this switch may be older than the command line"
             )
         return self.driver.turn(lambda now, out: self._commands.handle(name, args, now, out))
+
+    async def _doctor(self, *, mend: bool, views: bool) -> list[dict[str, Any]]:
+        """Rows of what does not hold: in memory, in the journal, and in the views."""
+
+        def look(now: float, out: list[Any]) -> Any:
+            found = treat(self.exchange, now, out, mend=mend)
+            return found, live_state(self.exchange), set(self.exchange.calls)
+
+        rows, live, calls = self.driver.turn(look)
+        position, written = self.journal.log_position, not self.journal.pending_bytes
+        run = asyncio.get_running_loop().run_in_executor
+        kept = await run(None, kept_at, self.node.state_dir, position) if written else None
+        wrong = [row(each) for each in kept_findings(live, kept)] if kept is not None else []
+        for each in wrong:
+            each["mended"] = mend
+        if views:
+            messages = await run(None, views_differ, self.node.state_dir, position, calls)
+            wrong += [{**VIEWS_WRONG, "message": message} for message in messages]
+        if wrong:
+            self.driver.turn(lambda now, out: self._mend_kept(wrong, out))
+        for each in (*rows, *wrong):
+            log.warning("%s: %s; %s", each["invariant"], each["message"], each["mend"])
+        return [*rows, *wrong]
+
+    def _mend_kept(self, wrong: list[dict[str, Any]], out: list[Any]) -> None:
+        tell(wrong, out)
+        keep_again(self.exchange, (each["subject"] for each in wrong if each["mended"]), out)
 
     def _configure(self, name: str, args: dict[str, Any], now: float, out: list[Any]) -> Any:
         outcome: Outcome = self._config.handle(name, args)

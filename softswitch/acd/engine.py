@@ -12,6 +12,7 @@ from typing import Any
 from softswitch.acd import events
 from softswitch.acd.agent import Agent, AgentInput, AgentState
 from softswitch.acd.deadlines import Deadlines
+from softswitch.acd.doctor import Finding, FloorDoctor
 from softswitch.acd.matching import PAUSE_S, Matching
 from softswitch.acd.offers import Offer
 from softswitch.acd.outputs import AcdFact, Output
@@ -111,6 +112,19 @@ class Acd:
     def snapshot(self, now: float | None = None) -> dict[str, Any]:
         """Queues and agents for a status display; `now` is the time of the latest event if not given."""
         return snapshot(self._roster, self._room, self._now if now is None else now)
+
+    def examine(self, now: float) -> list[Finding]:
+        """Invariants that do not hold; none on a sound floor. Look again after mending."""
+        doctor = FloorDoctor(self._roster, self._room, self._matching, self._deadlines)
+        return [*doctor.examine(now)]
+
+    def queued(self) -> list[str]:
+        """Ids of all calls that wait."""
+        return [*self._room.calls]
+
+    def agents(self) -> list[Agent]:
+        """All agents, to be looked at."""
+        return [*self._roster.agents.values()]
 
     def offer_of(self, call: str) -> str | None:
         """Id of the first offer in which the queued call is now."""

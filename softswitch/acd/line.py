@@ -36,6 +36,10 @@ class Line:
     def remove(self, place: QueueRank) -> None:
         delete(self._waiting, place)
 
+    def has(self, place: QueueRank) -> bool:
+        at = bisect_left(self._waiting, place)
+        return at < len(self._waiting) and self._waiting[at] == place
+
     def first(self) -> QueueRank | None:
         """Rank of the call to be served next; its last element is the call."""
         return self._waiting[0] if self._waiting else None

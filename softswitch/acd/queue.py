@@ -117,6 +117,18 @@ class CallQueue:
             queued.held_back = False
             self._line(queued.demand).add(queued.rank)
 
+    def holds(self, queued: QueuedCall) -> bool:
+        """Whether the call has its place here, and stands in its line unless it is held back."""
+        at = bisect_left(self._places, queued.rank)
+        placed = at < len(self._places) and self._places[at] == queued.rank
+        line = self._lines.get(queued.demand)
+        return placed and (queued.held_back or (line is not None and line.has(queued.rank)))
+
+    def rebuild(self, calls: list[QueuedCall], now: float) -> None:
+        """Put these calls, and no others, in order again."""
+        self._places = sorted(queued.rank for queued in calls)
+        self.configure(self.config, calls, now)
+
     def place(self, queued: QueuedCall) -> int:
         """Place in the queue from 1; calls that are being offered are still in front."""
         return bisect_left(self._places, queued.rank) + 1
@@ -153,6 +165,10 @@ class CallQueue:
             return
         for line in self._lines.values():
             line.strike(agent)
+
+    def rule_of(self, agent: str) -> str | None:
+        """The rule that excludes the agent from every call as this queue knows it, '' for none."""
+        return self._rules.get(agent)
 
     def ready_count(self) -> int:
         """How many agents could take a call now, if they have what it asks for."""

@@ -162,12 +162,27 @@ class WaitingRoom:
         out.append(_left(call, queue, "overflow", reason, 0.0, self.queues.get(queue)))
         out.append(QueueTimedOut(call, queue, target, reason))
 
+    def rebuild(self, name: str, now: float) -> None:
+        """Put the calls of a queue in order again, by what each knows of itself."""
+        calls = [queued for queued in self.calls.values() if queued.queue == name]
+        self.queues[name].rebuild(calls, now)
+
+    def set_deadlines(self, queued: QueuedCall, now: float) -> None:
+        self._set_deadlines(queued, self.queues[queued.queue], now)
+
+    def missing_deadlines(self, queued: QueuedCall, now: float) -> list[str]:
+        """Kinds of deadline that the call should have and has not."""
+        queue = self.queues.get(queued.queue)
+        wanted = _deadlines_of(queued, queue, now) if queue is not None else {}
+        return [
+            kind
+            for kind, when in wanted.items()
+            if when is not None and (kind, queued.call) not in self._deadlines
+        ]
+
     def _set_deadlines(self, queued: QueuedCall, queue: CallQueue, now: float) -> None:
-        self._set_or_cancel(("announce", queued.call), _next_announcement(queued, queue, now))
-        max_wait_s = queue.config.max_wait_s
-        over = None if max_wait_s is None or queued.expired else queued.queued_at + max_wait_s
-        self._set_or_cancel(("max_wait", queued.call), over)
-        self._set_or_cancel(("timeline", queued.call), _moment(queued, queue, now))
+        for kind, when in _deadlines_of(queued, queue, now).items():
+            self._set_or_cancel((kind, queued.call), when)
 
     def _set_or_cancel(self, key: Key, when: float | None) -> None:
         if when is None:
@@ -183,6 +198,15 @@ def _left(call: str, name: str, outcome: str, reason: str, waited_s: float,
         "call": call, "queue": name, "outcome": outcome, "reason": reason, "waited_s": round(waited_s, 3),
         "service_level_s": queue.config.service_level_s if queue is not None else None,
     })
+
+
+def _deadlines_of(queued: QueuedCall, queue: CallQueue, now: float) -> dict[str, float | None]:
+    max_wait_s = queue.config.max_wait_s
+    return {
+        "announce": _next_announcement(queued, queue, now),
+        "max_wait": None if max_wait_s is None or queued.expired else queued.queued_at + max_wait_s,
+        "timeline": _moment(queued, queue, now),
+    }
 
 
 def _next_announcement(queued: QueuedCall, queue: CallQueue, now: float) -> float | None:

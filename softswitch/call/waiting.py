@@ -90,6 +90,10 @@ class Waiting:
         """Queue the call; `queued_at` (monotonic) is the earlier time of a call that was queued before."""
         self.queued_at = now if queued_at is None else queued_at
         self._play_music(out)
+        self.queue_again(now, out)
+
+    def queue_again(self, now: float, out: list[Any]) -> None:
+        """Give the call its place in the queue."""
         entry = self.entry
         queued = acd.CallQueued(
             self.call.id,

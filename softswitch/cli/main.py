@@ -14,6 +14,7 @@ from softswitch.cli.apply import apply
 from softswitch.cli.ban import ban
 from softswitch.cli.cdr import cdr
 from softswitch.cli.check import check
+from softswitch.cli.doctor import doctor
 from softswitch.cli.flow import flow
 from softswitch.cli.init import init
 from softswitch.cli.live import call, registration, status, stop
@@ -113,5 +114,6 @@ for _command in (
     trace,
     mailbox,
     why,
+    doctor,
 ):
     main.add_command(_command)

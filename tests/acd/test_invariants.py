@@ -239,6 +239,10 @@ class FloorMachine(RuleBasedStateMachine):
         assert self.acd.take_changes() == {}
 
     @invariant()
+    def the_doctor_finds_nothing(self) -> None:
+        assert self.acd.examine(self.now) == []
+
+    @invariant()
     def no_caller_is_lost(self) -> None:
         known = {key.removeprefix("acd/call/") for key in self.acd.state() if key.startswith("acd/call/")}
         assert known == self.waiting

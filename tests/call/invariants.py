@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
 from softswitch.acd.agent import AgentState
 from softswitch.call.call import Call
 from softswitch.call.dial_activity import DialActivity
+from softswitch.call.doctor import KEPT, essence, examine, live_state, row
 from softswitch.reasons import REASONS
 from tests.call.worker import Worker
 from tests.call.world import World
-
-# Not kept at every change: numbers that have a reserve over a restart.
-_UNKEPT = ("session", "count", "local_cseq", "version")
-
 
 PAIRS = {
     "call": ("call_started", "call_ended"),
@@ -75,6 +71,7 @@ def check(world: World, books: Books) -> None:
     _check_agents(world)
     _check_lamps(world)
     _check_kept(world)
+    _check_doctor(world)
 
 
 def _check_calls(world: World) -> None:
@@ -231,38 +228,15 @@ def _check_lamps(world: World) -> None:
     assert known == expected
 
 
+def _check_doctor(world: World) -> None:
+    """Nothing is found on a sound switch but workers that are away."""
+    found = [row(each) for each in examine(world.exchange, world.now)]
+    assert [each for each in found if not each["subject"].startswith("worker ")] == []
+
+
 def _check_kept(world: World) -> None:
-    exchange = world.exchange
-    state: dict[str, Any] = dict(exchange.acd.state())
-    state |= {f"call/{id}": call.to_state() for id, call in exchange.calls.items()}
-    state |= {f"recording/{id}": each.to_state() for id, each in exchange.recordings.items()}
-    state |= {
-        f"binding/{user}": {"bindings": [each.to_state() for each in bindings]}
-        for user, bindings in exchange.registrar.users().items()
-    }
-    state |= {f"ban/{source}": kept for source, kept in exchange.bans.to_state().items()}
-    state |= {
-        f"watch/{each.dialog.local_tag}": each.to_state() for each in exchange.watching.notifier.watches()
-    }
-    state |= {
-        f"mailbox/{user}": {"new": each.new, "old": each.old}
-        for user, each in exchange.mailboxes.all().items()
-    }
-    state |= {f"forward/{user}": kinds for user, kinds in exchange.forwards.to_state().items()}
-    prefixes = ("ban/", "watch/", "mailbox/", "forward/", "acd/", "call/", "recording/", "binding/")
-    kept = {key: value for key, value in world.kept.items() if key.startswith(prefixes)}
-    assert kept.keys() == state.keys()
-    for key, value in state.items():
-        assert _essence(kept[key]) == _essence(value), key
-
-
-def _essence(value: Any) -> Any:
-    return json.loads(json.dumps(_without(value, _UNKEPT)))
-
-
-def _without(value: Any, names: tuple[str, ...]) -> Any:
-    if isinstance(value, dict):
-        return {key: _without(each, names) for key, each in value.items() if key not in names}
-    if isinstance(value, list | tuple):
-        return [_without(each, names) for each in value]
-    return value
+    live = live_state(world.exchange)
+    kept = {key: value for key, value in world.kept.items() if key.startswith(KEPT)}
+    assert kept.keys() == live.keys()
+    for key, value in live.items():
+        assert essence(kept[key]) == essence(value), key

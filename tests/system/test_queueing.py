@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -175,3 +176,18 @@ def test_music_then_the_place_then_music(system: RunningSystem, phones: Phones) 
 def music_now(call: HandsetCall, music: np.ndarray) -> bool:
     """Whether the newest half second is music."""
     return likeness(music.astype(float), call.audio.samples().astype(float)[-RATE_HZ // 2 :]) > 0.6
+
+
+def test_the_doctor_and_the_reasons_of_a_call_that_goes_on(system: RunningSystem, phones: Phones) -> None:
+    """The journal, the views and the live switch agree; each agent was chosen or left out by a rule."""
+    dora = phones("dora")
+    sign_in(system, "dora")
+    call = phones("carl").call("204").reached("talking")
+    answering = dora.rings().answer()
+    assert system.command("doctor") == []
+    (row,) = system.command("call.list")
+    (decided,) = json.loads(system.cli("why", row["call"], "--json"))
+    assert decided["differences"] == []
+    assert decided["decided"]["agent"] == "dora" and len(decided["considered"]) > 1
+    call.hang_up()
+    answering.reached("ended")
