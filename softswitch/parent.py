@@ -69,7 +69,13 @@ def children_of(node: Node, config: Path) -> list[Child]:
         for index in range(count)
     ]
     recorder = _command(
-        "softswitch.media.recorder", run_dir=node.run_dir, root=node.recording.directory, log_level=level
+        "softswitch.media.recorder",
+        run_dir=node.run_dir,
+        root=node.recording.directory,
+        control=node.control_path,
+        compress=node.recording.compress,
+        retention=",".join(f"{name}={days}" for name, days in node.recording.retention_days.items()),
+        log_level=level,
     )
     return [
         Child("store", _command("softswitch.store.process", state_dir=node.state_dir)),

@@ -28,6 +28,7 @@ LAYERS = {
     "media": 6,
     "store": 7,
     "simulation": 8,
+    "archive": 8,
     "control": 7,
     "net": 8,
     "startup": 9,

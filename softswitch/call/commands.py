@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from softswitch.acd import events as acd
 from softswitch.call.explain import explain
 from softswitch.call.mailboxes import MOST
+from softswitch.call.outputs import Fact
 from softswitch.call.recording_control import NotRecorded, control
 from softswitch.config.errors import ConfigError, Problem, did_you_mean
 from softswitch.directory.commands import text_argument
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
 
 Arguments = dict[str, Any]
+RECORDING_NOTES = (
+    "recording_erased",
+    "recording_exported",
+    "recording_played",
+    "recording_held",
+    "recording_released",
+    "recording_classified",
+)
 RECORDING_ACTIONS = ("start", "pause", "resume", "segment")
 
 
@@ -38,6 +47,7 @@ class SwitchCommands:
             "agent.sign_out": self._sign_out,
             "agent.status": self._agent_status,
             **{f"recording.{action}": partial(self._recording, action) for action in RECORDING_ACTIONS},
+            "recording.note": self._note,
             "mailbox.set": self._set_mailbox,
             "mailbox.list": self._mailboxes,
         }
@@ -85,6 +95,14 @@ class SwitchCommands:
         except NotRecorded as error:
             raise ConfigError([Problem(("call",), str(error))]) from None
         return {"call": id, "recording": recording}
+
+    def _note(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        """What was done with a finished recording, for the journal."""
+        type, recording = text_argument(args, "type"), text_argument(args, "recording")
+        if type not in RECORDING_NOTES:
+            raise ConfigError([Problem(("type",), f"{type!r}; allowed: {', '.join(RECORDING_NOTES)}")])
+        out.append(Fact(type, {key: str(args[key]) for key in args if key != "type"}))
+        return {"recording": recording}
 
     def _registrations(self, args: Arguments, now: float, out: list[Any]) -> list[dict[str, Any]]:
         return [

@@ -14,11 +14,14 @@ import logging
 import os
 import resource
 import signal
+import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
+from softswitch.media.recording_chain import ChainBroken
+from softswitch.media.recording_chain import append as chain
 from softswitch.media.recording_file import (
     MAX_FRAMES,
     RecordingFile,
@@ -33,6 +36,7 @@ POLL_S = 0.2
 HEADER_EVERY_S = 0.5
 SILENT_WORKER_S = 60.0
 GIVE_UP_S = 300.0
+UPKEEP_FIRST_S, UPKEEP_EVERY_S = 60.0, 300.0
 _READ_FRAMES = 48_000
 
 log = logging.getLogger(__name__)
@@ -61,7 +65,7 @@ class Recording:
                 self._write_header()
                 self._header_at = now
             self._all_clear(now)
-        except RecordingRefused as refused:
+        except (RecordingRefused, ChainBroken) as refused:
             self.fail(str(refused))
         except OSError as error:
             self._disk_failed(error, stopping, now)
@@ -128,7 +132,9 @@ class Recording:
     def _finish(self) -> None:
         file = self._opened()
         file.finish(min(self.slot.consumed, MAX_FRAMES))
-        write_certificate(file.path, certificate(self.slot, file))
+        content = certificate(self.slot, file)
+        sealed = write_certificate(file.path, content)
+        chain(file.path.parent, "recorded", file.path.name, sha256=content["sha256"], certificate=sealed)
         self.slot.close()
         self._close_file()
 
@@ -211,6 +217,32 @@ class Recorder:
             self._taps.pop(path)[1].close()
 
 
+class Upkeep:
+    """Starts a round of upkeep over finished recordings every now and then, one at a time, as a process that
+    gives way to everything else."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self._arguments = arguments
+        self._process: subprocess.Popen[bytes] | None = None
+        self._next_at = 0.0
+
+    def poll(self, now: float) -> None:
+        """`now` is monotonic."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        if not self._next_at:
+            self._next_at = now + UPKEEP_FIRST_S
+        elif now >= self._next_at:
+            self._next_at = now + UPKEEP_EVERY_S
+            command = [sys.executable, "-m", "softswitch.archive", *self._arguments]
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    def close(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait()
+
+
 def _identity(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
@@ -232,12 +264,16 @@ def _allow_many_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def run(run_dir: Path, root: Path, stopped: threading.Event) -> None:
+def run(run_dir: Path, root: Path, stopped: threading.Event, upkeep: Upkeep | None = None) -> None:
     """Records until `stopped`, with a last round so that nothing that is there stays unwritten."""
     recorder = Recorder(run_dir, root)
     while not stopped.is_set():
         recorder.poll(time.monotonic())
+        if upkeep is not None:
+            upkeep.poll(time.monotonic())
         stopped.wait(POLL_S)
+    if upkeep is not None:
+        upkeep.close()
     recorder.poll(time.monotonic())
     recorder.close()
 
@@ -246,6 +282,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="softswitch.media.recorder", description="Writes call recordings.")
     parser.add_argument("--run-dir", type=Path, required=True, help="where the media workers' tap files are")
     parser.add_argument("--root", type=Path, required=True, help="recordings outside of it are refused")
+    parser.add_argument("--control", type=Path, help="the switch's socket; without it there is no upkeep")
+    parser.add_argument("--compress", default="none", help="form of finished recordings")
+    parser.add_argument("--retention", default="", help="days by class: ordinary=30,complaint=90")
     parser.add_argument("--log-level", default="info", help="least severity written to standard error")
     options = parser.parse_args(arguments)
     logging.basicConfig(format="recorder: %(levelname)s: %(message)s", level=options.log_level.upper())
@@ -260,7 +299,11 @@ def main(arguments: list[str] | None = None) -> int:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: stopped.set())
     print("ready", flush=True)
-    run(options.run_dir, options.root, stopped)
+    upkeep = None
+    if options.control is not None:
+        names = ("root", "control", "compress", "retention")
+        upkeep = Upkeep([f"--{name}={getattr(options, name)}" for name in names])
+    run(options.run_dir, options.root, stopped, upkeep)
     os.close(lock)
     return 0
 

@@ -157,8 +157,8 @@ def _owner_and_group(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CLOEXEC, 0o640)
 
 
-def write_certificate(recording: Path, content: dict[str, Any]) -> None:
-    """Writes `<recording>.json` whole or not at all. Raises OSError."""
+def write_certificate(recording: Path, content: dict[str, Any]) -> str:
+    """Writes `<recording>.json` whole or not at all. Returns its SHA-256; raises OSError."""
     path = recording.with_name(recording.name + ".json")
     fresh = recording.with_name(f".{path.name}.new")
     try:
@@ -166,6 +166,7 @@ def write_certificate(recording: Path, content: dict[str, Any]) -> None:
         with open(fresh, "wb", opener=_owner_and_group) as file:
             file.write(text)
         fresh.replace(path)
+        return hashlib.sha256(text).hexdigest()
     except OSError:
         fresh.unlink(missing_ok=True)
         raise

@@ -14,6 +14,9 @@ from softswitch.store.segments import complete_end, journal_directory
 Row = dict[str, Any]
 _BUSY_TIMEOUT_S = 5.0
 _POLL_S = 0.02
+CALL_FIELDS = (
+    "source", "direction", "from_number", "to_number", "flow", "outcome", "reason", "ended_by", "node",
+)
 
 
 class NoViews(RuntimeError):
@@ -126,13 +129,29 @@ def list_offers(
 def list_recordings(
     db: sqlite3.Connection, *, since: float | None = None, until: float | None = None,
     queue: str | None = None, agent: str | None = None, call: str | None = None,
-    finished: bool | None = None, limit: int = 100, offset: int = 0,
+    finished: bool | None = None, limit: int = 100, offset: int = 0, recording: str | None = None,
+    number: str | None = None, longer_s: float | None = None, shorter_s: float | None = None,
+    **call_fields: str | None,
 ) -> list[Row]:
-    """Recordings, newest first, with the numbers of their call. Bounds are for `started_at`."""
+    """Recordings, newest first, with the numbers of their call. Bounds are for `started_at`.
+
+    `number` is how the caller's or the dialled one begins; `call_fields` are columns of `calls`
+    (CALL_FIELDS) and what they must be.
+    """
     where = _Where(prefix="recordings.")
     where.between("started_at", since, until)
-    where.equal(queue=queue, agent=agent, call=call)
+    where.equal(queue=queue, agent=agent, call=call, recording=recording)
     where.is_set("finished_at", finished)
+    where.between("seconds", longer_s, shorter_s)
+    if number is not None:
+        begins = "substr(calls.{}, 1, length(?)) = ?"
+        either = " OR ".join(begins.format(column) for column in ("from_number", "to_number"))
+        where.add(f"({either})", number, number, number, number)
+    for column, value in call_fields.items():
+        if column not in CALL_FIELDS:
+            raise TypeError(f"calls has no column {column} to search by")
+        if value is not None:
+            where.add(f"calls.{column} = ?", value)
     selected = ("SELECT recordings.*, calls.from_number, calls.to_number"
                 " FROM recordings LEFT JOIN calls ON calls.call = recordings.call")
     order = "recordings.started_at DESC, recordings.recording DESC"
