@@ -162,6 +162,7 @@ class LegMedia:
             version=self.sdp_version,
             security=security,
             comfort_noise=self.call.exchange.node.media.comfort_noise,
+            rtcp_mux=True,
         ).encode()
 
     def _first_offer(self) -> SessionDescription:
@@ -206,6 +207,7 @@ class LegMedia:
             prefer=prefer,
             security=self._security(),
             comfort_noise=self.call.exchange.node.media.comfort_noise,
+            rtcp_mux=True,
         )
         return sdp.encode(), audio
 
@@ -221,6 +223,7 @@ class LegMedia:
                 codecs=self.codecs,
                 security=self._security(),
                 comfort_noise=self.call.exchange.node.media.comfort_noise,
+                rtcp_mux=True,
             )
         except (BadSdp, NotAcceptable):
             return False

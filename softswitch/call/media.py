@@ -201,6 +201,7 @@ def leg_fields(place: Place, audio: NegotiatedAudio, *, learn: bool, keys_by: st
         "send": audio.direction in ("sendrecv", "sendonly"),
         "listen": audio.direction in ("sendrecv", "recvonly"),
         **({"srtp": srtp} if srtp else {}),
+        **({"rtcp_mux": True} if audio.rtcp_mux else {"rtcp": [*audio.rtcp]} if audio.rtcp else {}),
         **({"from": place.port_of} if place.port_of != place.worker else {}),
         **({"tones": True} if keys_by == "inband" else {}),
     }

@@ -26,6 +26,7 @@ from softswitch.media.playout import REVIEW_EVERY
 from softswitch.media.recording import Emit, Recorders, RecorderSettings, no_recording
 from softswitch.media.ring import CLEAR_CHUNK, SampleRing
 from softswitch.media.routing import BridgeSettings, Routing
+from softswitch.media.slowpath import SlowPath
 from softswitch.media.srtp import Srtp, SrtpKeys
 from softswitch.media.succession import Succession
 from softswitch.media.tap import TapFile
@@ -91,6 +92,7 @@ class MediaEngine:
         depth = settings.jitter_ms * SAMPLES_PER_MS
         self._receiver = Receiver(self.legs, self._ring, wideband, depth, self._digit, self._codec_changed)
         self.srtp = Srtp(self.legs)
+        self.slow_path = SlowPath()
         self._sender = Sender(self.legs, transmit, self.srtp)
         self._mixer = Mixer(self.legs, self._ring, wideband, self._players, self._routing, self._sender)
         self._inband = InbandDetector(self.legs, self._ring, self._digit)
@@ -112,6 +114,7 @@ class MediaEngine:
     def receive(self, batch: PacketBatch) -> None:
         """Takes in what has arrived by now, and relays at once what is to be relayed."""
         self._routing.refresh()
+        self.slow_path.take(batch)
         self.srtp.unprotect(batch)
         arrivals = self._receiver.receive(batch, self.clock)
         if arrivals is not None:

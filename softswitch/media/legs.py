@@ -53,6 +53,8 @@ class LegSettings(NamedTuple):
     ptime_ms: int
     tones: bool
     comfort: bool
+    rtcp_mux: bool
+    rtcp: tuple[int, int] | None
     send: bool
     listen: bool
 
@@ -85,6 +87,8 @@ class LegSettings(NamedTuple):
                 ptime_ms=_ptime_ms(command.get("ptime_ms", 20)),
                 tones=bool(command.get("tones", False)),
                 comfort=comfort,
+                rtcp_mux=bool(command.get("rtcp_mux", False)),
+                rtcp=_address(command.get("rtcp")),
                 send=bool(command.get("send", True)),
                 listen=bool(command.get("listen", True)),
             )

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from softswitch.media.engine import MediaEngine
 from softswitch.media.lanes import Lanes
-from softswitch.media.legs import LegTable
 
 EVERY_S = 5.0
 
@@ -16,8 +16,9 @@ EVERY_S = 5.0
 class LoadReport:
     """Lateness of the wakes and processor time between two reports."""
 
-    def __init__(self, legs: LegTable, lanes: Lanes, now: float) -> None:
-        self._legs = legs
+    def __init__(self, engine: MediaEngine, lanes: Lanes, now: float) -> None:
+        self._legs = engine.legs
+        self._slow_path = engine.slow_path
         self._lanes = lanes
         self._late_s: list[float] = []
         self._cpu_s = time.process_time()
@@ -40,5 +41,5 @@ class LoadReport:
         return {
             "event": "load", "legs": len(self._legs.index), "cpu_s": round(cpu_s, 3), "cpu": round(share, 4),
             "late_ms_p50": round(p50, 3), "late_ms_p99": round(p99, 3), "late_ms_max": round(most, 3),
-            "counters": {**self._legs.totals(), "unsent": self._lanes.unsent},
+            "counters": {**self._legs.totals(), "unsent": self._lanes.unsent, **self._slow_path.counted},
         }  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from softswitch.media.lanes import Lanes
-from softswitch.media.legs import LegTable
+from softswitch.media.legs import LegSettings, LegTable
 from softswitch.media.quality import opinion, rating
 from softswitch.media.recording import Emit
 from softswitch.media.rtcp import (
@@ -115,30 +115,51 @@ class Reports:
         )  # fmt: skip
 
     def _send(self, leg: int, packet: bytes) -> None:
-        host = int(self._legs.remote_ip[leg]).to_bytes(4, "big")
-        target = ".".join(map(str, host)), min(65535, int(self._legs.remote_port[leg]) + 1)
         sealed = self._srtp.protect_report(leg, packet)
-        if sealed is None:
+        settings = self._legs.settings[leg]
+        if sealed is None or settings is None:
             return
+        pair = self._lanes.pair(leg)
         try:
-            self._lanes.rtcp(leg).sendto(sealed, target)
+            (pair.rtp if settings.rtcp_mux else pair.rtcp).sendto(sealed, self._target(leg, settings))
         except OSError:  # a peer without an RTCP port is common, and no reason to do anything
             return
 
+    def _target(self, leg: int, settings: LegSettings) -> tuple[str, int]:
+        """Where the peer wants its reports; of one behind a NAT only the address of its audio is known."""
+        legs = self._legs
+        ip, port = int(legs.remote_ip[leg]), int(legs.remote_port[leg])
+        if not settings.rtcp_mux:
+            port = min(65535, port + 1)
+            if settings.rtcp is not None and legs.remote_ip[leg] == legs.sdp_ip[leg]:
+                ip, port = settings.rtcp
+        return ".".join(map(str, ip.to_bytes(4, "big"))), port
+
     def receive(self, leg: int, now: float) -> None:
-        """What has arrived on a leg's RTCP socket; only its own peer is listened to."""
+        """What has arrived on a leg's RTCP socket."""
         sock = self._lanes.rtcp(leg)
         for _ in range(16):
             try:
                 packet, source = sock.recvfrom(_MAX_PACKET)
             except OSError:
                 return
-            host = int.from_bytes(bytes(map(int, source[0].split("."))), "big")
-            settings = self._legs.settings[leg]
-            plain = self._srtp.unprotect_report(leg, packet) if host == self._legs.remote_ip[leg] else None
-            report = parse_report(plain) if plain is not None else None
-            if report is not None and settings is not None:
-                self._take(self._intervals.setdefault(settings.id, _Interval()), leg, report, now)
+            self._received(leg, packet, int.from_bytes(bytes(map(int, source[0].split("."))), "big"), now)
+
+    def received_beside_audio(self, leg: int, packet: bytes, ip: int, port: int, now: float) -> None:
+        """RTCP on the RTP port, where that was agreed (RFC 5761)."""
+        settings = self._legs.settings[leg]
+        if settings is not None and settings.rtcp_mux and port == self._legs.remote_port[leg]:
+            self._received(leg, packet, ip, now)
+
+    def _received(self, leg: int, packet: bytes, ip: int, now: float) -> None:
+        """Only the leg's own peer is listened to."""
+        settings = self._legs.settings[leg]
+        if settings is None or ip not in (self._legs.remote_ip[leg], settings.rtcp and settings.rtcp[0]):
+            return
+        plain = self._srtp.unprotect_report(leg, packet)
+        report = parse_report(plain) if plain is not None else None
+        if report is not None:
+            self._take(self._intervals.setdefault(settings.id, _Interval()), leg, report, now)
 
     def _take(self, interval: _Interval, leg: int, report: PeerReport, now: float) -> None:
         """What the peer says: when it said so, and how it hears us."""

@@ -61,13 +61,14 @@ class Worker:
             self._engine.legs, self._lanes, self._engine.srtp, f"media-{index}@{host}", time.time,
             self._outbox.emit,
         )
+        self._engine.slow_path.handlers["rtcp"] = self._rtcp_beside_audio
         path = str(run_dir / f"media-{index}.sock")
         self._handover = Handover(run_dir, index, self._engine, self._lanes, self._pool, self._epoll)
         self._control = ControlServer(
             path, index, self._engine, self._pool, self._outbox, self._epoll, self._handover
         )
         self._batch = PacketBatch(BATCH)
-        self._load = LoadReport(self._engine.legs, self._lanes, time.monotonic())
+        self._load = LoadReport(self._engine, self._lanes, time.monotonic())
         self._housekeeping_at = 0.0
         self._running = True
 
@@ -130,6 +131,9 @@ class Worker:
                 self._outbox.emit(self._load.event(now))
             self._handover.turn(now)
         self._control.turn(now)
+
+    def _rtcp_beside_audio(self, leg: int, packet: bytes, ip: int, port: int) -> None:
+        self._reports.received_beside_audio(leg, packet, ip, port, self._lanes.now)
 
     def _ready(self, fd: int, now: float) -> None:
         leg = self._lanes.leg_of_rtcp.get(fd)

@@ -37,7 +37,8 @@ class AudioFormat(NamedTuple):
 class NegotiatedAudio(NamedTuple):
     """What both sides agreed on. `direction` is seen from us; `send` is what we send in, `receive` what may
     come, `dtmf_send` and `dtmf_receive` are payload types of telephone-events, None if there are none;
-    `crypto` is None for plain RTP."""
+    `crypto` is None for plain RTP; `rtcp_mux`: RTCP goes over the port of RTP (RFC 5761); `rtcp` is where it
+    goes if not to the next port (RFC 3605)."""
 
     remote_host: str
     remote_port: int
@@ -48,6 +49,8 @@ class NegotiatedAudio(NamedTuple):
     ptime_ms: int
     direction: str
     crypto: Crypto | None = None
+    rtcp_mux: bool = False
+    rtcp: tuple[str, int] | None = None
 
     def to_state(self) -> dict[str, Any]:
         """As a value for JSON; `from_state` reads it."""
@@ -61,6 +64,8 @@ class NegotiatedAudio(NamedTuple):
             "ptime_ms": self.ptime_ms,
             "direction": self.direction,
             "crypto": self.crypto and self.crypto.to_state(),
+            **({"rtcp_mux": True} if self.rtcp_mux else {}),
+            **({"rtcp": [*self.rtcp]} if self.rtcp else {}),
         }
 
     @staticmethod
@@ -69,6 +74,8 @@ class NegotiatedAudio(NamedTuple):
         receive = tuple([AudioFormat(*audio) for audio in state["receive"]])
         crypto = Crypto(*state["crypto"]) if state.get("crypto") else None
         known = {**state, "send": AudioFormat(*state["send"]), "receive": receive, "crypto": crypto}
+        if "rtcp" in state:
+            known["rtcp"] = tuple(state["rtcp"])
         return NegotiatedAudio(**known)
 
 
@@ -84,6 +91,7 @@ _NOISE = AudioFormat(13, "CN", 8000)
 """Comfort noise (RFC 3389), for audio that counts at 8000."""
 # Payload types that need no rtpmap (RFC 3551 §6), as far as we know their codec.
 _STATIC = {str(entry[0]): (name, entry[2]) for name, entry in _OFFERED.items() if entry[0] < 96}
+_RTCP = re.compile(r"([0-9]{1,5})( IN IP[46] ([0-9A-Fa-f.:]{2,45}))?")
 _RTPMAP = re.compile(r"([0-9]{1,3})\s+([A-Za-z0-9_.+-]+)/([0-9]{1,6})(?:/([0-9]{1,2}))?\s*")
 
 
@@ -98,6 +106,7 @@ def make_offer(
     ptime_ms: int = 20,
     security: Security = PLAIN,
     comfort_noise: bool = False,
+    rtcp_mux: bool = False,
 ) -> str:
     """An offer of one audio stream: `codecs` in order of preference, telephone-events, SRTP by `security`.
 
@@ -105,7 +114,7 @@ def make_offer(
     possible.
     """
     formats, attributes = _offer_formats(tuple(codecs), comfort_noise, ptime_ms, direction)
-    audio = Media("audio", port, "RTP/AVP", formats, attributes)
+    audio = _with_mux(Media("audio", port, "RTP/AVP", formats, attributes), rtcp_mux)
     if security.mode == "required" and security.forbidden:
         raise NotAcceptable(security.forbidden)
     if security.offers:
@@ -125,6 +134,7 @@ def answer_offer(
     prefer: str | None = None,
     security: Security = PLAIN,
     comfort_noise: bool = False,
+    rtcp_mux: bool = False,
 ) -> tuple[str, NegotiatedAudio]:
     """An answer with one codec: `prefer` if it is offered and in `codecs`, else the offerer's first in
     `codecs`.
@@ -142,7 +152,14 @@ def answer_offer(
     dtmf, clock_rate = terms.dtmf(chosen.clock_rate)
     receive = (chosen, *_noise(media, chosen, comfort_noise))
     audio = _agreed(
-        description, media, direction, send=chosen, receive=receive, dtmf=(dtmf, dtmf), crypto=crypto
+        description,
+        media,
+        direction,
+        send=chosen,
+        receive=receive,
+        dtmf=(dtmf, dtmf),
+        crypto=crypto,
+        rtcp_mux=rtcp_mux,
     )
     lines = [
         _answer_media(media, audio, port, clock_rate)
@@ -160,8 +177,9 @@ def read_answer(
     direction: str = "sendrecv",
     security: Security = PLAIN,
     comfort_noise: bool = False,
+    rtcp_mux: bool = False,
 ) -> NegotiatedAudio:
-    """What was agreed by the answer to a `make_offer` with these `codecs`, `direction` and `security`.
+    """What was agreed by the answer to a `make_offer` with these `codecs`, `direction`, `security` and so on.
 
     Raises BadSdp or NotAcceptable.
     """
@@ -187,6 +205,7 @@ def read_answer(
         receive=receive,
         dtmf=(dtmf, dtmf_receive),
         crypto=crypto,
+        rtcp_mux=rtcp_mux,
     )
 
 
@@ -267,6 +286,10 @@ def _answered_crypto(media: Media, security: Security) -> Crypto | None:
     return crypto
 
 
+def _with_mux(media: Media, wanted: bool) -> Media:
+    return media._replace(attributes=(*media.attributes, ("rtcp-mux", None))) if wanted else media
+
+
 def _with_crypto(media: Media, lines: Sequence[CryptoLine]) -> Media:
     crypto: Attributes = tuple([("crypto", str(line)) for line in lines])
     return media._replace(attributes=crypto + media.attributes)
@@ -338,6 +361,7 @@ def _agreed(
     receive: tuple[AudioFormat, ...],
     dtmf: tuple[int | None, int | None],
     crypto: Crypto | None,
+    rtcp_mux: bool,
 ) -> NegotiatedAudio:
     host = description.host_of(media)
     on_hold = _is_unspecified(host)
@@ -354,7 +378,23 @@ def _agreed(
         ptime_ms=_terms(media.formats, media.attributes).ptime_ms,
         direction=_direction(sends, receives),
         crypto=crypto,
+        rtcp_mux=rtcp_mux and media.attribute("rtcp-mux") is not None,
+        rtcp=_rtcp(host, media),
     )
+
+
+def _rtcp(host: str, media: Media) -> tuple[str, int] | None:
+    """Where a=rtcp wants RTCP, if it says something that can be used, of the address family of the audio."""
+    value = media.attribute("rtcp")
+    match = _RTCP.fullmatch(value) if value else None
+    if match is None or not 0 < int(match[1]) < 65536:
+        return None
+    to, port = match[3] or host, int(match[1])
+    try:
+        usable = not _is_unspecified(to) and (":" in to) == (":" in host)
+    except NotAcceptable:
+        return None
+    return (to, port) if usable and (to, port) != (host, media.port + 1) else None
 
 
 def _direction(sends: bool, receives: bool) -> str:
@@ -387,7 +427,7 @@ def _answer_media(offered: Media, audio: NegotiatedAudio, port: int, clock_rate:
     formats, attributes = _answer_formats(
         audio.send, _NOISE in audio.receive, audio.dtmf_receive, clock_rate, audio.ptime_ms, audio.direction
     )
-    ours = Media("audio", port, offered.protocol, formats, attributes)
+    ours = _with_mux(Media("audio", port, offered.protocol, formats, attributes), audio.rtcp_mux)
     if audio.crypto is None:
         return ours
     return _with_crypto(ours, [CryptoLine(audio.crypto.tag, audio.crypto.suite, audio.crypto.send)])

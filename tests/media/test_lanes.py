@@ -195,3 +195,50 @@ def test_a_leg_reports_every_five_seconds_and_answers_a_sender_report(
         peer_rtcp.recv(1)
     stranger.close()
     peer_rtcp.close()
+
+
+def test_with_rtcp_mux_reports_go_and_come_on_the_port_of_the_audio(
+    tmp_path: Path, pool: PortPool, lanes: Lanes
+) -> None:
+    rig = Rig(tmp_path, legs=8)
+    rig.engine._ports = lanes
+    peer, port = outsider(), pool.ready()[0]
+    phone = rig.phone("a", tone(400, 1, 8000), port=port, remote=[*peer.getsockname()], rtcp_mux=True)
+    phone.port = peer.getsockname()[1]
+    reports = Reports(rig.engine.legs, lanes, rig.engine.srtp, "media-0", lambda: 1.0, rig.events.append)
+    rig.engine.slow_path.handlers["rtcp"] = lambda *packet: reports.received_beside_audio(*packet, now=10.0)
+    rig.run(1.0)
+    received = int(rig.engine.legs.received[0])
+    stranger = outsider()
+    for ntp, sock in ((4.0, peer), (9.0, stranger)):
+        sock.sendto(pack_report(phone.ssrc, ntp, "peer", Sent(0, 50, 8000), None), ("127.0.0.1", port))
+    batch = PacketBatch(8)
+    while lanes.drain(batch):
+        rig.engine.receive(batch)
+    assert rig.engine.legs.received[0] == received and rig.engine.slow_path.counted["rtcp"] == 2
+    for clock in range(0, PERIOD, 40):
+        reports.tick(clock, 40, now=12.0)
+    packet, source = peer.recvfrom(1500)
+    assert source == ("127.0.0.1", port)
+    assert struct.unpack(">6I", packet[28:52])[4] == ((4 + 2_208_988_800) & 0xFFFF) << 16
+    for sock in (peer, stranger):
+        sock.close()
+
+
+def test_reports_go_where_the_description_says(tmp_path: Path, pool: PortPool, lanes: Lanes) -> None:
+    rig = Rig(tmp_path, legs=8)
+    rig.engine._ports = lanes
+    audio, elsewhere = outsider(), outsider()
+    phone = rig.phone(
+        "a", tone(400, 1, 8000), port=pool.ready()[0], remote=[*audio.getsockname()],
+        rtcp=[*elsewhere.getsockname()],
+    )  # fmt: skip
+    phone.port = audio.getsockname()[1]
+    reports = Reports(rig.engine.legs, lanes, rig.engine.srtp, "media-0", lambda: 1.0, rig.events.append)
+    rig.run(0.5)
+    for clock in range(0, PERIOD, 40):
+        reports.tick(clock, 40, now=12.0)
+    packet, source = elsewhere.recvfrom(1500)
+    assert parse_report(packet) is not None and source == lanes.rtcp(0).getsockname()
+    for sock in (audio, elsewhere):
+        sock.close()
