@@ -11,6 +11,7 @@ import click
 
 from softswitch.cli.agent import agent
 from softswitch.cli.apply import apply
+from softswitch.cli.backup import backup, restore
 from softswitch.cli.ban import ban
 from softswitch.cli.cdr import cdr
 from softswitch.cli.check import check
@@ -110,6 +111,8 @@ for _command in (
     cdr,
     report,
     log,
+    backup,
+    restore,
     recording,
     trace,
     mailbox,

@@ -126,3 +126,13 @@ def test_reports_as_table_csv_and_json(run: Run, calls: Path) -> None:
     assert "There were no calls" in run("report reasons --since 2000-01-01 --until 2000-02-01").stdout
     assert "--since must be before --until" in refused(run("report --since 2000-02-01 --until 2000-01-01"), 2)
     assert "'quues' is not one of" in refused(run("report quues"), 2)
+
+
+def test_backup_and_restore(run: Run, calls: Path) -> None:
+    assert "Wrote b.tar.gz" in run("backup b.tar.gz").stdout
+    assert "has a journal already" in refused(run("restore b.tar.gz"), 1)
+    (calls / "state").rename(calls / "lost")
+    assert "there is no file none.tar.gz" in refused(run("restore none.tar.gz"), 1)
+    assert "Start it with: softswitch run" in run("restore b.tar.gz").stdout
+    (calls / "lost" / "softswitch.db").rename(calls / "state" / "softswitch.db")
+    assert "facts give the" in run("log verify").stdout
