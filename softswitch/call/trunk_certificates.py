@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Certified:
-    """The names of the verified certificates on connections that came in, as long as these last."""
+    """The names of the verified certificates of peers, as long as their connections last."""
 
     def __init__(self) -> None:
         self._names: dict[int, frozenset[str]] = {}

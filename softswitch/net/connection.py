@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from softswitch.config import Limits
 from softswitch.net.tls import names_of
+from softswitch.net.via import offers_reuse, return_port
 from softswitch.sip.flow import NEVER, SipFlow
 
 if TYPE_CHECKING:
@@ -31,14 +32,15 @@ class Connection(asyncio.Protocol):
         self._clock = asyncio.get_running_loop().time
         self._opened_at = self._heard_at = self._clock()
         self._begun_at = NEVER
+        self._names: tuple[str, ...] = ()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         remote = transport.get_extra_info("peername", self.flow.remote)[:2]
         self.flow = self.flow._replace(remote=remote, connection=self._streams.made(self))
-        certificate = transport.get_extra_info("peercert") if self.accepted else None
-        if certificate:
-            self._streams.certified(self.flow, names_of(certificate))
+        self._names = names_of(transport.get_extra_info("peercert") or {})
+        if self._names:
+            self._streams.certified(self.flow, self._names)
         if not self.known:
             self._streams.stranger(self, lambda: self.drop("sent no message, and others wait"))
 
@@ -61,6 +63,9 @@ class Connection(asyncio.Protocol):
         elif messages or self._begun_at == NEVER:
             self._begun_at = now
         if messages:
+            if self._names and self.accepted and offers_reuse(messages[0]):
+                self._streams.reuse(self, self._names, return_port(messages[0], 5061))
+                self._names = ()
             if not self.known:
                 self.known = True
                 self._streams.acquainted(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.bans import source_of
@@ -32,7 +32,7 @@ class Streams:
     """`open` makes a connection for a flow, or raises OSError.
 
     `lost` is told every flow on which nothing can be sent any more, with connection 0 where a response
-    found no other one; `certified` the names of the verified certificate on each connection that came in
+    found no other one; `certified` the names of the verified certificate of the peer, on each connection
     with one.
     """
 
@@ -53,6 +53,7 @@ class Streams:
         self._banned = banned
         self._by_number: dict[int, Connection] = {}
         self._opened: dict[Peer, Connection] = {}
+        self._reusable: dict[Peer, Connection] = {}
         self._strangers: dict[object, Callable[[], Any]] = {}
         self._certified: dict[Peer, tuple[str, int]] = {}
         self._opening: dict[Peer, list[tuple[SipFlow, bytes]]] = {}
@@ -112,6 +113,13 @@ class Streams:
 
     # What connections tell
 
+    def reuse(self, connection: Connection, names: Sequence[str], port: int) -> None:
+        """A peer whose certificate has these names takes requests over the connection that it has opened
+        (RFC 5923): no other one to it is needed."""
+        for name in names:
+            for place in ((name, port), (name, 0)):
+                self._reusable[connection.flow.transport, place] = connection
+
     def made(self, connection: Connection) -> int:
         """Take in a connection and number it."""
         self._count += 1
@@ -130,9 +138,12 @@ class Streams:
         flow = connection.flow
         self._by_number.pop(flow.connection, None)
         self.acquainted(connection)
-        asked = [peer for peer, each in self._opened.items() if each is connection]
-        for peer in asked:
-            del self._opened[peer]
+        asked: list[Peer] = []
+        for table in (self._opened, self._reusable):
+            found = [peer for peer, each in table.items() if each is connection]
+            asked += found
+            for peer in found:
+                del table[peer]
         if connection.accepted:
             self.released(flow.remote[0])
         self._lost(flow)
@@ -164,7 +175,7 @@ class Streams:
             # Dialogs know the address that they were heard from; its certificate has the name.
             place = place._replace(remote=self._certified[peer])
             peer = (place.transport, place.remote)
-        connection = self._opened.get(peer)
+        connection = self._opened.get(peer) or self._reusable.get(peer)
         if connection is not None and connection.usable:
             connection.send(data)
         elif peer in self._opening:

@@ -1,4 +1,5 @@
-"""Where a response goes when the connection of its request is gone (RFC 3261 §18.2.2)."""
+"""What Via says about connections: where a response goes when that of its request is gone (RFC 3261
+§18.2.2), and whether its sender takes requests over it (RFC 5923)."""
 
 from __future__ import annotations
 
@@ -15,6 +16,14 @@ _SENT_BY = re.compile(
 
 def is_response(message: bytes) -> bool:
     return message.startswith(b"SIP/2.0 ")
+_ALIAS = re.compile(rb"^(?:via|v)[ \t]*:[^,\r\n]*?;[ \t]*alias[ \t]*(?=[;,\r])", re.IGNORECASE | re.MULTILINE)
+
+
+def offers_reuse(request: bytes) -> bool:
+    """Whether the connection of a request may carry requests to its sender (RFC 5923 §5)."""
+    first = _SENT_BY.search(request)
+    alias = _ALIAS.search(request) if first is not None else None
+    return first is not None and alias is not None and first.start() == alias.start()
 
 
 def return_port(response: bytes, otherwise: int) -> int:

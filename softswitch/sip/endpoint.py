@@ -121,7 +121,7 @@ class Endpoint:
         self.timer_lines = f"Session-Expires: {wanted}\r\n{self.own_min_se}" if wanted and self.timers else ""
         self.invite_lines = self.allow + self.timer_lines
         self.wheel = Wheel(self.deadlines)
-        self._names: dict[tuple[str, tuple[str, int]], tuple[str, str, str]] = {}
+        self._names: dict[tuple[str, tuple[str, int]], tuple[str, str, str, str]] = {}
 
     def token(self) -> str:
         """A fresh text nobody can guess: tags, branches, Call-IDs."""
@@ -131,13 +131,14 @@ class Endpoint:
         return COOKIE + self.token()
 
     def via(self, flow: SipFlow, branch: str) -> str:
-        return f"{self._written(flow)[0]}{branch};rport"
+        names = self._written(flow)
+        return f"{names[0]}{branch}{names[3]}"
 
     def contact(self, flow: SipFlow, secure: bool = False) -> str:
         """Our Contact header's value for a peer behind this flow; `secure`: a SIPS URI, if it can be one."""
         return self._written(flow)[2 if secure else 1]
 
-    def _written(self, flow: SipFlow) -> tuple[str, str, str]:
+    def _written(self, flow: SipFlow) -> tuple[str, str, str, str]:
         place = (flow.transport, flow.local)
         names = self._names.get(place)
         if names is None:
@@ -150,7 +151,10 @@ class Endpoint:
             # TLS is what SIPS means; its parameter is deprecated (RFC 3261 §26.2.2).
             sips = plain.replace("<sip:", "<sips:", 1).replace(";transport=tls", "")
             secured = flow.transport in ("TLS", "WSS")
-            names = (f"SIP/2.0/{flow.transport} {shown};branch=", plain, sips if secured else plain)
+            # Our connections carry requests of their peers too (RFC 5923 §5).
+            asking = ";rport;alias" if flow.transport == "TLS" else ";rport"
+            via = f"SIP/2.0/{flow.transport} {shown};branch="
+            names = (via, plain, sips if secured else plain, asking)
             self._names[place] = names
         return names
 

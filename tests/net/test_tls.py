@@ -295,6 +295,49 @@ def test_a_phones_connection_is_never_taken_for_a_trunk(authority: Authority) ->
     run(scene())
 
 
+@pytest.mark.parametrize(
+    ("via", "names", "reused"),
+    [
+        ("127.0.0.1:{port};alias", ("127.0.0.1",), True),
+        ("127.0.0.1:{port} ; ALIAS ", ("127.0.0.1", "x.example"), True),
+        ("127.0.0.1:{port}", ("127.0.0.1",), False),
+        ("127.0.0.1:{port};aliases", ("127.0.0.1",), False),
+        ("127.0.0.1:{port};alias", ("x.example",), False),
+        ("127.0.0.1:{port};alias", (), False),
+        ("127.0.0.1:1;alias", ("127.0.0.1",), False),
+        ("x.example, SIP/2.0/TLS 127.0.0.1:{port};alias", ("127.0.0.1",), False),
+    ],
+)
+def test_a_connection_that_came_in_carries_our_requests_to_whom_its_certificate_names(
+    authority: Authority, tmp_path: Path, via: str, names: tuple[str, ...], reused: bool
+) -> None:
+    async def scene() -> None:
+        wanting = listener(
+            authority, client_authorities=str(authority.file), client_certificates="optional"
+        )
+        async with house(wanting, **trusting(authority)) as there:
+            context = authority.client()
+            if names:
+                context.load_cert_chain(*authority.issue(*names))
+            trunk = await Stream.open(there.address, ssl=context)
+            port = free_port()
+            trunk.send(request(transport="TLS", via=via.format(port=port)))
+            assert (await trunk.message()).status == 200
+            flow = there.flow(("127.0.0.1", port))
+            there.transports.send(flow, request("BYE", transport="TLS"))
+            if reused:
+                assert (await trunk.message()).method == "BYE"
+                await trunk.close()
+                await there.until(lambda: len(there.lost) > 1)
+                assert flow._replace(connection=1) in there.lost
+            else:
+                await there.until(lambda: there.lost)
+                assert there.lost == [flow]
+                await trunk.close()
+
+    run(scene())
+
+
 def test_names_of_a_certificate() -> None:
     certificate = {
         "subject": ((("commonName", "common.example"),),),
