@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 TARGET: Final = 0.9
 """Share of the time that the switch is to be busy while calls are refused."""
 ONSET: Final = 0.93
-"""Busier than this for ONSET_WINDOWS in a row, and calls are refused."""
+"""Busier than this for ONSET_WINDOWS in a row, and late, and calls are refused."""
+LAG_S: Final = 0.05
+"""No message waits much longer than a turn takes. While turns are shorter than this the switch keeps up, also
+where other programs have had the CPU in the middle of them and it looks busier than it is."""
 RELIEF: Final = 0.7
 WINDOW_S: Final = 0.1
 ONSET_WINDOWS: Final = 4
@@ -62,6 +65,7 @@ class Occupancy:
         self._busy_s = 0.0
         self._taken = 0
         self._streak = 0
+        self._longest_s = 0.0
         self._late = self._refused = False
         self._backlog = self._backlog_seen = False
         self._mean_busy = 0.0
@@ -72,6 +76,7 @@ class Occupancy:
     def worked(self, began: float, ended: float) -> None:
         """A turn, in monotonic seconds."""
         self._busy_s += ended - began
+        self._longest_s = max(self._longest_s, ended - began)
         self._late = ended - began > LATE_S
         span = ended - self._window_began
         if span >= WINDOW_S:
@@ -91,14 +96,16 @@ class Occupancy:
         self._mean_busy += weight * (busy - self._mean_busy)
         self._mean_rate += weight * (self._taken / span - self._mean_rate)
         self._busy_s, self._taken = 0.0, 0
+        lags = self._longest_s > LAG_S or self._backlog_seen
+        self._longest_s = 0.0
         if self.limited:
-            self._limited_window(busy, windows)
+            self._limited_window(busy, windows, lags)
         else:
-            self._free_window(busy, windows)
+            self._free_window(busy, windows, lags)
         self._backlog_seen = self._backlog
 
-    def _free_window(self, busy: float, windows: float) -> None:
-        overloaded = busy > ONSET or self._backlog_seen
+    def _free_window(self, busy: float, windows: float, lags: bool) -> None:
+        overloaded = (busy > ONSET and lags) or self._backlog_seen
         self._streak = self._streak + min(2, int(windows)) if overloaded else 0
         if self._streak >= ONSET_WINDOWS:
             self.limited, self._streak = True, 0
@@ -107,11 +114,12 @@ class Occupancy:
             self._mean_rate = self.rate
             self._tokens = 0.0
 
-    def _limited_window(self, busy: float, windows: float) -> None:
+    def _limited_window(self, busy: float, windows: float, lags: bool) -> None:
         wanted = self._mean_rate * TARGET / max(self._mean_busy, 0.05)
         wanted = min(max(wanted, self.rate * FALL**windows), self.rate * RISE**windows)
         self.rate = max(LEAST_RATE, wanted)
-        self._streak = 0 if self._refused or busy > RELIEF else self._streak + int(windows)
+        stays = self._refused or (busy > RELIEF and lags)
+        self._streak = 0 if stays else self._streak + int(windows)
         self._refused = False
         if self._streak >= RELIEF_WINDOWS:
             self.limited, self._streak = False, 0

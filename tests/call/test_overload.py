@@ -87,6 +87,21 @@ def test_a_short_pause_of_the_machine_is_no_overload() -> None:
     assert not occupancy.limited
 
 
+def test_a_switch_that_has_to_share_its_cpu_refuses_nobody_while_it_keeps_up() -> None:
+    occupancy = Occupancy()
+    for turn in range(500):
+        occupancy.received(2, False)
+        occupancy.worked(turn / 50, turn / 50 + 0.0195)
+        assert not occupancy.limited
+
+
+def test_once_nobody_has_to_be_refused_a_switch_that_keeps_up_takes_all_calls_again() -> None:
+    occupancy = limited()
+    for turn in range(60):
+        occupancy.worked(2 + turn / 50, 2 + turn / 50 + 0.018)
+    assert not occupancy.limited
+
+
 def test_calls_are_taken_again_when_fewer_come() -> None:
     occupancy = limited()
     for window in range(12):
