@@ -23,7 +23,7 @@ from softswitch.sip.transaction import server_key
 if TYPE_CHECKING:
     from softswitch.sip.useragent import UserAgent
 
-TARGET: Final = 0.9
+TARGET: Final = 0.95
 """Share of the time that the switch is to be busy while calls are refused."""
 ONSET: Final = 0.93
 """Busier than this for ONSET_WINDOWS in a row, and late, and calls are refused."""
