@@ -144,7 +144,7 @@ class Exchange:
 
     def next_timeout(self) -> float | None:
         times = (self.ua.next_timeout(), self.deadlines.next(), self.acd.next_timeout())
-        return min((time for time in times if time is not None), default=None)
+        return min([time for time in times if time is not None], default=None)
 
     def handle_timeout(self, now: float, out: list[Any]) -> None:
         self.ua.handle_timeout(now, out)

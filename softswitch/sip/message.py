@@ -36,6 +36,13 @@ _FOLD = re.compile(r"(?:\r\n +)+")
 _REQUEST_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!#-;=?-~]+")
 _SENT_BY = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _VIA = re.compile(r"SIP */ *2\.0 */ *([A-Za-z0-9-]+) +([^ ;]+(?: *: *[0-9]+)?) *(;.*)?", re.IGNORECASE)
+# As nearly all are written; whatever is written otherwise is taken apart step by step.
+_WAYS = r"(?:;(?:rport|received|alias)(?:=[0-9A-Za-z.]+)?)*"
+_USUAL_VIA = re.compile(
+    r"SIP/2\.0/([A-Za-z0-9]+) ([A-Za-z0-9.-]+(?::[0-9]{1,5})?)"
+    rf"{_WAYS};branch=([A-Za-z0-9.$_~+*!%'|:=-]{{1,256}}){_WAYS}"
+)
+_USUAL_ADDRESS = re.compile(r"[^\"<>;]*<[^\"<>]*>(?:;tag=([A-Za-z0-9.$_~+*!%'|:@=-]{1,256}))?")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*(")?')
 _TAG = re.compile(r'[^ ,<>"]*')
 _METHODS = frozenset(
@@ -226,17 +233,19 @@ def _learn(raw: str) -> str:
 def _read(message: Message, start: str) -> None:
     """Fill the message's fields; those a response needs first, so that a 400 can be sent for others."""
     first = message._first
-    for name in _MANDATORY:
-        if not first.get(name):
-            raise BadMessage(400, f"Missing {name}")
-    _read_cseq(message, first["CSeq"])
+    via, from_, to = first.get("Via"), first.get("From"), first.get("To")
+    sip_call_id, cseq = first.get("Call-ID"), first.get("CSeq")
+    if not (via and from_ and to and sip_call_id and cseq):
+        missing = next(name for name in _MANDATORY if not first.get(name))
+        raise BadMessage(400, f"Missing {missing}")
+    _read_cseq(message, cseq)
     is_response = start[:8].upper() == "SIP/2.0 "
     if is_response:
         _read_status_line(message, start)
-    _read_via(message, first["Via"])
-    message.sip_call_id = _identifier(first["Call-ID"], "Call-ID")
-    message.from_tag = _tag(first["From"], "From")
-    message.to_tag = _tag(first["To"], "To")
+    _read_via(message, via)
+    message.sip_call_id = _identifier(sip_call_id, "Call-ID")
+    message.from_tag = _tag(from_, "From")
+    message.to_tag = _tag(to, "To")
     if not is_response:
         _read_request_line(message, start)
     if message._rest or "" in first:
@@ -285,7 +294,12 @@ def _read_request_line(message: Message, start: str) -> None:
 
 
 def _read_via(message: Message, via: str) -> None:
-    """Transport, sent-by and branch of the top Via: by searching if it is written as nearly all are."""
+    """Transport, sent-by and branch of the top Via."""
+    usual = _USUAL_VIA.fullmatch(via)
+    if usual is not None:
+        transport, message.sent_by, message.branch = usual.groups()
+        message.transport = transport.upper()
+        return
     left = via.find(" ")
     right = via.find(";", left)
     at = via.find(";branch=", right)
@@ -339,6 +353,9 @@ def _unquoted(text: str, name: str) -> str:
 
 def _tag(text: str, name: str) -> str:
     """The tag of a From or To value, not one that stands in a display name, a URI or another parameter."""
+    usual = _USUAL_ADDRESS.fullmatch(text)
+    if usual is not None:
+        return usual[1] or ""
     if '"' in text:
         text = _unquoted(text, name)
     left = text.find("<")
