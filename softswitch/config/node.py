@@ -199,6 +199,13 @@ class Media(Model):
         " unset: that of numbering.country, else those of the prompts, and of DE what these lack.",
     )
 
+    @model_validator(mode="after")
+    def _on_ipv4(self) -> Media:
+        for name in ("host", "advertised_host"):
+            if ":" in (getattr(self, name) or ""):
+                raise ValueError(f"{name} is an IPv6 address; allowed: IPv4, which is what audio is on")
+        return self
+
     @property
     def sdp_host(self) -> str:
         return self.advertised_host or self.host

@@ -195,6 +195,7 @@ def test_an_empty_node_file_is_all_defaults(tmp_path: Path) -> None:
         ("media: {ports: 20000-10000}\n", "FIRST below LAST"),
         ("media: {workers: 0}\n", "allowed: 1 or more"),
         ("sip: {listen: []}\n", "sip.listen: a list is not allowed here; allowed: 1 or more entries"),
+        ("media: {host: '::1'}\n", "host is an IPv6 address; allowed: IPv4"),
         ("sip: {listen: [{port: 5060}, {port: 5060}]}\n", "two sockets want UDP 127.0.0.1:5060"),
         ("sip: {user_agent: " + "x" * 200 + "}\n", "allowed: 128 characters or fewer"),
         ("sip: {auth_algorithms: [SHA-1]}\n", "allowed: MD5, SHA-256, SHA-512-256"),
