@@ -79,6 +79,12 @@ def _recorder_finished(
             call.recording_finished(recording.id, out)
 
 
+def _error(exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
+    """Silence takes the place of a prompt that cannot be played: somebody should mend it."""
+    if event["about"].get("kind") == "player":
+        out.append(Fact("alarm_raised", {"code": "prompt_failed", "message": event["message"]}))
+
+
 def _heard(exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
     recording = exchange.recordings.get(event["id"])
     if recording is not None:
@@ -95,6 +101,7 @@ _MEDIA_EVENTS = {
     "snapshot": _connected,
     "ports": _ports,
     "load": _load,
+    "error": _error,
     "digit": _digit,
     "no_media": _no_media,
     "player_finished": _player_finished,

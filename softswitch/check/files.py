@@ -91,7 +91,23 @@ def _prompts(setting: Path | None) -> Finding:
         return error(
             "prompts", str(missing), "set prompts_dir to a directory with manifest.json, or unset it"
         )
-    return ok("prompts", f"{sum(map(len, manifest.values()))} files")
+    return _decoded([prompt.path for section in manifest.values() for prompt in section.values()])
+
+
+def _decoded(paths: list[str]) -> Finding:
+    """Whether each can be played: a caller would hear silence in its place."""
+    # Loaded here: numpy takes as long to load as all the rest.
+    from softswitch.media.prompts import PromptCache, PromptError
+
+    cache, wrong = PromptCache(max_bytes=0), []
+    for path in paths:
+        try:
+            cache.load(path, 8000)
+        except PromptError as problem:
+            wrong.append(str(problem))
+    if wrong:
+        return error("prompts", "; ".join(wrong), "replace what cannot be played: callers hear silence there")
+    return ok("prompts", f"{len(paths)} files")
 
 
 def _codecs() -> Finding:

@@ -115,7 +115,7 @@ class MediaEngine:
         """Takes in what has arrived by now, and relays at once what is to be relayed."""
         self._routing.refresh()
         self.slow_path.take(batch)
-        self.srtp.unprotect(batch)
+        self.srtp.unprotect(batch, self.clock)
         arrivals = self._receiver.receive(batch, self.clock)
         if arrivals is not None:
             self._sender.relay(batch, arrivals, self.clock)
@@ -193,7 +193,7 @@ class MediaEngine:
             old = self.legs.settings[leg]
             if old is not None and old.port != settings.port:
                 raise BadCommand(f"put_leg: {settings.id} is on port {old.port}; a leg keeps its port")
-            self.srtp.put(leg, keys)
+            self.srtp.put(leg, keys, self.clock)
             self.legs.change(leg, settings, self.clock)
             self._routing.stale_cohorts.add(int(self.legs.cohort[leg]))
         self._listen_for_keys(self.legs.index[settings.id], settings.dtmf_receive is None and settings.listen)
@@ -212,7 +212,7 @@ class MediaEngine:
         cohort = self._cohort_sizes.index(min(self._cohort_sizes))
         leg = self.legs.add(settings, self.clock, cohort)
         try:
-            self.srtp.put(leg, keys)
+            self.srtp.put(leg, keys, self.clock)
             self._ports.attach(leg, settings.port)
         except BadCommand:
             self.srtp.drop(leg)
@@ -234,12 +234,12 @@ class MediaEngine:
         if settings.id in self._players.index:
             self._remove_player(self._players.index[settings.id])
         samples, problems = load_items(settings, self._load)
-        for problem in problems:
-            self._emit({"event": "error", "about": {"kind": "player", "id": settings.id}, "message": problem})
         if not len(samples):
             detail = "; ".join(problems) or "nothing to play"
             self._emit({"event": "player_finished", "id": settings.id, "reason": "failed", "detail": detail})
             return
+        for problem in problems:
+            self._emit({"event": "error", "about": {"kind": "player", "id": settings.id}, "message": problem})
         self._players.add(settings, samples, self._next_frame(settings))
         self._routing.player_added(settings.id, settings.legs)
         self._keep("player", command)

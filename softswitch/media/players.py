@@ -21,6 +21,8 @@ from softswitch.media.tablefile import key_of
 
 Load = Callable[[str, int], Samples]
 RATE_HZ = 8000
+_IN_PLACE = RATE_HZ // 5
+"""Samples of silence where a prompt cannot be played."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class PlayerSettings:
 
 
 def load_items(settings: PlayerSettings, load: Load) -> tuple[Samples, list[str]]:
-    """All items as one stretch without gaps, and what is wrong with those that cannot be played."""
+    """All items as one stretch without gaps, silence for those that cannot be played, and what is wrong with
+    them; nothing at all when none can."""
     pieces: list[Samples] = []
     problems: list[str] = []
     for item in settings.items:
@@ -58,9 +61,12 @@ def load_items(settings: PlayerSettings, load: Load) -> tuple[Samples, list[str]
             pieces.append(load(item, RATE_HZ))
         except PromptError as error:
             problems.append(str(error))
+            pieces.append(np.zeros(_IN_PLACE, np.int16))
+    if len(problems) == len(settings.items):
+        return np.zeros(0, np.int16), problems
     if len(pieces) == 1:
         return pieces[0], problems
-    return np.concatenate(pieces) if pieces else np.zeros(0, np.int16), problems
+    return np.concatenate(pieces), problems
 
 
 class PlayerTable:

@@ -58,6 +58,8 @@ class Recording:
         """Brings the file up to date, and closes it when the worker has stopped."""
         stopping = self._has_ended(now)
         try:
+            if (stopping or now - self._header_at >= HEADER_EVERY_S) and self._opened().lost:
+                self._begin_anew()
             self._drain()
             if stopping:
                 self._finish()
@@ -115,6 +117,11 @@ class Recording:
             )
             slot.mark_file_made()
         return self._file
+
+    def _begin_anew(self) -> None:
+        self._close_file()
+        self.slot.begin_anew()
+        self._alarm(f"{self.slot.path} was removed while it was written; begun anew with the last 10 s")
 
     def _drain(self) -> None:
         slot, file = self.slot, self._opened()

@@ -90,6 +90,11 @@ class RecordingFile:
         count = os.pwrite(self._descriptor, content, HEADER_BYTES + position * FRAME_BYTES)
         return count // FRAME_BYTES
 
+    @property
+    def lost(self) -> bool:
+        """Whether somebody has removed the file, or its folder: what is written goes nowhere."""
+        return os.fstat(self._descriptor).st_nlink == 0
+
     def write_header(self, frames: int) -> None:
         """Makes the first `frames` frames playable."""
         os.pwrite(self._descriptor, wav_header(self.rate_hz, frames), 0)

@@ -24,6 +24,8 @@ SUITES = ("AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32", "AEAD_AES_128_GC
 """Crypto suites by their names of RFC 4568 and RFC 7714."""
 _KEY_BYTES = (30, 30, 28, 44)
 _NONE = -1
+GRACE = 2 * 8000
+"""Samples for which packets under the former key are taken after a new one: those that were on their way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,15 @@ def _key(text: Any) -> bytes:
         raise BadCommand("srtp: a key is no base64") from None
 
 
+@dataclass(slots=True)
+class _Former:
+    """The key that a leg's peer has just left, and what its streams had come to."""
+
+    handle: NDArray[np.int32]
+    state: NDArray[np.uint8]
+    until: int
+
+
 class Srtp:
     def __init__(self, legs: LegTable) -> None:
         self._legs = legs
@@ -66,16 +77,20 @@ class Srtp:
         self._in: NDArray[np.int32] = np.full(legs.capacity, _NONE, np.int32)
         self._out: NDArray[np.int32] = np.full(legs.capacity, _NONE, np.int32)
         self._keys: dict[int, SrtpKeys] = {}
+        self._former: dict[int, _Former] = {}
 
-    def put(self, leg: int, keys: SrtpKeys | None) -> None:
+    def put(self, leg: int, keys: SrtpKeys | None, clock: int) -> None:
         """The leg's keys from now on; None: plain RTP. Raises BadCommand."""
         if self._keys.get(leg) == keys:
             return
         if keys is not None and not available():
             raise BadCommand(MISSING)
+        former = self._former_of(leg, keys, clock)
         self.drop(leg)
         if keys is None:
             return
+        if former is not None:
+            self._former[leg] = former
         suite = SUITES.index(keys.suite)
         self._in[leg] = _codecs.srtp_open(suite, keys.receive, False)
         self._out[leg] = _codecs.srtp_open(suite, keys.send, True)
@@ -85,15 +100,29 @@ class Srtp:
             _codecs.srtp_rekeyed(self._state[leg])
         self._legs.srtp_key[leg] = digest
 
+    def _former_of(self, leg: int, keys: SrtpKeys | None, clock: int) -> _Former | None:
+        """The key that the peer gives up, if it does."""
+        old = self._keys.get(leg)
+        if old is None or keys is None or (old.suite, old.receive) == (keys.suite, keys.receive):
+            return None
+        handle = np.array([_codecs.srtp_open(SUITES.index(old.suite), old.receive, False)], np.int32)
+        return _Former(handle, self._state[leg : leg + 1].copy(), clock + GRACE)
+
+    def _forget_former(self, leg: int) -> None:
+        former = self._former.pop(leg, None)
+        if former is not None:
+            _codecs.srtp_close(int(former.handle[0]))
+
     def drop(self, leg: int) -> None:
         """The leg has no keys any more."""
+        self._forget_former(leg)
         for handles in (self._in, self._out):
             if handles[leg] != _NONE:
                 _codecs.srtp_close(int(handles[leg]))
                 handles[leg] = _NONE
         self._keys.pop(leg, None)
 
-    def unprotect(self, batch: PacketBatch) -> None:
+    def unprotect(self, batch: PacketBatch, clock: int) -> None:
         """Opens the packets of one batch before they are read; what is not authentic gets the length 0.
 
         A packet from elsewhere stays as it is: it is dropped for its source.
@@ -105,9 +134,33 @@ class Srtp:
         own = (batch.ip[:n] == legs.remote_ip[leg]) & (batch.port[:n] == legs.remote_port[leg])
         rows = np.flatnonzero((self._in[leg] != _NONE) & (own | legs.learn[leg])).astype(np.int32)
         if len(rows):
+            sealed = self._kept_for_former(batch, rows, clock) if self._former else []
             _codecs.srtp_unprotect(self._state, self._in, batch.rows, rows, leg[rows], batch.length)
+            for one, row, packet in sealed:
+                if not batch.length[row]:
+                    self._open_as_before(batch, one, row, packet)
             refused = leg[rows[batch.length[rows] == 0]]
             np.add.at(legs.dropped_crypto, refused, 1)
+
+    def _kept_for_former(
+        self, batch: PacketBatch, rows: Indices, clock: int
+    ) -> list[tuple[int, int, NDArray[np.uint8]]]:
+        """(leg, row, packet) where the peer has just changed its key: opening spoils what it cannot open."""
+        for leg in [leg for leg, former in self._former.items() if clock >= former.until]:
+            self._forget_former(leg)
+        legs = batch.leg[rows]
+        return [
+            (leg, int(row), batch.rows[row, : batch.length[row]].copy())
+            for leg in self._former
+            for row in rows[legs == leg]
+        ]
+
+    def _open_as_before(self, batch: PacketBatch, leg: int, row: int, packet: NDArray[np.uint8]) -> None:
+        former, alone = self._former[leg], np.zeros(1, np.int32)
+        batch.rows[row, : len(packet)] = packet
+        batch.length[row] = len(packet)
+        index = np.array([row], np.int32)
+        _codecs.srtp_unprotect(former.state, former.handle, batch.rows, index, alone, batch.length)
 
     def protect(
         self, batch: PacketBatch, index: Indices, leg: Indices, length: Indices, ext: NDArray[np.int64]
@@ -138,4 +191,8 @@ class Srtp:
         """RTCP that came from the leg's peer; None: it is not authentic."""
         if self._in[leg] == _NONE:
             return packet
-        return _codecs.srtcp_unprotect(self._state[leg], int(self._in[leg]), packet)
+        opened = _codecs.srtcp_unprotect(self._state[leg], int(self._in[leg]), packet)
+        former = self._former.get(leg)
+        if opened is None and former is not None:
+            opened = _codecs.srtcp_unprotect(former.state[0], int(former.handle[0]), packet)
+        return opened

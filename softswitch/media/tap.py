@@ -256,6 +256,13 @@ class TapSlot:
             add_hole(self._header, "recorder", Hole(self.consumed, position - self.consumed, missed_for))
         self._header["consumed"] = position
 
+    def begin_anew(self) -> None:
+        """The file is lost: what the ring still holds can go into another one, the rest is a named hole."""
+        start = max(0, self.written - self.ring_frames + self.rate_hz // 10)
+        if start:
+            add_hole(self._header, "recorder", Hole(0, start, HoleReason.FILE_LOST))
+        self._header["consumed"] = start
+
     def mark_file_made(self) -> None:
         self._header["file_made"] = 1
 

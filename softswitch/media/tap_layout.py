@@ -79,6 +79,7 @@ class HoleReason(enum.IntEnum):
     RECORDER_LATE = 3
     DISK_FULL = 4
     FILE_LIMIT = 5
+    FILE_LOST = 6
 
 
 @dataclass(frozen=True, slots=True)

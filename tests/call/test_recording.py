@@ -230,3 +230,11 @@ def test_what_the_worker_hears_is_a_fact() -> None:
     assert (fact["seconds"], fact["agent"], fact["queue"]) == (5.0, "a1", "sales")
     world.media_event({"event": "long_silence", "id": "gone", "seconds": 5.0})
     assert world.of("long_silence") == []
+
+
+def test_a_prompt_that_cannot_be_played_is_an_alarm() -> None:
+    world = World()
+    about = {"kind": "player", "id": "c1.p1"}
+    world.media_event({"event": "error", "about": about, "message": "prompt '/p.wav': no such file"})
+    world.media_event({"event": "error", "about": {"do": "put_leg"}, "message": "other"})
+    assert world.one("alarm_raised") == {"code": "prompt_failed", "message": "prompt '/p.wav': no such file"}

@@ -24,6 +24,7 @@ from softswitch.check.finding import Finding
 from softswitch.check.machine import Machine, check_machine, this_machine
 from softswitch.check.trunks import check_trunks
 from softswitch.config import Node, Trunk
+from softswitch.media.recording_file import wav_header
 from softswitch.store.journal import Journal
 from tests.cli.conftest import Run, centre, run
 from tests.net.certificates import Authority
@@ -319,3 +320,15 @@ def test_the_command_says_what_is_wrong_and_its_status_counts(run: Run, centre: 
     assert "error   prompts: no manifest.json in" in result.stdout
     assert "; set prompts_dir to a directory with manifest.json, or unset it" in result.stdout
     assert "1 errors" in result.stdout
+
+
+def test_a_prompt_that_cannot_be_played_is_named(tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts"
+    prompts.mkdir()
+    (prompts / "good.wav").write_bytes(wav_header(8000, 2) + bytes(8))
+    (prompts / "bad.flac").write_bytes(b"fLaC and nothing else")
+    entries = {name: {"file": name, "text": "", "seconds": 1} for name in ("good.wav", "bad.flac")}
+    (prompts / "manifest.json").write_text(json.dumps({"en": entries}))
+    found = worst(check_files(node_of(tmp_path, prompts_dir="prompts"), False))
+    assert found["prompts"].startswith("error:")
+    assert "bad.flac" in found["prompts"] and "good.wav" not in found["prompts"]

@@ -203,16 +203,19 @@ def test_deleting_a_player_silences_it_within_a_tick(rig: Rig) -> None:
     assert not a.heard(since + FRAME).any() and not rig.events_of("player_finished")
 
 
-def test_a_missing_prompt_is_named_and_the_rest_played(rig: Rig) -> None:
+def test_a_missing_prompt_is_named_and_silence_in_its_place(rig: Rig) -> None:
     rig.prompts["/p"] = tone(400, 0.2, 8000)
     a = rig.phone("a")
-    rig.do("put_player", id="some", legs=["a"], items=["/gone", "/p"])
+    rig.do("put_player", id="some", legs=["a"], items=["/p", "/gone", "/p"])
     rig.do("put_player", id="none", legs=["a"], items=["/gone"])
-    rig.run(0.5)
-    assert has_tone(a.heard()[:1600], 400, 8000)
+    rig.run(1.0)
+    heard = a.heard()
+    assert has_tone(heard[:1600], 400, 8000) and has_tone(heard[3200:4800], 400, 8000)
+    assert not np.abs(heard[1600:3200].astype(int)).max() > 8
     ends = {event["id"]: (event["reason"], event["detail"]) for event in rig.events_of("player_finished")}
     assert ends == {"some": ("finished", ""), "none": ("failed", "/gone: no such file")}
-    assert [event["about"]["id"] for event in rig.events_of("error")] == ["some", "none"]
+    errors = [(event["about"]["id"], event["message"]) for event in rig.events_of("error")]
+    assert errors == [("some", "/gone: no such file")]
 
 
 @pytest.mark.parametrize(

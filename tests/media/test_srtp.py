@@ -320,6 +320,45 @@ def test_a_new_key_is_not_heard_as_a_gap_and_the_stream_goes_on(tmp_path: Path) 
     assert continuous(a.got) and continuous(b.got)
 
 
+@pytest.mark.parametrize(("old", "new"), [(0, 3), (3, 0), (2, 2)])
+def test_packets_on_their_way_under_the_former_key_are_heard_for_a_while(
+    tmp_path: Path, old: int, new: int
+) -> None:
+    rig = SecureRig(tmp_path)
+    a, b = rig.add("A", 400, SUITES[old]), rig.phone("B")
+    rig.bridge("A", "B")
+    rig.run(0.3)
+    former = rig.secure["A"].sender
+    rig.secure["A"].rekey(SUITES[new], seed=1)
+    on_the_way = [former.protect(a.packet(a.at + number)) for number in range(3)]
+    before = len(b.got)
+    for raw in (*on_the_way, on_the_way[0], on_the_way[1][:-1] + b"?"):  # a replay and a forgery among them
+        Rig.arrive(rig, a, raw)
+    rig.step()
+    assert len(b.got) == before + 3
+    a.at += 3
+    rig.run(0.3)  # under the new key
+    assert has_tone(b.heard(), 400, 8000) and continuous(b.got)
+    late = former.protect(a.packet(a.at))
+    rig.phones["A"].says = None
+    rig.run(2.0)
+    Rig.arrive(rig, a, late)
+    rig.step()
+    rig.do("delete", kind="leg", id="A")
+    assert rig.events_of("leg_statistics")[0]["dropped_crypto"] == 3
+
+
+def test_a_report_on_its_way_under_the_former_key_is_read(tmp_path: Path) -> None:
+    rig = SecureRig(tmp_path)
+    rig.add("A", 400, SUITES[0])
+    leg, former = rig.engine.legs.index["A"], rig.secure["A"].sender
+    rig.secure["A"].rekey(SUITES[0], seed=1)
+    report = struct.pack(">BBHII", 0x80, 201, 2, 77, 1)
+    sealed = former.protect_rtcp(report)
+    assert rig.engine.srtp.unprotect_report(leg, sealed) == report
+    assert rig.engine.srtp.unprotect_report(leg, sealed) is None
+
+
 def test_the_roll_over_counter_outlives_the_same_keys_put_again_and_a_dead_worker(tmp_path: Path) -> None:
     rig = SecureRig(tmp_path, succession=tmp_path / "test.legs")
     a = rig.add("A", 400, SUITES[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import soundfile
 
 from softswitch.media.arrays import StereoFrames
 from softswitch.media.recorder import SILENT_WORKER_S, Recorder
+from softswitch.media.recording_chain import read
 from softswitch.media.tap import TapFile, TapSlot
 from softswitch.media.tap_layout import HoleReason, TapState
 
@@ -293,3 +295,60 @@ def test_one_recordings_fault_does_not_stop_the_others(tap: TapFile, recorder: R
     good.stop()
     recorder.poll(0.2)
     assert good.state == TapState.FINISHED
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_folder_that_vanishes_costs_what_the_ring_no_longer_holds(
+    tap: TapFile, recorder: Recorder, root: Path, stopped: bool
+) -> None:
+    path = root / "2026-01-31" / "call.wav"
+    slot = opened(tap, path)
+    audio = tones(14)
+    for second in range(13):
+        slot.write(audio[second * RATE_HZ : (second + 1) * RATE_HZ])
+        recorder.poll(float(second))
+    shutil.rmtree(root)
+    slot.write(audio[13 * RATE_HZ :])
+    if stopped:
+        slot.stop()
+    recorder.poll(13.0)
+    assert slot.alarms == 1 and "was removed" in slot.alarm
+    slot.stop()
+    recorder.poll(14.0)
+    assert slot.state == TapState.FINISHED, slot.error
+    frames, _ = soundfile.read(path, dtype="int16")
+    (hole,) = certificate_of(path)["holes"]
+    assert hole == {"start_s": 0.0, "seconds": 4.1, "reason": "file_lost"}
+    begin = round(4.1 * RATE_HZ)
+    assert not frames[:begin].any()
+    np.testing.assert_array_equal(frames[begin:], audio[begin:])
+    assert [line["file"] for line in read(path.parent)] == ["call.wav"]
+
+
+def test_the_chain_seals_file_and_certificate(tap: TapFile, recorder: Recorder, root: Path) -> None:
+    for number in range(3):
+        slot = opened(tap, root / "day" / f"c{number}.wav", f"R{number}")
+        slot.write(tones(0.1 * (number + 1)))
+        slot.stop()
+        recorder.poll(float(number))
+        slot.release()
+    lines = list(read(root / "day"))
+    assert [line["file"] for line in lines] == ["c0.wav", "c1.wav", "c2.wav"]
+    for line in lines:
+        path = root / "day" / line["file"]
+        assert line["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        sealed = path.with_name(path.name + ".json").read_bytes()
+        assert line["certificate"] == hashlib.sha256(sealed).hexdigest()
+
+
+def test_a_chain_that_was_tampered_with_does_not_stop_the_recordings(
+    tap: TapFile, recorder: Recorder, root: Path
+) -> None:
+    (root / "day").mkdir()
+    (root / "day" / "chain.jsonl").write_text("this is no line of a chain\n")
+    slot = opened(tap, root / "day" / "call.wav")
+    slot.write(tones(1))
+    slot.stop()
+    recorder.poll(0.0)
+    assert slot.state == TapState.FAILED and "chain.jsonl" in slot.error
+    np.testing.assert_array_equal(soundfile.read(root / "day" / "call.wav", dtype="int16")[0], tones(1))

@@ -43,12 +43,12 @@ def until(condition: Callable[[], bool], within_s: float) -> float:
 class Machine:
     """A run directory with one worker's taps, and recorder processes on it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, slots: int = 4) -> None:
         self.run_dir = directory / "run"
         self.root = directory / "records"
         self.run_dir.mkdir()
         self.root.mkdir()
-        self.tap = TapFile.create(self.run_dir / "media-0.taps", slots=4)
+        self.tap = TapFile.create(self.run_dir / "media-0.taps", slots=slots)
         self.processes: list[subprocess.Popen[str]] = []
 
     def command(self) -> list[str]:
@@ -206,3 +206,29 @@ def test_a_disk_that_is_full_for_less_than_the_ring_costs_nothing(machine: Machi
     until(lambda: slot.state == TapState.FINISHED, 10)
     np.testing.assert_array_equal(soundfile.read(disk.root / "R1.wav", dtype="int16")[0], audio)
     assert json.loads((disk.root / "R1.wav.json").read_text())["holes"] == []
+
+
+def test_a_disk_that_fills_up_while_fifty_calls_record_costs_none_of_them(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, slots=50)
+    try:
+        disk = SmallDisk(machine)
+        if not disk.mounted:
+            resource.prlimit(disk.process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+        slots = [machine.open(f"R{number}") for number in range(50)]
+        audio = [noise(0.9, seed) for seed in range(50)]
+        for slot, samples in zip(slots, audio, strict=True):
+            slot.write(samples)
+        until(lambda: sum(slot.alarms for slot in slots) >= 25, 10)
+        for slot in slots[:25]:
+            slot.stop()
+        disk.make_space()
+        for slot in slots[25:]:
+            slot.stop()
+        until(lambda: all(slot.state == TapState.FINISHED for slot in slots), 20)
+        for slot, samples in zip(slots, audio, strict=True):
+            path = disk.root / Path(slot.path).name
+            np.testing.assert_array_equal(soundfile.read(path, dtype="int16")[0], samples)
+            assert json.loads(path.with_name(f"{path.name}.json").read_text())["holes"] == []
+        assert len((disk.root / "chain.jsonl").read_text().splitlines()) == 50
+    finally:
+        machine.close()
