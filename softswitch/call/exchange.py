@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from softswitch.config import Centre, Node, Target
     from softswitch.directory import Directory
     from softswitch.sip.flow import SipFlow
+    from softswitch.sip.reports import Reports
 
 ALARMS_SHOWN = 5
 
@@ -118,6 +119,7 @@ class Exchange:
             self.deadlines,
         )
         self.ua = UserAgent(sip_settings(node), entropy, Arrivals(self))
+        self.ua.endpoint.reports_kept = _keep_reports
         ping_s, most_silent = node.sip.nat_ping_s, node.sip.nat_silent_pings
         self.qualifying = Qualifying(self.ua, self.registrar, self.deadlines, ping_s, most_silent)
         self.overload = Overload(self.ua, entropy, self._is_urgent)
@@ -350,6 +352,10 @@ _TIMEOUTS: dict[str, Callable[..., None]] = {
 
 def algorithms(node: Node) -> dict[Listener, Sequence[str]]:
     return {(listen.transport, listen.address): node.sip.algorithms(listen) for listen in node.sip.listen}
+
+
+def _keep_reports(id: str, reports: Reports | None, out: list[Any]) -> None:
+    out.append(Keep(f"referral/{id}", reports))
 
 
 def sip_settings(node: Node) -> SipSettings:

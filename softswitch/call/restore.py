@@ -59,6 +59,7 @@ def restore(
     kept_calls = [kept for _, kept in _under(state, "call/")]
     for kept in kept_calls:
         _restore_call(exchange, kept, now, out)
+    _restore_reports(exchange, state, now, out)
     for call in [*exchange.calls.values()]:
         _resume(call, state[f"call/{call.id}"]["activity"] or {}, now, out)
     for recording in [*exchange.recordings.values()]:
@@ -78,6 +79,17 @@ def restore(
         )
     )
     out.append(Keep("generation", {"value": generation}))
+
+
+def _restore_reports(exchange: Exchange, state: Mapping[str, Any], now: float, out: list[Any]) -> None:
+    """Who has asked for a transfer hears how it goes on; of one that is lost, that it has failed."""
+    transfers = {call.transfer.reports_id: call.transfer for call in exchange.calls.values() if call.transfer}
+    for id, kept in _under(state, "referral/"):
+        reports = exchange.ua.restore_reports(kept, now, out)
+        if id in transfers:
+            transfers[id].reports = reports
+        else:
+            reports.finish(503, now, out)
 
 
 def _under(state: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:

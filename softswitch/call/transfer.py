@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from softswitch.call.call import Call
     from softswitch.call.leg import Leg
     from softswitch.sip.refer import Referral
+    from softswitch.sip.reports import Reports
 
 TARGET, PARKED, RECALL = "target", "parked", "recall"
 MEDIA_RETRY_S = 0.1
@@ -36,7 +37,8 @@ class Transfer:
         self.leg = leg
         self.target = target
         self.stage = TARGET
-        self.referral: Referral | None = None
+        self.reports: Reports | None = None
+        self.reports_id = ""
         self.recording: Recording | None = None
         self.queue: str | None = None
         self.player = ""
@@ -75,7 +77,8 @@ class Transfer:
         self.call.keep(out)
 
     def _detach(self, referral: Referral | None, now: float, out: list[Any]) -> None:
-        call, self.referral = self.call, referral
+        call, self.reports = self.call, referral
+        self.reports_id = referral.id if referral is not None else ""
         conversation = call.conversation
         assert conversation is not None
         self.queue = conversation.queue
@@ -96,8 +99,8 @@ class Transfer:
     # How it goes
 
     def ringing(self, now: float, out: list[Any]) -> None:
-        if self.referral is not None and self.stage == TARGET:
-            self.referral.progress(180, now, out)
+        if self.reports is not None and self.stage == TARGET:
+            self.reports.progress(180, now, out)
 
     def succeeded(self, now: float, out: list[Any]) -> None:
         """The call is with somebody, or in a flow: the transferor is out of it."""
@@ -176,9 +179,9 @@ class Transfer:
             self.call.exchange.media.delete(leg.worker, "player", player, out)
 
     def _report(self, status: int, now: float, out: list[Any]) -> None:
-        referral, self.referral = self.referral, None
-        if referral is not None:
-            referral.finish(status, now, out)
+        reports, self.reports, self.reports_id = self.reports, None, ""
+        if reports is not None:
+            reports.finish(status, now, out)
 
     def _description(self) -> dict[str, Any]:
         return {
@@ -216,6 +219,7 @@ class Transfer:
             "leg": self.leg.to_state() if self.leg else None,
             "target": self.target,
             "stage": self.stage,
+            "reports": self.reports_id,
             "queue": self.queue,
             "recording": self.recording.to_state() if self.recording else None,
         }
@@ -227,6 +231,7 @@ class Transfer:
         if leg is not None:
             leg.owner = transfer
         transfer.stage, transfer.queue = state["stage"], state["queue"]
+        transfer.reports_id = state.get("reports", "")
         if state["recording"]:
             transfer.recording = Recording.from_state(call.exchange, state["recording"])
             transfer.recording.join(call.inbound.id, leg.id if leg else "", out)

@@ -14,6 +14,7 @@ from softswitch.sip.transaction import COOKIE, ServerTransaction, Transactions
 if TYPE_CHECKING:
     from softswitch.sip.dialog import Dialog
     from softswitch.sip.refer import Referrals
+    from softswitch.sip.reports import Reports
     from softswitch.sip.session import Session
 
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "PRACK", "UPDATE", "INFO")
@@ -62,6 +63,14 @@ class Credentials:
         return f"Credentials({self.username!r}, realm={self.realm!r})"
 
 
+KeepReports = Callable[[str, "Reports | None", Outputs], None]
+"""Called with the id of reports on a transfer, and them as they have to outlive the process; None: over."""
+
+
+def _keep_nothing(id: str, reports: Reports | None, out: Outputs) -> None:
+    return None
+
+
 class EventDialog(Protocol):
     """A dialog of a subscription (RFC 6665), of either side."""
 
@@ -87,6 +96,7 @@ class Endpoint:
         "min_se",
         "own_min_se",
         "referrals",
+        "reports_kept",
         "server",
         "sessions",
         "settings",
@@ -105,6 +115,7 @@ class Endpoint:
         self.deadlines = Deadlines()
         self.transactions = Transactions(self.deadlines)
         self.sessions: dict[tuple[str, str], Session] = {}
+        self.reports_kept: KeepReports = _keep_nothing
         self.referrals: dict[tuple[str, str], Referrals] = {}
         self.subscriptions: dict[tuple[str, str], EventDialog] = {}
         name = header_safe(settings.user_agent)

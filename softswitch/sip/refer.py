@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from softswitch.sip.flow import GIVE_UP, NEVER, Outputs, SipFlow
 from softswitch.sip.headers import BadMessage, header_safe, split_list
 from softswitch.sip.identities import ReferredBy, ReferTo
 from softswitch.sip.message import Message
 from softswitch.sip.outgoing import Outgoing
-from softswitch.sip.phrases import reason_phrase
+from softswitch.sip.reports import ACTIVE, LIFETIME, OVER, PENDING, Reports, forget
 from softswitch.sip.states import ENDED, UP
 from softswitch.sip.timers import Timed
 from softswitch.sip.transaction import ServerTransaction
@@ -21,53 +21,29 @@ if TYPE_CHECKING:
 
 MAX_REFERRALS = 4
 """Transfers of one session that may be under way; more have 500."""
-LIFETIME = 180
-"""How long a transfer is reported on, in seconds."""
-SIPFRAG = "message/sipfrag;version=2.0"
-PENDING, ACTIVE, OVER = "pending", "active", "over"
 _STATUS = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9])(?: |\r?\n|$)", re.IGNORECASE)
 
 
-class Referral(Timed):
+class Referral(Reports):
     """A REFER of the peer. The owner says `accept` or `refuse`, then `progress` and once `finish`.
 
-    `state` is pending, active, over; `subscribed` is False if the peer wants to hear nothing (Refer-Sub).
-    `replaces` of `refer_to` names the dialog to be replaced.
+    `subscribed` is False if the peer wants to hear nothing (Refer-Sub). `replaces` of `refer_to` names the
+    dialog to be replaced.
     """
 
-    __slots__ = (
-        "_unheard",
-        "_waiting",
-        "event",
-        "expires_at",
-        "message",
-        "refer_to",
-        "referred_by",
-        "session",
-        "state",
-        "status",
-        "subscribed",
-        "transaction",
-    )
+    __slots__ = ("message", "refer_to", "referred_by", "subscribed", "transaction")
 
     def __init__(self, session: Session, transaction: ServerTransaction, message: Message) -> None:
-        super().__init__()
+        super().__init__(session, f"{session.dialog.local_tag}.{message.cseq}")
         text = message.need("Refer-To")
         if len(split_list(text)) != 1:
             raise BadMessage(400, "Bad Refer-To")
         self.refer_to = ReferTo.parse(text)
         _ = self.refer_to.replaces
         self.referred_by = first(message, ReferredBy)
-        self.session = session
         self.transaction = transaction
         self.message = message
-        self.state = PENDING
-        self.status = 100
         self.subscribed = (message.get("Refer-Sub") or "").partition(";")[0].strip().lower() != "false"
-        self.event = "refer"
-        self.expires_at = 0.0
-        self._unheard = False
-        self._waiting = False
 
     def accept(self, now: float, out: Outputs, *, status: int = 202) -> None:
         """It will be tried: 202, and the first NOTIFY."""
@@ -83,74 +59,15 @@ class Referral(Timed):
         if self.subscribed:
             self.expires_at = now + LIFETIME
             session.endpoint.deadlines.at(self, self.expires_at)
-            self._notify(now, out)
+            self.keep(out)
+            self.notify(now, out)
         else:
-            self._end()
+            self.end(out)
 
     def refuse(self, status: int, now: float, out: Outputs, *, reason: str = "") -> None:
         if self.state == PENDING:
             self.session.endpoint.respond(self.transaction, self.message, status, now, out, reason=reason)
-            self._end()
-
-    def progress(self, status: int, now: float, out: Outputs) -> None:
-        """The call that it asks for has had this provisional response."""
-        if self.state == ACTIVE and status != self.status:
-            self.status = status
-            self._notify(now, out)
-
-    def finish(self, status: int, now: float, out: Outputs) -> None:
-        """The call has been answered (200) or has failed: the last that the peer hears of it."""
-        if self.state == ACTIVE:
-            self.status = status
-            self.state = OVER
-            self.deadline = NEVER
-            self._notify(now, out)
-
-    def subscribe(self, transaction: ServerTransaction, message: Message, now: float, out: Outputs) -> None:
-        """The peer prolongs the subscription, or gives it up."""
-        seconds = min(_expires(message), LIFETIME)
-        self.expires_at = now + seconds
-        self.session.endpoint.respond(transaction, message, 200, now, out, headers=f"Expires: {seconds}\r\n")
-        if seconds:
-            self.session.endpoint.deadlines.at(self, self.expires_at)
-            self._notify(now, out)
-        else:
-            self.expire(now, out)
-
-    def expire(self, now: float, out: Outputs) -> None:
-        self.deadline = NEVER
-        self.state = OVER
-        self._notify(now, out, "timeout")
-
-    def _notify(self, now: float, out: Outputs, reason: str = "noresource") -> None:
-        """Report how it stands; while a report is on its way, only the newest one follows."""
-        if self._unheard:
-            self._waiting = True
-            return
-        self._unheard = True
-        over = self.state == OVER
-        left = max(int(self.expires_at - now), 0)
-        state = f"terminated;reason={reason}" if over else f"active;expires={left}"
-        contact = self.session.contact(self.session.dialog.sip_flow)
-        headers = f"Contact: {contact}\r\nEvent: {self.event}\r\nSubscription-State: {state}\r\n"
-        body = f"SIP/2.0 {self.status} {reason_phrase(self.status)}\r\n".encode()
-
-        def heard(status: int, message: Message | None, now: float, out: Outputs) -> None:
-            if status < 200:
-                return
-            self._unheard = False
-            if over or message is None or status == 481:
-                self._end()
-            elif self._waiting:
-                self._waiting = False
-                self._notify(now, out)
-
-        self.session.send_request("NOTIFY", heard, now, out, headers=headers, body=body, content_type=SIPFRAG)
-
-    def _end(self) -> None:
-        self.state = OVER
-        self.deadline = NEVER
-        forget(self.session, self)
+            self.end(out)
 
 
 class SentReferral(Timed):
@@ -216,7 +133,7 @@ class Referrals:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.received: list[Referral] = []
+        self.received: list[Reports] = []
         self.sent: list[SentReferral] = []
 
     def takes(self, tag: str) -> bool:
@@ -254,7 +171,8 @@ class Referrals:
     def session_ended(self, now: float, out: Outputs) -> None:
         """Who is still waiting for our decision has none; the reports of the others go on."""
         for each in list(self.received):
-            each.refuse(481, now, out)
+            if isinstance(each, Referral):
+                each.refuse(481, now, out)
 
 
 def receive(
@@ -303,16 +221,15 @@ def send(
     return referral
 
 
-def forget(session: Session, referral: Referral | SentReferral) -> None:
-    """It is over; the dialog of a session that has ended lasts only as long as one of them."""
-    key = (session.dialog.sip_call_id, session.dialog.local_tag)
-    referrals = session.endpoint.referrals.get(key)
-    if referrals is None:
-        return
-    referrals.received = [each for each in referrals.received if each is not referral]
-    referrals.sent = [each for each in referrals.sent if each is not referral]
-    if not referrals.received and not referrals.sent:
-        del session.endpoint.referrals[key]
+def restore(session: Session, state: dict[str, Any], now: float, out: Outputs) -> Reports:
+    """Take up the reports that a former process gave: how the transfer stands is told at once."""
+    reports = Reports.from_state(session, state)
+    session.referred = True
+    _referrals(session).received.append(reports)
+    if reports.state == ACTIVE:
+        session.endpoint.deadlines.at(reports, max(reports.expires_at, now))
+    reports.notify(now, out)
+    return reports
 
 
 def _referrals(session: Session) -> Referrals:
@@ -322,12 +239,3 @@ def _referrals(session: Session) -> Referrals:
 
 def _number(referral: SentReferral) -> int:
     return referral.outgoing.cseq if referral.outgoing is not None else referral.cseq
-
-
-def _expires(message: Message) -> int:
-    text = message.get("Expires")
-    if text is None:
-        return LIFETIME
-    if not (text.isascii() and text.isdecimal() and len(text) < 11):
-        raise BadMessage(400, "Bad Expires")
-    return int(text)

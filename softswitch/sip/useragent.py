@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from softswitch.sip import bodies, replacing
-from softswitch.sip.dialog import Dialog
+from softswitch.sip import bodies, refer, replacing
+from softswitch.sip.dialog import RESTART_CSEQ_STEP, Dialog
 from softswitch.sip.endpoint import METHODS, Credentials, Endpoint, SipSettings
 from softswitch.sip.flow import Outputs, Send, SipFlow
 from softswitch.sip.message import BadMessage, Message, header_safe, parse, respond
 from softswitch.sip.outgoing import Outgoing, acknowledgement, ignore_response, success_key
 from softswitch.sip.owner import Nobody, SessionOwner
 from softswitch.sip.refresh import too_small
+from softswitch.sip.reports import Reports
 from softswitch.sip.restart import take_over
 from softswitch.sip.return_path import return_path
 from softswitch.sip.session import Session, as_bytes
@@ -258,6 +259,17 @@ class UserAgent:
     def restore_session(self, state: dict[str, Any], owner: SessionOwner) -> Session:
         """Take up a session of a former process that was answered or up (`Session.to_state`)."""
         return Session.from_state(self.endpoint, owner, state)
+
+    def restore_reports(self, state: dict[str, Any], now: float, out: Outputs) -> Reports:
+        """Take up the reports on a transfer (`Reports.to_state`), after the sessions."""
+        dialog = Dialog.from_state(state["dialog"])
+        key = (dialog.sip_call_id, dialog.local_tag)
+        session = self.endpoint.sessions.get(key)
+        if session is None:
+            dialog.local_cseq += RESTART_CSEQ_STEP
+            session = Session(self.endpoint, Nobody(), dialog, outbound=False, state=ENDED)
+            del self.endpoint.sessions[key]
+        return refer.restore(session, state, now, out)
 
     def abandon_session(self, state: dict[str, Any], now: float, out: Outputs) -> None:
         """End a session of a former process nobody wants to go on with, whatever its state was.

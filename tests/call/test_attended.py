@@ -91,6 +91,20 @@ def test_both_others_talk_and_the_transferor_is_free(first: str, second: str, as
     assert scene.world.worker.held == {}
 
 
+def test_the_report_is_made_again_by_the_next_switch() -> None:
+    scene = Scene()
+    scene.world.slow = True
+    scene.alice.connect(*scene.alice.sessions)
+    scene.world.deliver(1)
+    assert scene.world.of("call_transferred")
+    scene.world.restart_switch(lossy=True)
+    scene.world.slow = False
+    scene.world.wait(1)
+    assert ("notified", 200) in scene.alice.events
+    assert scene.joined() == ["bob", "carol"]
+    scene.check()
+
+
 def test_held_calls_are_joined_without_music() -> None:
     scene = Scene()
     sdp = make_offer(host="0.0.0.0", port=4000, codecs=("PCMU",), session_id=1, version=2)

@@ -340,7 +340,8 @@ class Floor(RuleBasedStateMachine):
         assert exchange.ua.endpoint.sessions == {}
         lit = [lamp for lamp in self.lamps if lamp.subscription.state == "active" and lamp.dialogs]
         assert not lit, [lamp.dialogs for lamp in lit]
-        assert not any(key.startswith(("call/", "recording/", "acd/call/")) for key in world.kept)
+        over = ("call/", "recording/", "acd/call/", "referral/")
+        assert not any(key.startswith(over) for key in world.kept)
         states = {name: row["state"] for name, row in exchange.acd.snapshot(world.now)["agents"].items()}
         assert set(states.values()) <= {"idle", "signed_out"}, states
 

@@ -407,11 +407,41 @@ def test_a_restart_rings_again(moment: str) -> None:
     assert rings.session.state == "incoming"
     rings.answer()
     scene.check()
+    told = [each for each in scene.alice.events if each[0] == "notified"]
+    assert told[-1] == ("notified", 480 if rings is scene.alice else 200)
+    scene.world.wait(1)
+    assert not [key for key in scene.world.kept if key.startswith("referral/")]
     assert scene.joined() == sorted(["carol", rings.name])
     assert scene.alice.session.state == ("up" if rings is scene.alice else "ended")
     scene.carol.hang_up()
     scene.check()
     assert scene.world.one("call_ended")["reason"] == "normal_hang_up_caller"
+
+
+def test_a_report_that_was_lost_with_the_switch_is_made_again() -> None:
+    scene = Scene()
+    scene.alice.refer("bob")
+    scene.world.slow = True
+    scene.bob.answer()
+    scene.world.deliver(1)
+    assert scene.alice.events[-1] == ("notified", 180)
+    scene.world.restart_switch(lossy=True)
+    scene.world.slow = False
+    scene.world.wait(1)
+    assert scene.alice.events[-1] == ("notified", 200)
+    scene.check()
+
+
+def test_the_report_of_a_call_that_is_lost_with_the_switch() -> None:
+    """There is nothing to go on with: the transferor hears so."""
+    scene = Scene()
+    scene.alice.refer("bob")
+    call = next(key for key in scene.world.kept if key.startswith("call/"))
+    del scene.world.kept[call]
+    scene.world.restart_switch()
+    scene.world.wait(1)
+    assert scene.alice.events[-1] == ("notified", 503)
+    assert not [key for key in scene.world.kept if key.startswith("referral/")]
 
 
 def test_a_transferred_call_survives_a_restart() -> None:

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 from softswitch.sdp.negotiation import NegotiatedAudio, answer_offer, make_offer, read_answer
 from softswitch.sip.flow import SipFlow
@@ -227,6 +228,7 @@ class HandsetCall:
         self.cause = ""
         self.status = 0
         self.reanswers: list[int] = []
+        self.reports: list[int] = []
         self.first_response_at = 0.0
         self.audio = Audio(handset.host, handset.tone_hz)
         self._version = 1
@@ -256,6 +258,21 @@ class HandsetCall:
         """Offer the same media again; `reinvited` waits for the outcome."""
         self._version += 1
         self.handset.turn(lambda now, out: self.session.reinvite(self.offer(direction), now, out))
+
+    def refer(self, number: str) -> None:
+        """Ask the switch to send the other party there; `reports` are what it says of that."""
+        target = f"<sip:{number}@{self.handset.server[0]}>"
+        self.handset.turn(lambda now, out: self.session.refer(target, now, out))
+
+    def connect(self, other: HandsetCall) -> None:
+        """Ask the switch to join the other parties of two calls."""
+        dialog = other.session.dialog
+        replaces = f"{dialog.sip_call_id};to-tag={dialog.remote_tag};from-tag={dialog.local_tag}"
+        target = f"<sip:x@{self.handset.server[0]}?Replaces={quote(replaces, safe='')}>"
+        self.handset.turn(lambda now, out: self.session.refer(target, now, out))
+
+    def reported(self, status: int, deadline_s: float = DEADLINE_S) -> None:
+        self._wait(lambda: status in self.reports, f"the report {status}", deadline_s)
 
     def reinvited(self, deadline_s: float = DEADLINE_S) -> int:
         self._wait(lambda: self.reanswers, "an answer to the re-INVITE", deadline_s)
@@ -315,6 +332,11 @@ class HandsetCall:
         self, session: Session, transaction: Any, message: Message, now: float, out: Out
     ) -> bool:
         return False
+
+    def session_refer_notified(
+        self, session: Session, referral: Any, status: int, now: float, out: Out
+    ) -> None:
+        self.reports.append(status)
 
     def session_ended(
         self, session: Session, cause: str, status: int, message: Message | None, now: float, out: Out
