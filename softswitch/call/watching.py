@@ -161,10 +161,10 @@ class Watching:
             self._users |= {leg.id: leg.party.name for leg in call.legs.values() if leg.party.kind == "user"}
         for state in states:
             watcher, resource = state["watcher"], state["resource"]
-            if watcher in self._exchange.centre.users and self._exists(resource):
-                self.notifier.restore(state, now, out)
-            else:
-                out.append(Keep(f"watch/{state['dialog']['local_tag']}", None))
+            refused = "" if self._exists(resource) else "noresource"
+            if watcher not in self._exchange.centre.users:
+                refused = "rejected"
+            self.notifier.restore(state, now, out, refused=refused)
 
     def _leg_started(self, of: dict[str, Any]) -> None:
         user = of.get("user")
@@ -237,7 +237,7 @@ _FACTS: dict[str, Callable[[Watching, dict[str, Any]], None]] = {
 
 
 def _keep(watch: Watch, out: list[Any]) -> None:
-    out.append(Keep(f"watch/{watch.dialog.local_tag}", None if watch.over else watch))
+    out.append(Keep(f"watch/{watch.dialog.local_tag}", None if watch.closed else watch))
 
 
 def called_name(message: Message) -> str:

@@ -37,7 +37,8 @@ class Package:
 
 
 class Watch(Timed):
-    """One subscription; `over` once its last NOTIFY is due. Of quick changes only the last is told.
+    """One subscription; `over` once its last NOTIFY is due, `closed` once that is heard, or given up. Of
+    quick changes only the last is told.
 
     `told` and `version` belong to who makes the bodies: what this watcher knows (None: nothing, so the whole
     state has to be told), and how many documents it has had.
@@ -47,6 +48,7 @@ class Watch(Timed):
         "_reason",
         "_unheard",
         "_waiting",
+        "closed",
         "dialog",
         "event",
         "expires_at",
@@ -68,7 +70,7 @@ class Watch(Timed):
         self.told: Any = None
         self.version = 0
         self.expires_at = 0.0
-        self.over = False
+        self.over = self.closed = False
         self._reason = ""
         self._unheard = self._waiting = False
 
@@ -120,7 +122,12 @@ class Watch(Timed):
         if body is None and not self.over:
             return
         self._unheard, self._waiting = True, False
-        endpoint = notifier.ua.endpoint
+        endpoint, last = notifier.ua.endpoint, self.over
+
+        def heard(status: int, message: Message | None, now: float, out: Outputs) -> None:
+            if status >= 200:
+                self._heard(status, last, now, out)
+
         left = max(int(self.expires_at - now), 0)
         state = f"terminated;reason={self._reason}" if self.over else f"active;expires={left}"
         contact = endpoint.contact(self.dialog.sip_flow, self.dialog.secure)
@@ -129,36 +136,40 @@ class Watch(Timed):
             endpoint,
             self.dialog,
             "NOTIFY",
-            self._heard,
+            heard,
             headers=headers,
             body=body or b"",
             content_type=notifier.packages[self.event.package].content_type,
         ).send(now, out)
-        if self.over:
-            notifier.forget(self, out)
-        elif self.dialog.local_cseq % KEPT_EVERY == 0:
+        if not self.over and self.dialog.local_cseq % KEPT_EVERY == 0:
             notifier.kept(self, out)
 
     def end(self, reason: str, now: float, out: Outputs) -> None:
         if not self.over:
-            self.over, self._reason = True, reason
+            self.give_up(reason)
             self.deadline = NEVER
+            self.notifier.forget(self, out)
             self.tell(now, out)
 
+    def give_up(self, reason: str) -> None:
+        """The next NOTIFY is the last, for this reason; '': it is not."""
+        self.over, self._reason = bool(reason), reason
+
     def expire(self, now: float, out: Outputs) -> None:
+        if self.over:
+            self.tell(now, out)
+            return
         if now >= self.expires_at:
             self.end("timeout", now, out)
             return
         self.notifier.ua.endpoint.deadlines.at(self, self.expires_at)
         self.tell(now, out)
 
-    def _heard(self, status: int, message: Message | None, now: float, out: Outputs) -> None:
-        if status < 200:
-            return
+    def _heard(self, status: int, last: bool, now: float, out: Outputs) -> None:
         self._unheard = False
-        if status >= 300:
+        if last or status >= 300:
             # Whoever does not take a NOTIFY is not subscribed any more (§4.2.2).
-            self.over = True
+            self.over = self.closed = True
             self.deadline = NEVER
             self.notifier.forget(self, out)
         elif self._waiting:
@@ -174,6 +185,7 @@ class Watch(Timed):
             "watcher": self.watcher,
             "expires_at": self.expires_at,
             "version": self.version,
+            "over": self._reason,
         }
 
 
@@ -181,7 +193,7 @@ class Notifier:
     """All subscriptions to us.
 
     `state_of(watch)` makes the body of a NOTIFY when it is sent; None: there is nothing this watcher does not
-    know. `kept(watch, out)` is called with what has to outlive the process, and with an `over` watch when
+    know. `kept(watch, out)` is called with what has to outlive the process, and with a `closed` watch when
     it is gone. The core authenticates and authorises a SUBSCRIBE, then hands it to `subscribe`.
     """
 
@@ -203,7 +215,7 @@ class Notifier:
         self.most = most
         self.most_each = most_each
         self.most_by_one = most_by_one
-        self.count = 0
+        self.count = self._restored = 0
         self._by_watcher: Counter[str] = Counter()
         self._watches: dict[tuple[str, str], dict[Watch, None]] = {}
 
@@ -244,17 +256,21 @@ class Notifier:
         watch.renew(transaction, message, seconds, now, out)
         return watch
 
-    def restore(self, state: dict[str, Any], now: float, out: Outputs) -> None:
-        """Take up a subscription of a former process; its watcher is told the whole state soon."""
+    def restore(self, state: dict[str, Any], now: float, out: Outputs, *, refused: str = "") -> None:
+        """Take up a subscription of a former process; its watcher is told the whole state soon, or that it is
+        over: for the reason it was, or for that with which it is `refused` now."""
         dialog = Dialog.from_state(state["dialog"])
         dialog.local_cseq += RESTART_CSEQ_STEP
         watch = Watch(self, dialog, Event.parse(state["event"]), state["resource"], state["watcher"])
         watch.version = state["version"] + RESTART_CSEQ_STEP
         watch.expires_at = state["expires_at"]
-        self._add(watch)
+        watch.give_up(state.get("over") or refused)
+        if not watch.over:
+            self._add(watch)
         self.kept(watch, out)
-        soon = now + self.count * RESTORED_EACH_S
-        self.ua.endpoint.deadlines.at(watch, min(soon, max(watch.expires_at, now)))
+        self._restored += 1
+        soon = now + self._restored * RESTORED_EACH_S
+        self.ua.endpoint.deadlines.at(watch, soon if watch.over else min(soon, max(watch.expires_at, now)))
 
     def watches(self) -> list[Watch]:
         """All there are."""
@@ -305,7 +321,7 @@ class Notifier:
                 del self._by_watcher[watch.watcher]
             if not watches:
                 del self._watches[place]
-            self.kept(watch, out)
+        self.kept(watch, out)
         self.ua.endpoint.subscriptions.pop((watch.dialog.sip_call_id, watch.dialog.local_tag), None)
 
 

@@ -384,17 +384,12 @@ class BusyFloor(Floor):
                     if session.state == "incoming":
                         phone.answer(session)
 
-    @rule()
-    def switch_is_killed(self) -> None:  # type: ignore[override]
-        """What is on its way arrives: a lamp whose NOTIFY is lost with the switch stays as it was."""
-        self.world.restart_switch()
-
 
 TestBusyFloor = BusyFloor.TestCase
 TestBusyFloor.settings = settings(SETTINGS, max_examples=50)
 
 
-class LongFloor(Floor):
+class LongFloor(BusyFloor):
     pass
 
 

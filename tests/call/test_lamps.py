@@ -306,6 +306,29 @@ class TestRestart:
         assert lamp.ended == "timeout"
         assert not [key for key in world.kept if key.startswith("watch/")]
 
+    @pytest.mark.parametrize(("gone", "reason"), [("dave", "rejected"), ("alice", "noresource")])
+    def test_an_end_that_was_lost_with_the_switch_is_told_again(self, gone: str, reason: str) -> None:
+        world = World()
+        lamp = Lamp(world.phone("dave"), "alice")
+        users = {name: each for name, each in CENTRE["users"].items() if name != gone}  # type: ignore[attr-defined]
+        world.slow = True
+        world.configure({**CENTRE, "users": users, "agents": {}}, prune=True)
+        world.restart_switch(lossy=True)
+        world.slow = False
+        assert lamp.ended == ""
+        world.wait(1)
+        assert lamp.ended == reason
+        assert not [key for key in world.kept if key.startswith("watch/")]
+
+    def test_an_end_that_nobody_hears_is_forgotten(self) -> None:
+        world = World()
+        lamp = Lamp(world.phone("dave"), "bob")
+        del world.phones[lamp.phone.flow.local]
+        lamp.phone.world = world
+        world.now = lamp.subscription.deadline
+        world.wait(700)
+        assert not [key for key in world.kept if key.startswith("watch/")]
+
 
 class TestPickup:
     def rings(self) -> tuple[World, Phone, Phone, dict[str, str]]:
