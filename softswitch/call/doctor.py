@@ -219,7 +219,8 @@ def live_state(exchange: Exchange) -> dict[str, Any]:
         for user, bindings in exchange.registrar.users().items()
     }
     state |= {f"ban/{source}": kept for source, kept in exchange.bans.to_state().items()}
-    watches = exchange.watching.notifier.watches()
+    notifier = exchange.watching.notifier
+    watches = (*notifier.watches(), *notifier.closing())
     state |= {f"watch/{each.dialog.local_tag}": each.to_state() for each in watches}
     counts = exchange.mailboxes.all().items()
     state |= {f"mailbox/{user}": {"new": each.new, "old": each.old} for user, each in counts}

@@ -218,6 +218,7 @@ class Notifier:
         self.count = self._restored = 0
         self._by_watcher: Counter[str] = Counter()
         self._watches: dict[tuple[str, str], dict[Watch, None]] = {}
+        self._closing: dict[Watch, None] = {}
 
     def subscribe(
         self,
@@ -265,7 +266,9 @@ class Notifier:
         watch.version = state["version"] + RESTART_CSEQ_STEP
         watch.expires_at = state["expires_at"]
         watch.give_up(state.get("over") or refused)
-        if not watch.over:
+        if watch.over:
+            self._closing[watch] = None
+        else:
             self._add(watch)
         self.kept(watch, out)
         self._restored += 1
@@ -275,6 +278,10 @@ class Notifier:
     def watches(self) -> list[Watch]:
         """All there are."""
         return [watch for watches in self._watches.values() for watch in watches]
+
+    def closing(self) -> list[Watch]:
+        """Those whose last NOTIFY has not been heard yet."""
+        return [*self._closing]
 
     def watched(self, resource: str, package: str) -> bool:
         return (resource, package) in self._watches
@@ -321,6 +328,10 @@ class Notifier:
                 del self._by_watcher[watch.watcher]
             if not watches:
                 del self._watches[place]
+        if watch.closed:
+            self._closing.pop(watch, None)
+        else:
+            self._closing[watch] = None
         self.kept(watch, out)
         self.ua.endpoint.subscriptions.pop((watch.dialog.sip_call_id, watch.dialog.local_tag), None)
 
