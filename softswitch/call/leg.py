@@ -308,6 +308,7 @@ class Leg(LegMedia):
             "state": self.state if answered else "setup",
             "worker": self.worker,
             "port": self.port,
+            "port_of": self.place.port_of,
             "sdp_id": self.sdp_id,
             "sdp_version": self.sdp_version,
             "audio": self.audio.to_state() if self.audio else None,
@@ -319,7 +320,7 @@ class Leg(LegMedia):
         """Take up an answered leg of a former process: its dialog, and its media as it is in the worker."""
         leg = cls(call, state["id"], state["direction"], Party(**state["party"]))
         leg.state = state["state"]
-        leg.place = Place(state["worker"], state["port"], state["worker"])
+        leg.place = Place(state["worker"], state["port"], state.get("port_of", state["worker"]))
         leg.sdp_id, leg.sdp_version = state["sdp_id"], state["sdp_version"]
         leg.session = call.exchange.ua.restore_session(state["session"], leg)
         leg._put_media(NegotiatedAudio.from_state(state["audio"]), out)
