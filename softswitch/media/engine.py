@@ -130,6 +130,7 @@ class MediaEngine:
         self._recorders.tick(clock)
         self._clear_ring(clock, number)
         self.clock = clock + self.step
+        self._players.let_go(self.clock)
         for player in self._players.finished(self.clock):
             self._finish_player(player)
         if self.clock % _REPORT_PERIOD == 0:
@@ -330,7 +331,7 @@ class MediaEngine:
         self._routing.refresh()
 
     def _remove_player(self, player: int) -> None:
-        settings = self._players.remove(player)
+        settings = self._players.remove(player, self.clock)
         self._routing.player_removed(settings.id, settings.legs)
         self._routing.refresh()
 

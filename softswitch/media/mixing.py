@@ -9,6 +9,7 @@ from softswitch.media import _codecs
 from softswitch.media.arrays import Samples
 from softswitch.media.comfort import noise_level, quiet, suppress
 from softswitch.media.dtmf import FRAME, DigitSender
+from softswitch.media.fading import Fade, fade
 from softswitch.media.formats import WIDE
 from softswitch.media.g711 import SILENCE
 from softswitch.media.inband import ToneSender
@@ -37,6 +38,7 @@ class Mixer:
         self._sender = sender
         self.members: Indices = np.zeros(0, np.int32)
         self._plans: dict[int, MixPlan] = {}
+        self._fades: dict[int, Fade] = {}
         self._digits: dict[int, DigitSender | ToneSender] = {}
 
     def tick(self, cohort: int, clock: int) -> None:
@@ -56,19 +58,24 @@ class Mixer:
         if not ready.any():
             return
         mixed = self._mixed(plan, clock)
+        change = self._fades.pop(cohort, None)
+        if change is not None:
+            plan, mixed = change.plan, change.blend(self._mixed(change.old, clock), mixed)
         if plan.comfort:
             ready &= ~self._suppressed(plan, mixed, ready, clock)
         if plan.wide.any():
-            self._send_wide(plan, ready & plan.wide, clock)
+            self._send_wide(plan, ready & plan.wide, clock, change)
             ready &= ~plan.wide
         codes = np.empty((len(plan.law), FRAME), np.uint8)
         _codecs.encode(mixed[plan.mixed_row], plan.law, codes)
         self._sender.send_frames(ears[ready], codes[plan.encoded[ready]], clock)
 
-    def _send_wide(self, plan: MixPlan, ready: NDArray[np.bool_], clock: int) -> None:
+    def _send_wide(self, plan: MixPlan, ready: NDArray[np.bool_], clock: int, change: Fade | None) -> None:
         if ready.any():
             rows = plan.mixed_row[plan.encoded[ready]]
             mixed = self._wideband.mix(plan, clock)
+            if change is not None:
+                mixed = change.blend(self._wideband.mix(change.old, clock), mixed)
             for ears, payload, size in self._wideband.encode(plan.ears[ready], rows, mixed):
                 self._sender.send_wide(ears, payload, size, clock)
 
@@ -87,7 +94,20 @@ class Mixer:
         if cohort not in self._plans or cohort in self._routing.stale_cohorts:
             self._plans[cohort] = plan_cohort(self._legs, self._routing.rows, cohort)
             self._routing.stale_cohorts.discard(cohort)
+            self._go_over(cohort)
         return self._plans[cohort]
+
+    def _go_over(self, cohort: int) -> None:
+        """Rows that were replaced since the last tick."""
+        self._fades.pop(cohort, None)
+        replaced = {
+            ear: row for ear, row in self._routing.replaced.items() if self._legs.cohort[ear] == cohort
+        }
+        for ear in replaced:
+            del self._routing.replaced[ear]
+        found = fade(self._legs, self._plans[cohort], replaced) if replaced else None
+        if found is not None:
+            self._fades[cohort] = found
 
     def _mixed(self, plan: MixPlan, clock: int) -> Samples:
         """int16[distinct rows, 160]."""

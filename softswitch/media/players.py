@@ -5,6 +5,7 @@ What a player is at depends on the clock alone, so a shared one is read by any n
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from softswitch.media import _codecs
 from softswitch.media.arrays import Samples
+from softswitch.media.dtmf import FRAME
 from softswitch.media.legs import BadCommand
 from softswitch.media.packets import Indices
 from softswitch.media.prompts import PromptError
@@ -69,6 +71,10 @@ def load_items(settings: PlayerSettings, load: Load) -> tuple[Samples, list[str]
     return np.concatenate(pieces), problems
 
 
+FADING = 2 * FRAME
+"""For how long a player that was removed can still be heard, in samples: every leg has its tick in it."""
+
+
 class PlayerTable:
     """Structure of arrays like the leg table; `index` maps a player's id to its row."""
 
@@ -84,6 +90,7 @@ class PlayerTable:
         self._loop = np.zeros(capacity, np.uint8)
         self._used = np.zeros(capacity, np.bool_)
         self._free = list(range(capacity - 1, -1, -1))
+        self._leaving: deque[tuple[int, int]] = deque()
 
     def add(self, settings: PlayerSettings, samples: Samples, start: int) -> int:
         """Plays from the clock's `start` on, or from where a former worker had it start.
@@ -106,15 +113,22 @@ class PlayerTable:
         self.settings[player] = settings
         return player
 
-    def remove(self, player: int) -> PlayerSettings:
+    def remove(self, player: int, clock: int) -> PlayerSettings:
+        """Its sound stays to fade until `let_go`."""
         settings = self.settings.pop(player)
         del self.index[settings.id]
         self._key[player] = b""
         self._used[player] = False
-        self._samples[player] = None
-        self._length[player] = 0
-        self._free.append(player)
+        self._leaving.append((clock + FADING, player))
         return settings
+
+    def let_go(self, clock: int) -> None:
+        """Players that were removed so long ago that they have faded."""
+        while self._leaving and self._leaving[0][0] <= clock:
+            _, player = self._leaving.popleft()
+            self._samples[player] = None
+            self._length[player] = 0
+            self._free.append(player)
 
     @property
     def finite(self) -> bool:

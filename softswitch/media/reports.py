@@ -119,9 +119,9 @@ class Reports:
         settings = self._legs.settings[leg]
         if sealed is None or settings is None:
             return
-        pair = self._lanes.pair(leg)
+        sock = self._lanes.pair(leg).rtp if settings.rtcp_mux else self._lanes.rtcp(leg)
         try:
-            (pair.rtp if settings.rtcp_mux else pair.rtcp).sendto(sealed, self._target(leg, settings))
+            sock.sendto(sealed, self._target(leg, settings))
         except OSError:  # a peer without an RTCP port is common, and no reason to do anything
             return
 

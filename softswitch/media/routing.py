@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -66,6 +66,8 @@ class Routing:
         # What each leg has asked of the ring. A row does not tell: its relay may have ended since.
         self._used: dict[int, set[int]] = {}
         self.rows: dict[int, Row] = {}
+        self.replaced: dict[int, Row] = {}
+        """Former rows of legs that got the mix, until the mixer has taken them up."""
         self.stale_cohorts: set[int] = set()
 
     # What changes.
@@ -110,6 +112,7 @@ class Routing:
         leg = self._legs.index[id]
         self._apply(leg, ())
         self.rows.pop(leg, None)
+        self.replaced.pop(leg, None)
         ear = int(self._legs.relay_ear[leg])
         if ear >= 0:
             self._stop_relay(ear)
@@ -158,6 +161,8 @@ class Routing:
         source = self._relayable(leg, row)
         if row == old and source == self._legs.relay_source[leg] and leg in self.rows:
             return
+        if self._legs.relay_source[leg] < 0 and row != old:
+            self.replaced.setdefault(leg, old)
         if source != self._legs.relay_source[leg]:
             self._stop_relay(leg)
             if source >= 0:
@@ -259,11 +264,7 @@ def plan_cohort(legs: LegTable, rows: Mapping[int, Row], cohort: int) -> MixPlan
     for k, ear in enumerate(ears.tolist()):
         number = row_numbers.setdefault(rows.get(ear, ()), len(row_numbers))
         encoded[k] = encodings.setdefault((number, int(legs.law[ear])), len(encodings))
-    sources = sorted({(kind, index) for row in row_numbers for kind, index, _ in row})
-    column = {source: k for k, source in enumerate(sources)}
-    edges = [(column[kind, index], gain) for row in row_numbers for kind, index, gain in row]
-    lengths = [len(row) for row in row_numbers]
-    return MixPlan(
+    return mix_rows([*row_numbers])._replace(
         comfort=bool(legs.comfort[ears].any()),
         relayed=members[is_relayed],
         ears=ears,
@@ -273,9 +274,18 @@ def plan_cohort(legs: LegTable, rows: Mapping[int, Row], cohort: int) -> MixPlan
         encoded=encoded,
         mixed_row=np.array([number for number, _ in encodings], np.int32),
         law=np.array([law for _, law in encodings], np.uint8),
+    )
+
+
+def mix_rows(rows: Sequence[Row]) -> MixPlan:
+    """A plan's part about what is mixed."""
+    sources = sorted({(kind, index) for row in rows for kind, index, _ in row})
+    column = {source: k for k, source in enumerate(sources)}
+    edges = [(column[kind, index], gain) for row in rows for kind, index, gain in row]
+    return _NOTHING_MIXED._replace(
         legs=np.array([index for kind, index in sources if kind == LEG], np.int32),
         players=np.array([index for kind, index in sources if kind == PLAYER], np.int32),
-        start=np.cumsum([0, *lengths]).astype(np.int32),
+        start=np.cumsum([0, *(len(row) for row in rows)]).astype(np.int32),
         source=np.array([edge[0] for edge in edges], np.int32),
         gain=np.array([edge[1] for edge in edges], np.int32),
     )
