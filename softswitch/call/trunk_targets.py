@@ -40,10 +40,15 @@ def in_order(
 
 
 def flow_to(trunk: Trunk, address: str, node: Node) -> SipFlow:
-    """From our listener of the trunk's transport, the first one where there is none of it, to the peer."""
-    of_transport = [listen for listen in node.sip.listen if listen.transport == trunk.transport]
-    local = (of_transport or node.sip.listen)[0].address
+    """From our listener of the trunk's transport, the first one where there is none of it, to the peer.
+
+    An address of IPv6 or IPv4 is reached from a listener of its kind.
+    """
     host, port = WeightedAddress.parse(address).place
+    fitting = [listen for listen in node.sip.listen if listen.transport == trunk.transport]
+    if is_ip_address(host):
+        fitting = [listen for listen in fitting if (":" in listen.host) == (":" in host)] or fitting
+    local = (fitting or node.sip.listen)[0].address
     if not port and is_ip_address(host):
         port = DEFAULT_PORTS.get(trunk.transport, 5060)
     return SipFlow(trunk.transport, local, (host, port or UNSAID))

@@ -254,3 +254,14 @@ def test_what_became_of_the_calls() -> None:
     assert state(world)["calls"] == 1
     caller.hang_up()
     assert (state(world)["outbound"], state(world)["failures"]["487"]) == (6, 2)
+
+
+@pytest.mark.parametrize(
+    ("address", "local"),
+    [("192.0.2.7", "192.0.2.1"), ("[2001:db8::7]", "2001:db8::1"), ("peer.example", "192.0.2.1")],
+)
+def test_a_trunk_is_called_from_a_listener_of_its_kind_of_address(address: str, local: str) -> None:
+    listen = [{"host": "192.0.2.1"}, {"host": "2001:db8::1"}]
+    node = Node.model_validate({"sip": {"listen": listen}})
+    trunk = Trunk.model_validate({"name": "peer", "addresses": [address]})
+    assert flow_to(trunk, address, node).local[0] == local

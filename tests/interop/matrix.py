@@ -65,6 +65,7 @@ FEATURES = {
     "info_package": "INFO of a package nobody asked for: 469 (RFC 6086)",
     "required": "Require of what is unknown: 420",
     "tel": "tel URI (RFC 3966)",
+    "ipv6": "calls and is called, signalling on IPv6",
     "web": "text, binary, pieces; ping; connects anew (RFC 7118)",
     "behind_edge": "registers and calls through a proxy",
     "edge_calls": "edge of a carrier: calls both ways, cancels, holds",
@@ -84,6 +85,7 @@ class Peer(Protocol):
     """Whoever proves something; the class gives the column."""
 
     transport: str
+    host: str
 
 
 Cell = tuple[str, str, str]
@@ -100,7 +102,8 @@ class Matrix:
     def proven(self, phone: Peer, *features: str) -> None:
         for feature in features:
             assert feature in FEATURES, feature
-            self.cells.add((PHONES[type(phone).__name__], phone.transport.upper(), feature))
+            transport = "IPv6" if ":" in phone.host else phone.transport.upper()
+            self.cells.add((PHONES[type(phone).__name__], transport, feature))
 
 
 def as_table(cells: set[Cell]) -> str:

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from tests.interop.matrix import Matrix
+from tests.net.house import free_port
 from tests.peers.sipp_script import ScriptedPeer, Step, receive, send
 from tests.system.running import RunningSystem, running
 
 CALLERS_HOST, CALLED_HOST, USERS_HOST = "127.0.0.89", "127.0.0.90", "127.0.0.91"
+IPV6_HOST = "::1"
 USER, PASSWORD = "anna", "anna-secret"
 ANSWERS: tuple[Step, ...] = (send(180), send(200, sdp="sendrecv"), receive("ACK"))
 REST_OF_CALL: tuple[Step, ...] = (receive(180), receive(200), send("ACK"))
@@ -50,6 +52,7 @@ class Case:
     uri: str = "NUMBER"
     trunk: dict[str, Any] = field(default_factory=dict)
     user: bool = False
+    ipv6: bool = False
     reason: str = "normal_hang_up_caller"
 
 
@@ -346,6 +349,7 @@ CASES = {
         user=True,
         reason="",
     ),
+    "ipv6": Case("ipv6", caller=(*CALLS, send("OPTIONS"), receive(200), *HANGS_UP), ipv6=True),
     "tel": Case(
         "tel",
         caller=(*CALLS, *HANGS_UP),
@@ -371,7 +375,7 @@ def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
     directory = tmp_path_factory.mktemp("rfcs")
     trunks: dict[str, Any] = {
         "callers": {
-            "allow_from": [CALLERS_HOST],
+            "allow_from": [CALLERS_HOST, IPV6_HOST],
             "calling": ["other"],
             "allow_refer": True,
             "trust_identity": True,
@@ -385,22 +389,26 @@ def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
         for role, steps in (("called", case.called), ("other", case.other)):
             if not steps:
                 continue
-            peer = ScriptedPeer(f"{name}-{role}", directory, CALLED_HOST, steps)
+            host = IPV6_HOST if case.ipv6 else CALLED_HOST
+            peer = ScriptedPeer(f"{name}-{role}", directory, host, steps)
             called[name].append(peer)
-            trunks[peer.name] = {"addresses": [f"{CALLED_HOST}:{peer.port}"], **case.trunk}
+            trunks[peer.name] = {"addresses": [peer.address], **case.trunk}
             prefix = number(name, other=role == "other")
             routes[peer.name] = {"prefixes": [prefix], "trunks": [peer.name]}
-    with running({"trunks": trunks, "routes": routes, "users": users}) as system:
-        switch = f"127.0.0.1:{system.port}"
+    port = free_port(IPV6_HOST)
+    listen = [{"transport": "UDP", "host": IPV6_HOST, "port": port}]
+    with running({"trunks": trunks, "routes": routes, "users": users}, listen=listen) as system:
         peers = [peer for each in called.values() for peer in each]
         try:
-            for name in CASES:
+            ways = {False: f"127.0.0.1:{system.port}", True: f"[{IPV6_HOST}]:{port}"}
+            for name, case in CASES.items():
+                switch = ways[case.ipv6]
                 for peer in called[name]:
                     peer.start(switch, other=other(name, switch))
             for name, case in CASES.items():
-                caller = ScriptedPeer(
-                    f"{name}-caller", directory, USERS_HOST if case.user else CALLERS_HOST, case.caller
-                )
+                switch = ways[case.ipv6]
+                host = IPV6_HOST if case.ipv6 else USERS_HOST if case.user else CALLERS_HOST
+                caller = ScriptedPeer(f"{name}-caller", directory, host, case.caller)
                 called[name].append(caller)
                 peers.append(caller)
                 uri = case.uri.replace("NUMBER", number(name)).replace("SWITCH", switch)

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import quoteattr
 
-from tests.peers.phone import free_port, program
+from tests.net.house import free_port
+from tests.peers.phone import program
 from tests.system.running import until
 
 SDP: Final = """v=0
-o=peer 1 {version} IN IP4 [local_ip]
+o=peer 1 {version} IN IP4 127.0.0.1
 s=-
-c=IN IP4 [local_ip]
+c=IN IP4 127.0.0.1
 t=0 0
 m=audio {port} RTP/AVP 0
 a=rtpmap:0 PCMU/8000
@@ -213,14 +214,18 @@ class ScriptedPeer:
         self._directory.mkdir(parents=True)
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def address(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
     def start(self, switch: str, *, number: str = "", identity: str = "", other: str = "") -> None:
         """Call `number`, a URI or a number of the switch (`host:port`), or be there to be called on return.
 
         %OTHER% in the steps is the URI `other`.
         """
-        own = identity or f"sip:{self.name}@{self.host}"
-        uri = number if ":" in number else f"sip:{number}@{switch}"
-        text = Writer(self.name, uri, own, free_port(self.host)).scenario(self.steps)
+        own = identity or f"sip:{self.name}@[local_ip]"
+        uri = number if ":" in number else f"sip:{number}@[remote_ip]:[remote_port]"
+        text = Writer(self.name, uri, own, free_port()).scenario(self.steps)
         (self._directory / "steps.xml").write_text(text.replace("%OTHER%", other), "utf-8")
         where = ["-i", self.host, "-p", str(self.port), "-t", "u1", "-cid_str", self.call_id]
         limits = ["-m", "1", "-nostdin", "-timeout", str(LONGEST_S), "-timeout_error"]
@@ -237,7 +242,8 @@ class ScriptedPeer:
             until(self._listens, f"{self.name} listens")
 
     def _listens(self) -> bool:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
             try:
                 probe.bind((self.host, self.port))
             except OSError:
