@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from softswitch.check.finding import Finding, error, ok, warning
-from softswitch.config import Listen, Node
+from softswitch.config import Listen, Node, Trunk
 from softswitch.net.tls import CannotSecure, client_context, covers, server_context
 
 SOON_DAYS = 14
@@ -16,8 +16,8 @@ _DAY_S = 86400.0
 _OTHERS = 0o077
 
 
-def check_certificates(node: Node, now: float) -> Iterator[Finding]:
-    """`now` is UTC seconds."""
+def check_certificates(node: Node, now: float, trunks: Iterable[Trunk] = ()) -> Iterator[Finding]:
+    """`now` is UTC seconds; `trunks` may show certificates of their own."""
     for listen in node.sip.listen:
         if listen.secure:
             yield from check_listener(listen, now)
@@ -25,6 +25,23 @@ def check_certificates(node: Node, now: float) -> Iterator[Finding]:
         client_context(node.sip.tls)
     except CannotSecure as problem:
         yield error("sip.tls", str(problem), "change the files in sip.tls")
+    for trunk in trunks:
+        if trunk.certificate is not None:
+            yield _shown(node, trunk, trunk.certificate, now)
+
+
+def _shown(node: Node, trunk: Trunk, certificate: str, now: float) -> Finding:
+    """What the peer of a trunk sees of us."""
+    about = f"certificate of trunk {trunk.name}"
+    try:
+        client_context(node.sip.tls, (certificate, trunk.key))
+        files = {"certificate": certificate, "key": trunk.key}
+        listen = Listen.model_validate({"transport": "TLS", **files})
+        return _lasts(about, _handshake(listen, _trusting(Path(certificate))), now)
+    except CannotSecure as problem:
+        return error(about, str(problem), f"change certificate or key of the trunk {trunk.name}")
+    except ssl.SSLError as problem:
+        return error(about, f"the peer refuses it: {_why(problem)}", "have a new one issued")
 
 
 def check_listener(listen: Listen, now: float) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ import click
 from softswitch.cli.connection import is_running
 from softswitch.cli.options import config_option, example, json_option, node_of
 from softswitch.cli.output import console, literal, print_json
-from softswitch.config import Node, Trunk
+from softswitch.config import Centre, Node
 from softswitch.config.secrets import read_secrets
 
 _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
@@ -31,7 +31,7 @@ def check(config_path: Path | None, as_json: bool) -> None:
     from softswitch.check.run import check as run_checks
 
     node = node_of(config_path)
-    findings = run_checks(node, this_machine(), trunks_of(node), running=is_running(node))
+    findings = run_checks(node, this_machine(), centre_of(node), running=is_running(node))
     if as_json:
         print_json([asdict(each) for each in findings])
     else:
@@ -45,8 +45,8 @@ def check(config_path: Path | None, as_json: bool) -> None:
     sys.exit(any(each.level == "error" for each in findings))
 
 
-def trunks_of(node: Node) -> list[Trunk]:
-    """The trunks that are configured; none where nothing is stored yet."""
+def centre_of(node: Node) -> Centre:
+    """What is configured; nothing where nothing is stored yet."""
     from softswitch.directory import Directory
     from softswitch.store.livestate import load
 
@@ -58,4 +58,4 @@ def trunks_of(node: Node) -> list[Trunk]:
     directory = Directory(node.sip.realm, secrets, None)
     if node.state_dir.is_dir():
         directory.restore(load(node.state_dir)[0])
-    return [*directory.centre.trunks.values()]
+    return directory.centre

@@ -23,7 +23,8 @@ from softswitch.check.files import check_files
 from softswitch.check.finding import Finding
 from softswitch.check.machine import Machine, check_machine, this_machine
 from softswitch.check.trunks import check_trunks
-from softswitch.config import Node, Trunk
+from softswitch.check.users import check_users
+from softswitch.config import Centre, Node, Trunk
 from softswitch.media.recording_file import wav_header
 from softswitch.store.journal import Journal
 from tests.cli.conftest import Run, centre, run
@@ -249,6 +250,40 @@ def test_an_expired_certificate(tmp_path: Path) -> None:
     issued.private_key_pem.write_to_path(str(key))
     found = certified(secured(tmp_path, (certificate, key)))
     assert found.startswith("error: a phone refuses it: certificate has expired")
+
+
+def test_certificates_that_trunks_are_shown(tmp_path: Path) -> None:
+    node, now = node_of(tmp_path), time.time()
+    certificate, key = (str(path) for path in Authority(tmp_path).issue("us.example"))
+
+    def found(at: float = now, **files: str) -> str:
+        trunk = Trunk.model_validate(
+            {"name": "carrier", "transport": "TLS", "addresses": ["peer.example"], **files}
+        )
+        return " | ".join(
+            f"{about}: {text}" for about, text in worst(check_certificates(node, at, [trunk])).items()
+        )
+
+    assert found() == found(certificate=certificate, key=key) == ""
+    until = ssl.cert_time_to_seconds(_not_after(Path(certificate)))
+    about = "certificate of trunk carrier"
+    assert found(until - 86400, certificate=certificate, key=key).startswith(f"{about}: warning: expires in ")
+    missing = str(tmp_path / "none.pem")
+    assert found(certificate=missing).startswith(f"{about}: error: cannot read {missing}: No such file")
+    assert found(certificate=certificate).endswith("; change certificate or key of the trunk carrier")
+
+
+def test_users_of_another_realm_are_named(tmp_path: Path) -> None:
+    hashed = {"ha1": {"MD5": "a" * 32}}
+    users = {"alice": {**hashed, "realm": "old"}, "bob": {**hashed, "realm": "softswitch"}, "carol": {}}
+    told = worst(check_users(node_of(tmp_path), Centre.model_validate({"users": users})))[
+        "passwords of users"
+    ]
+    assert told.startswith("error: alice cannot sign in: sip.realm is now 'softswitch'; give their passwords")
+    many = {f"u{number:02}": {**hashed, "realm": "old"} for number in range(12)}
+    told = worst(check_users(node_of(tmp_path), Centre.model_validate({"users": many})))["passwords of users"]
+    assert "u09 and 2 others cannot sign in" in told
+    assert list(check_users(node_of(tmp_path), Centre())) == []
 
 
 def _with(node: Node, **listen: Any) -> Node:
