@@ -14,6 +14,7 @@ from softswitch.call.token_bucket import TokenBucket
 from softswitch.call.watching import PACKAGES, called_name, resource_of
 from softswitch.sip.message import BadMessage
 from softswitch.sip.proxy import UDP_LIMIT, Finished, Proxy, ProxyTarget
+from softswitch.sip.telephone import telephone
 from softswitch.sip.uri import Address, Uri
 from softswitch.sip.values import Event, first
 
@@ -66,7 +67,7 @@ class Proxying:
 
         To all others, who may only want to know whether we live, every name is answered alike.
         """
-        exchange, name = self._exchange, message.request_uri.user
+        exchange, name = self._exchange, telephone(message.request_uri)
         resource = resource_of(exchange.centre, name) or ""
         sender = Address.parse(message.need("From")).uri.user
         contacts = exchange.registrar.contacts(sender, now)

@@ -11,6 +11,7 @@ from softswitch.call.outputs import Fact, Keep
 from softswitch.call.parking import ParkActivity, is_slot
 from softswitch.config import Target
 from softswitch.sip.notifier import Notifier, Watch
+from softswitch.sip.telephone import telephone
 from softswitch.sip.uri import Address
 from softswitch.sip.values import Event, first
 
@@ -242,7 +243,7 @@ def _keep(watch: Watch, out: list[Any]) -> None:
 
 def called_name(message: Message) -> str:
     """Whom a request is for: the user part of its URI, or of To where that names the switch itself."""
-    return message.request_uri.user or Address.parse(message.need("To")).uri.user
+    return telephone(message.request_uri) or Address.parse(message.need("To")).uri.user
 
 
 def resource_of(centre: Centre, name: str) -> str | None:

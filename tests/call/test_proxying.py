@@ -13,6 +13,12 @@ from softswitch.sip.useragent import Credentials
 from tests.call.world import CENTRE, SWITCH, Phone, World
 
 
+def uri_of(name: str) -> str:
+    if name.startswith("tel:"):
+        return name
+    return f"sip:{name}@{SWITCH[0]}" if name else f"sip:{SWITCH[0]}"
+
+
 def send(
     phone: Phone,
     to: str = "bob",
@@ -29,9 +35,9 @@ def send(
         phone,
         lambda now, out: phone.ua.request(
             method,
-            request_uri=f"sip:{to}@{SWITCH[0]}" if to else f"sip:{SWITCH[0]}",
+            request_uri=uri_of(to),
             from_=from_ or f"sip:{phone.name}@{SWITCH[0]}",
-            to=f"sip:{to or phone.name}@{SWITCH[0]}",
+            to=uri_of(to or phone.name),
             sip_flow=phone.flow,
             on_final=lambda status, message, now, out: answers.append((status, message)),
             now=now,
@@ -86,7 +92,7 @@ class TestMessages:
             world.phone("bob").status = status
         assert status_of(send(world.phone("dave"))) == answer
 
-    @pytest.mark.parametrize("name", ["a2", "300"])
+    @pytest.mark.parametrize("name", ["a2", "300", "tel:3-0-0"])
     def test_by_agent_and_by_number(self, name: str) -> None:
         world = World({**CENTRE, "numbers": {"300": "user:bob"}})
         bob = world.phone("bob")
