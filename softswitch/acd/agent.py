@@ -42,6 +42,7 @@ class Agent:
 
     `idle_since` orders agents by how long they have waited for work: it starts when a call or wrap-up ends or
     the agent becomes available, and is kept when an offer is withdrawn through no doing of the agent.
+    `wrap_up_s` is how long the wrap-up was to be when its end was last set.
     `paused_until` is set while a `not_available` ends by itself. `calls` and `talk_s` count the calls from
     queues since signing in, `turns` says when, in the order of all offers, it was their turn in a queue,
     `misses` how many offers went unanswered in a row.
@@ -50,7 +51,7 @@ class Agent:
     __slots__ = (
         "call", "calls", "config", "idle_since", "misses", "offer", "other_calls", "paused_until",
         "queue", "reachable", "reason", "signed_in", "since", "state", "status", "talk_s", "turns",
-        "wrap_up_until",
+        "wrap_up_s", "wrap_up_until",
     )
 
     def __init__(self, agent: config.Agent, now: float) -> None:
@@ -68,6 +69,7 @@ class Agent:
         # Ordered like a set that remembers: state() must be the same for the same events.
         self.other_calls: dict[str, None] = {}
         self.wrap_up_until: float | None = None
+        self.wrap_up_s = 0.0
         self.paused_until: float | None = None
         self.calls = self.misses = 0
         self.talk_s = 0.0
@@ -128,6 +130,7 @@ class Agent:
             "since": self.idle_since if offered else self.since, "idle_since": self.idle_since,
             "reachable": self.reachable, "call": self.call, "queue": self.queue,
             "other_calls": list(self.other_calls), "wrap_up_until": self.wrap_up_until,
+            "wrap_up_s": self.wrap_up_s,
             "paused_until": self.paused_until, "calls": self.calls, "talk_s": self.talk_s,
             "misses": self.misses, "turns": dict(self.turns),
         }
@@ -141,6 +144,7 @@ class Agent:
         self.reachable, self.call, self.queue = state["reachable"], state["call"], state["queue"]
         self.other_calls = dict.fromkeys(state["other_calls"])
         self.wrap_up_until, self.paused_until = state["wrap_up_until"], state["paused_until"]
+        self.wrap_up_s = state.get("wrap_up_s", 0.0)
         self.calls, self.talk_s, self.misses = state["calls"], state["talk_s"], state["misses"]
         self.turns = dict(state["turns"])
         if self.state is AgentState.IDLE:
@@ -188,6 +192,7 @@ def _drop_offer(agent: Agent, subject: str) -> None:
 
 def _end_call(agent: Agent, subject: str) -> None:
     agent.call = agent.queue = agent.wrap_up_until = None
+    agent.wrap_up_s = 0.0
 
 
 def _note_other_call(agent: Agent, call: str) -> None:

@@ -17,7 +17,7 @@ from softswitch.acd.matching import PAUSE_S, Matching
 from softswitch.acd.offers import Offer
 from softswitch.acd.outputs import AcdFact, Output
 from softswitch.acd.queued_call import QueuedCall
-from softswitch.acd.roster import Roster
+from softswitch.acd.roster import Roster, by_whom
 from softswitch.acd.snapshot import restore, snapshot, take_changes, whole_state
 from softswitch.acd.waiting import WaitingRoom
 from softswitch.reasons import reason as reason_of
@@ -59,6 +59,7 @@ class Acd:
             events.AgentCallEnded: self._of_agent(self._agent_call_ended),
             events.AgentCallMoved: self._of_agent(self._agent_call_moved),
             events.WrapUpEnded: self._of_agent(self._wrap_up_ended),
+            events.WrapUpExtended: self._of_agent(self._wrap_up_extended),
         }
         self._timeouts: dict[str, Callable[[str, float, list[Output]], None]] = {
             "offer": self._matching.ring_timeout,
@@ -122,6 +123,9 @@ class Acd:
         """Ids of all calls that wait."""
         return [*self._room.calls]
 
+    def agent(self, name: str) -> Agent | None:
+        return self._roster.agents.get(name)
+
     def agents(self) -> list[Agent]:
         """All agents, to be looked at."""
         return [*self._roster.agents.values()]
@@ -181,15 +185,16 @@ class Acd:
     def _agent_signed_in(self, agent: Agent, event: events.AgentSignedIn, now: float,
                          out: list[Output]) -> None:
         if not agent.signed_in:
-            out.append(AcdFact("agent_signed_in", {"agent": agent.name, "user": agent.config.user}))
+            signed_in = {"agent": agent.name, "user": agent.config.user, **by_whom(event.by)}
+            out.append(AcdFact("agent_signed_in", signed_in))
             self._roster.feed(agent, AgentInput.SIGN_IN, now, out)
             self._set_status(agent, "available", "", now, out)
 
     def _agent_signed_out(self, agent: Agent, event: events.AgentSignedOut, now: float,
                           out: list[Output]) -> None:
-        self._sign_out(agent, event.reason, now, out)
+        self._sign_out(agent, event.reason, now, out, event.by)
 
-    def _sign_out(self, agent: Agent, reason: str, now: float, out: list[Output]) -> None:
+    def _sign_out(self, agent: Agent, reason: str, now: float, out: list[Output], by: str = "") -> None:
         if not agent.signed_in:
             return
         offer = self._take_back_offer(agent, "withdrawn", reason, now, out)
@@ -198,14 +203,16 @@ class Acd:
         self._roster.feed(agent, AgentInput.SIGN_OUT, now, out, reason=reason)
         self._roster.declare(agent, "not_available", reason, now, out)
         out.append(AcdFact("agent_signed_out",
-                           {"agent": agent.name, "user": agent.config.user, "reason": reason}))
+                           {"agent": agent.name, "user": agent.config.user, "reason": reason,
+                            **by_whom(by)}))
         if offer is not None:
             self._matching.put_back(offer, now, out)
 
     def _agent_status_set(self, agent: Agent, event: events.AgentStatusSet, now: float,
                           out: list[Output]) -> None:
         if agent.signed_in:
-            self._set_status(agent, event.status, event.reason, now, out)
+            self._roster.declare(agent, event.status, event.reason, now, out, by=event.by)
+            self._matching.match_agent(agent, now, out)
 
     def _set_status(self, agent: Agent, status: str, reason: str, now: float, out: list[Output]) -> None:
         self._roster.declare(agent, status, reason, now, out)
@@ -264,6 +271,11 @@ class Acd:
                        out: list[Output]) -> None:
         if agent.state is AgentState.WRAP_UP:
             self._wrap_up_over(agent.name, now, out)
+
+    def _wrap_up_extended(self, agent: Agent, event: events.WrapUpExtended, now: float,
+                          out: list[Output]) -> None:
+        if agent.state is AgentState.WRAP_UP:
+            self._roster.extend_wrap_up(agent, event.seconds, now, out)
 
     def _wrap_up_over(self, name: str, now: float, out: list[Output]) -> None:
         agent = self._roster.agents[name]

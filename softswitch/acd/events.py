@@ -39,9 +39,10 @@ class AgentRemoved:
 
 @dataclass(frozen=True, slots=True)
 class AgentSignedIn:
-    """The agent signed in and is available."""
+    """The agent signed in and is available. `by` says who did it: phone, or a person at the command line."""
 
     agent: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class AgentSignedOut:
 
     agent: str
     reason: str = "signed_out"
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class AgentStatusSet:
     agent: str
     status: AgentStatus
     reason: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +173,17 @@ class WrapUpEnded:
     agent: str
 
 
+@dataclass(frozen=True, slots=True)
+class WrapUpExtended:
+    """The agent needs longer: wrap-up ends so many seconds later."""
+
+    agent: str
+    seconds: float
+
+
 Event = (
     QueueConfigured | QueueRemoved | AgentConfigured | AgentRemoved | AgentSignedIn | AgentSignedOut
     | AgentStatusSet | PhoneReachable | PhoneUnreachable | AgentBusy | AgentFree | CallQueued
     | CallPrioritised | CallLeft | AgentRinging | AgentAnswered | OfferFailed | AgentCallEnded
-    | AgentCallMoved | WrapUpEnded
+    | AgentCallMoved | WrapUpEnded | WrapUpExtended
 )

@@ -60,8 +60,8 @@ class QueueTimedOut:
 class AcdFact:
     """Something to be written to the journal. Types: call_queued, queue_left, routing_decided, offer_made,
     offer_ended, agent_signed_in, agent_signed_out, agent_status_changed, agent_state_changed,
-    agent_phone_changed, wrap_up_started, wrap_up_ended, call_prioritised, timeline_step, queue_configured,
-    queue_removed, agent_configured, agent_removed."""
+    agent_phone_changed, wrap_up_started, wrap_up_ended, wrap_up_extended, call_prioritised, timeline_step,
+    queue_configured, queue_removed, agent_configured, agent_removed."""
 
     type: str
     data: dict[str, Any]

@@ -7,6 +7,13 @@ from softswitch.acd.deadlines import Deadlines
 from softswitch.acd.outputs import AcdFact, Output
 from softswitch.acd.queue import CallQueue
 
+LONGEST_WRAP_UP_S = 3600.0
+
+
+def by_whom(by: str) -> dict[str, str]:
+    """The part of a fact that says who did it, where somebody did."""
+    return {"by": by} if by else {}
+
 
 class Roster:
     """Agents by name, kept in step with the ready lists of the queues. Writes the facts about agents.
@@ -72,8 +79,8 @@ class Roster:
             }))
 
     def declare(self, agent: Agent, status: str, reason: str, now: float, out: list[Output],
-                pause_until: float | None = None) -> None:
-        """Set the agent's status; at `pause_until` they become available again."""
+                pause_until: float | None = None, by: str = "") -> None:
+        """Set the agent's status; at `pause_until` they become available again. `by` is who did it."""
         changed = agent.declare(status, reason, now, pause_until)
         if pause_until is None:
             self._deadlines.cancel(("pause", agent.name))
@@ -83,6 +90,7 @@ class Roster:
         if changed:
             out.append(AcdFact("agent_status_changed", {
                 "agent": agent.name, "status": status, "reason": reason, "idle_since": agent.idle_since,
+                **by_whom(by),
             }))
 
     def reach(self, agent: Agent, reachable: bool, out: list[Output]) -> None:
@@ -94,11 +102,23 @@ class Roster:
 
     def start_wrap_up(self, agent: Agent, until: float, now: float, out: list[Output]) -> None:
         """The agent, in state wrap_up, has time until then."""
-        agent.wrap_up_until = until
-        self._deadlines.set(("wrap_up", agent.name), until)
+        self._wrap_up_until(agent, until, now)
         out.append(AcdFact("wrap_up_started", {
             "agent": agent.name, "call": agent.call, "wrap_up_s": round(until - now, 3),
         }))
+
+    def extend_wrap_up(self, agent: Agent, seconds: float, now: float, out: list[Output]) -> None:
+        """The agent, in state wrap_up, has so much more time, an hour from now at most."""
+        until = min(max(agent.wrap_up_until or now, now) + seconds, now + LONGEST_WRAP_UP_S)
+        self._wrap_up_until(agent, until, now)
+        out.append(AcdFact("wrap_up_extended", {
+            "agent": agent.name, "call": agent.call, "wrap_up_s": round(until - now, 3),
+        }))
+
+    def _wrap_up_until(self, agent: Agent, until: float, now: float) -> None:
+        agent.wrap_up_until, agent.wrap_up_s = until, round(until - now, 3)
+        self._deadlines.set(("wrap_up", agent.name), until)
+        self.changed[agent.name] = None
 
     def end_wrap_up(self, agent: Agent, out: list[Output]) -> None:
         """The wrap-up that was started is over; the next input changes the state."""
@@ -109,7 +129,7 @@ class Roster:
         """Take up the deadlines of a restored agent. After a boot of the machine the clock may be behind, but
         nothing must last longer than it does."""
         if agent.wrap_up_until is not None:
-            agent.wrap_up_until = min(agent.wrap_up_until, now + wrap_up_s)
+            agent.wrap_up_until = min(agent.wrap_up_until, now + max(wrap_up_s, agent.wrap_up_s))
             self._deadlines.set(("wrap_up", agent.name), agent.wrap_up_until)
         if agent.paused_until is not None:
             agent.paused_until = min(agent.paused_until, now + pause_s)

@@ -15,7 +15,7 @@ from softswitch.call.party import Party
 from softswitch.call.pickup import may_pick_up, pick_up, ringing_activity
 from softswitch.call.recording_control import ACTIONS, to_recording_service
 from softswitch.call.routing import NoRoute, Route, is_emergency, trunk_of_address, user_named
-from softswitch.call.services import ServiceActivity
+from softswitch.call.services import ServiceActivity, dialled_service
 from softswitch.call.supervision import SupervisionActivity
 from softswitch.call.takeover import take_over
 from softswitch.call.watching import PACKAGES
@@ -232,13 +232,10 @@ class Arrivals:
         if found.name in SERVICES:
             self._to_forwarding(call, found, now, out)
             return
-        agents = self._exchange.agents_of(call.caller.name)
-        wanted = found.number or (agents[0] if agents else "")
-        if wanted not in agents:
-            raise NoRoute("forbidden")
+        wanted, argument = dialled_service(self._exchange, call.caller.name, found.name, found.number)
         agent = self._exchange.centre.agents[wanted]
         if call.answer(now, out):
-            call.begin(ServiceActivity(call, found.name, agent), now, out)
+            call.begin(ServiceActivity(call, found.name, agent, argument), now, out)
 
     def _conversation(self, call: Call, found: Route) -> Conversation:
         """The conversation of the agent or user whom a supervisor wants to hear."""

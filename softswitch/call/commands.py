@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from softswitch.acd import events as acd
+from softswitch.acd.roster import LONGEST_WRAP_UP_S
 from softswitch.call.explain import explain
 from softswitch.call.mailboxes import MOST
 from softswitch.call.outputs import Fact
@@ -46,6 +47,7 @@ class SwitchCommands:
             "agent.sign_in": self._sign_in,
             "agent.sign_out": self._sign_out,
             "agent.status": self._agent_status,
+            "agent.wrap_up": self._wrap_up,
             **{f"recording.{action}": partial(self._recording, action) for action in RECORDING_ACTIONS},
             "recording.note": self._note,
             "mailbox.set": self._set_mailbox,
@@ -146,10 +148,11 @@ class SwitchCommands:
         ]
 
     def _sign_in(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
-        return self._tell(args, acd.AgentSignedIn, now, out)
+        return self._tell(args, lambda name: acd.AgentSignedIn(name, _by(args)), now, out)
 
     def _sign_out(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
-        return self._tell(args, acd.AgentSignedOut, now, out)
+        reason = str(args.get("reason") or "signed_out")
+        return self._tell(args, lambda name: acd.AgentSignedOut(name, reason, _by(args)), now, out)
 
     def _agent_status(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         status = text_argument(args, "status")
@@ -157,7 +160,20 @@ class SwitchCommands:
             allowed = "available, not_available, on_break"
             raise ConfigError([Problem(("status",), f"{status!r} is no status; allowed: {allowed}")])
         reason = str(args.get("reason") or "")
-        return self._tell(args, lambda name: acd.AgentStatusSet(name, status, reason), now, out)  # type: ignore[arg-type]
+        reasons = self._exchange.centre.statuses.break_reasons
+        if status == "on_break" and reason and reason not in reasons:
+            message = f"{reason!r} is no reason of statuses.break_reasons; {did_you_mean(reason, reasons)}"
+            raise ConfigError([Problem(("reason",), message)])
+        return self._tell(args, lambda name: acd.AgentStatusSet(name, status, reason, _by(args)), now, out)  # type: ignore[arg-type]
+
+    def _wrap_up(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        seconds = args.get("extend_s")
+        if seconds is None:
+            return self._tell(args, acd.WrapUpEnded, now, out)
+        if not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST_WRAP_UP_S:
+            message = f"{seconds!r} is no time; allowed: up to {LONGEST_WRAP_UP_S:.0f} s"
+            raise ConfigError([Problem(("extend_s",), message)])
+        return self._tell(args, lambda name: acd.WrapUpExtended(name, seconds), now, out)
 
     def _tell(
         self, args: Arguments, event: Callable[[str], acd.Event], now: float, out: list[Any]
@@ -172,6 +188,11 @@ class SwitchCommands:
         self._exchange.acd_event(event(name), now, out)
         row: dict[str, Any] = self._exchange.acd.snapshot(now)["agents"][name]
         return {"agent": name, **row}
+
+
+def _by(args: Arguments) -> str:
+    """Who gives the command, as the facts say it."""
+    return str(args.get("by") or "command")[:64]
 
 
 def _count(args: Arguments, name: str) -> int:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 OVERDUE_S = 5.0
 """A deadline that passed so long ago without being taken up is a fault, not a busy moment."""
 ROUNDS = 5
-KEPT = ("ban/", "watch/", "mailbox/", "forward/", "acd/", "call/", "recording/", "binding/")
+KEPT = ("ban/", "watch/", "mailbox/", "forward/", "acd/", "call/", "recording/", "binding/", "last_agent/")
 # Not kept at every change: numbers that have a reserve over a restart.
 UNKEPT = ("session", "count", "local_cseq", "version")
 BY_HAND = "look at the call, and end it with: softswitch call hang-up {}"
@@ -224,6 +224,7 @@ def live_state(exchange: Exchange) -> dict[str, Any]:
     state |= {f"watch/{each.dialog.local_tag}": each.to_state() for each in watches}
     counts = exchange.mailboxes.all().items()
     state |= {f"mailbox/{user}": {"new": each.new, "old": each.old} for user, each in counts}
+    state |= {f"last_agent/{number}": each for number, each in exchange.last_agents.to_state().items()}
     return state | {f"forward/{user}": kinds for user, kinds in exchange.forwards.to_state().items()}
 
 

@@ -23,6 +23,7 @@ from softswitch.call.call import Call
 from softswitch.call.configured import take_up
 from softswitch.call.dialplan import DialPlan
 from softswitch.call.forwarding import Forwards
+from softswitch.call.last_agents import LastAgents
 from softswitch.call.mailboxes import Mailboxes
 from softswitch.call.media import MediaPlane
 from softswitch.call.media_events import media_event
@@ -127,6 +128,7 @@ class Exchange:
         self.certified = Certified()
         self.forwards = Forwards()
         self.mailboxes = Mailboxes(self)
+        self.last_agents = LastAgents(self)
         self.watching = Watching(self)
         self.proxying = Proxying(self, nonce_secret)
 

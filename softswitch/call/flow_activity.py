@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.activity import Activity
+from softswitch.call.last_agents import LAST
 from softswitch.call.waiting import Waiting
 from softswitch.config import Target
 from softswitch.ivr import events as ivr
@@ -114,6 +116,9 @@ class FlowActivity(Activity):
         if settings is None:
             self._feed(ivr.QueueEnded("queue_removed"), now, out)
             return
+        if entry.agent == LAST:
+            last = self.call.exchange.last_agents.of(self.call.caller.number, entry.queue, now)
+            entry = replace(entry, agent=last)
         self.call.queue = entry.queue
         self.waiting = Waiting(
             self.call,

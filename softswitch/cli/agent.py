@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,6 +12,10 @@ from softswitch.cli.connection import call
 from softswitch.cli.nouns import noun
 from softswitch.cli.options import config_option, example, json_option, node_of
 from softswitch.cli.output import print_json
+
+by_option = click.option(
+    "--by", default=getpass.getuser, help="Who does it, for the records; else the user of this machine."
+)
 
 agent = noun(
     "agent",
@@ -22,38 +28,54 @@ agent = noun(
 
 @agent.command("sign-in", epilog=example("softswitch agent sign-in alice"))
 @click.argument("name")
+@by_option
 @config_option
 @json_option
-def sign_in(name: str, config_path: Path | None, as_json: bool) -> None:
+def sign_in(name: str, by: str, config_path: Path | None, as_json: bool) -> None:
     """Sign an agent in, as if by phone."""
-    _carry_out(config_path, as_json, "agent.sign_in", {"name": name}, f"{name} is signed in.")
+    _carry_out(config_path, as_json, "agent.sign_in", {"name": name, "by": by}, f"{name} is signed in.")
 
 
 @agent.command("sign-out", epilog=example("softswitch agent sign-out alice --reason shift_over"))
 @click.argument("name")
 @click.option("--reason", default="command", show_default=True, help="Reason in the agent's records.")
+@by_option
 @config_option
 @json_option
-def sign_out(name: str, reason: str, config_path: Path | None, as_json: bool) -> None:
+def sign_out(name: str, reason: str, by: str, config_path: Path | None, as_json: bool) -> None:
     """Sign an agent out; a call under way goes on."""
-    args = {"name": name, "reason": reason}
+    args = {"name": name, "reason": reason, "by": by}
     _carry_out(config_path, as_json, "agent.sign_out", args, f"{name} is signed out.")
 
 
 @agent.command("status", epilog=example("softswitch agent status alice on_break --reason lunch"))
 @click.argument("name")
 @click.argument("status", type=click.Choice(["available", "not_available", "on_break"]))
-@click.option("--reason", default="", help="Reason in the agent's records.")
+@click.option("--reason", default="", help="Of a break: one of statuses.break_reasons in centre.yaml.")
+@by_option
 @config_option
 @json_option
-def status(name: str, status: str, reason: str, config_path: Path | None, as_json: bool) -> None:
+def status(name: str, status: str, reason: str, by: str, config_path: Path | None, as_json: bool) -> None:
     """Set the status of an agent."""
-    args = {"name": name, "status": status, "reason": reason}
+    args = {"name": name, "status": status, "reason": reason, "by": by}
     _carry_out(config_path, as_json, "agent.status", args, f"{name} is {status}.")
 
 
+@agent.command("wrap-up", epilog=example("softswitch agent wrap-up alice --extend 60"))
+@click.argument("name")
+@click.option(
+    "--extend", "extend_s", type=click.FloatRange(1, 3600), help="So many seconds more; else it ends."
+)
+@config_option
+@json_option
+def wrap_up(name: str, extend_s: float | None, config_path: Path | None, as_json: bool) -> None:
+    """End the wrap-up of an agent, or make it longer."""
+    done = f"{name} has {extend_s:g} s more." if extend_s else f"Wrap-up of {name} is over."
+    _carry_out(config_path, as_json, "agent.wrap_up", {"name": name, "extend_s": extend_s}, done)
+
+
 def _carry_out(
-    config_path: Path | None, as_json: bool, command: str, args: dict[str, str], done: str
+    config_path: Path | None, as_json: bool, command: str, args: dict[str, Any], done: str
 ) -> None:
     result = call(node_of(config_path), command, args)
     if as_json:

@@ -98,6 +98,15 @@ class Agent(Model):
         return self
 
 
+class Statuses(Model):
+    """What agents may say of themselves."""
+
+    break_reasons: tuple[Name, ...] = Field(
+        default=("break", "lunch", "training", "back_office", "meeting"),
+        description="Reasons of status on_break. By phone the code and 2 is the second.",
+    )
+
+
 class TimelineStep(Model):
     """What changes for a caller who has waited so long."""
 
@@ -160,6 +169,13 @@ class Queue(Model):
     on_timeout: TargetText | None = Field(
         default=None,
         description="Target after max_wait_s or at max_length; unset: the flow goes on with its next step.",
+    )
+    remember_agent_days: int = Field(
+        default=7,
+        ge=0,
+        le=365,
+        description="How long callers of this queue are known by number to the agent they spoke to last, for"
+        " agent: last of a flow's queue step.",
     )
     max_length: int | None = Field(
         default=None,

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from softswitch.config.acd import Agent, Language, Queue
+from softswitch.config.acd import Agent, Language, Queue, Statuses
 from softswitch.config.base import (
     Algorithm,
     Code,
@@ -165,7 +165,12 @@ class FeatureCodes(Model):
     )
     sign_out: Code | None = Field(default="*22", description="Sign out.")
     available: Code | None = Field(default="*23", description="Status available.")
-    on_break: Code | None = Field(default="*24", description="Status on break.")
+    on_break: Code | None = Field(
+        default="*24", description="Status on break; followed by the place of a reason in break_reasons."
+    )
+    wrap_up: Code | None = Field(
+        default="*25", description="Wrap-up is over; followed by minutes (1 to 60): so much longer."
+    )
     forward_always: Code | None = Field(
         default="*72", description="Followed by a number or user: forward all calls there."
     )
@@ -212,6 +217,7 @@ class Centre(Model):
         description="Over which trunks numbers outside are called; none: over all, in their order.",
     )
     numbering: Numbering = Field(default=Numbering(), description="How numbers are read.")
+    statuses: Statuses = Field(default=Statuses(), description="What agents may say of themselves.")
     feature_codes: FeatureCodes = Field(
         default=FeatureCodes(), description="Service codes; null: the service cannot be dialled."
     )
@@ -258,5 +264,9 @@ KINDS: dict[str, Kind] = {
     "calling_class": Kind(CallingClass, "calling_classes"),
     "route": Kind(OutboundRoute, "routes"),
 }
-SINGLES: dict[str, type[Model]] = {"feature_codes": FeatureCodes, "numbering": Numbering}
+SINGLES: dict[str, type[Model]] = {
+    "feature_codes": FeatureCodes,
+    "statuses": Statuses,
+    "numbering": Numbering,
+}
 """Groups of which there is one, without names."""

@@ -23,6 +23,7 @@ from softswitch.acd.events import (
     QueueConfigured,
     QueueRemoved,
     WrapUpEnded,
+    WrapUpExtended,
 )
 from softswitch.acd.outputs import AnnouncePosition, OfferCall, QueueTimedOut, WithdrawOffer
 from softswitch.config import Agent, Queue
@@ -537,3 +538,61 @@ def test_nothing_lasts_longer_because_the_clock_was_set_back_by_a_boot() -> None
     assert not [offer for offer in offers(out) if offer.agent == "bob"]
     later.wait(40)
     assert later.agent("bob")["status"] == "available"
+
+
+# Wrap-up that is made longer
+
+
+def wrapping_up() -> Floor:
+    floor = Floor(Queue(name="sales", wrap_up_s=10))
+    floor.staff("ann")
+    talk(floor, only_offer(floor.tell(CallQueued("c1", "sales"))))
+    floor.tell(AgentCallEnded("ann", "c1"))
+    return floor
+
+
+def test_wrap_up_is_made_longer() -> None:
+    floor = wrapping_up()
+    floor.wait(8)
+    (extended,) = facts(floor.tell(WrapUpExtended("ann", 60)), "wrap_up_extended")
+    assert (extended["agent"], extended["wrap_up_s"]) == ("ann", 62.0)
+    floor.wait(61)
+    assert floor.agent("ann")["state"] == "wrap_up"
+    floor.wait(1.1)
+    assert floor.agent("ann")["state"] == "idle"
+
+
+def test_wrap_up_lasts_an_hour_at_most() -> None:
+    floor = wrapping_up()
+    for _ in range(5):
+        floor.tell(WrapUpExtended("ann", 3600))
+    floor.wait(3601)
+    assert floor.agent("ann")["state"] == "idle"
+
+
+def test_a_longer_wrap_up_outlives_a_restart() -> None:
+    floor = wrapping_up()
+    floor.tell(WrapUpExtended("ann", 300))
+    state = floor.acd.state()
+    again = Floor(Queue(name="sales", wrap_up_s=10), start=floor.at)
+    again.tell(AgentConfigured(Agent(name="ann", user="ann-phone", queues=("sales",))))
+    again.acd.restore(state, again.at)
+    again.wait(300)
+    assert again.agent("ann")["state"] == "wrap_up"
+    again.wait(11)
+    assert again.agent("ann")["state"] == "idle"
+
+
+def test_only_who_wraps_up_has_a_wrap_up_to_extend() -> None:
+    floor = Floor()
+    floor.staff("ann")
+    assert floor.tell(WrapUpExtended("ann", 60)) == []
+
+
+def test_facts_say_who_did_it() -> None:
+    floor = Floor()
+    floor.staff("ann")
+    out = floor.tell(AgentStatusSet("ann", "on_break", "lunch", "maria"))
+    assert facts(out, "agent_status_changed")[0]["by"] == "maria"
+    assert facts(floor.tell(AgentSignedOut("ann", by="maria")), "agent_signed_out")[0]["by"] == "maria"
+    assert facts(floor.tell(AgentSignedIn("ann", "maria")), "agent_signed_in")[0]["by"] == "maria"

@@ -36,6 +36,7 @@ from softswitch.acd.events import (
     QueueConfigured,
     QueueRemoved,
     WrapUpEnded,
+    WrapUpExtended,
 )
 from softswitch.acd.history import RESTORED, History
 from softswitch.acd.outputs import AcdFact, OfferCall, Output, QueueTimedOut, WithdrawOffer
@@ -59,6 +60,7 @@ queue_names = st.sampled_from(QUEUES)
 EVENTS = st.one_of(
     agents.map(AgentSignedIn), agents.map(AgentSignedOut), agents.map(PhoneReachable),
     agents.map(PhoneUnreachable), agents.map(WrapUpEnded), agents.map(AgentRemoved),
+    st.builds(WrapUpExtended, agents, st.just(7.0)),
     st.builds(AgentStatusSet, agents, st.sampled_from(("available", "not_available", "on_break"))),
     st.builds(AgentBusy, agents, st.sampled_from(("p1", "p2"))),
     st.builds(AgentFree, agents, st.sampled_from(("p1", "p2"))),
@@ -280,7 +282,8 @@ class FloorMachine(RuleBasedStateMachine):
                    if row["state"] in ("reserved", "ringing", "wrap_up")]
         if passing:
             when = self.acd.next_timeout()
-            assert when is not None and when <= self.now + 30
+            longest = 3600 if any(row["state"] == "wrap_up" for row in passing) else 30
+            assert when is not None and when <= self.now + longest
 
 
 class TestFloor(FloorMachine.TestCase):  # type: ignore[misc]
