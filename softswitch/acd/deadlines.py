@@ -20,6 +20,10 @@ class Deadlines:
     def __contains__(self, key: Key) -> bool:
         return key in self._when
 
+    def all(self) -> list[Key]:
+        """Every deadline there is."""
+        return [*self._when]
+
     def stored(self) -> int:
         """Entries held in memory, cancelled ones included."""
         return len(self._heap)

@@ -6,7 +6,7 @@ without hanging up on anybody.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -53,6 +53,7 @@ class FloorDoctor:
         yield from self._agents()
         yield from self._calls()
         yield from self._waiting_times(now)
+        yield from self._left_over()
         yield from self._in_vain()
 
     def _offers(self) -> Iterator[Finding]:
@@ -178,6 +179,31 @@ class FloorDoctor:
             "its end is set",
             partial(self._set_deadline, key, seconds),
         )
+
+    def _left_over(self) -> Iterator[Finding]:
+        """Deadlines of what is gone, which would come up all the same."""
+        known: dict[str, Container[str]] = {
+            "offer": self._matching.offers,
+            "announce": self._room.calls,
+            "max_wait": self._room.calls,
+            "timeline": self._room.calls,
+            "pause": self._roster.agents,
+            "wrap_up": [
+                agent.name for agent in self._roster.agents.values() if agent.state is AgentState.WRAP_UP
+            ],
+        }
+        for kind, id in self._deadlines.all():
+            if kind in known and id not in known[kind]:
+                yield Finding(
+                    "deadline_of_nothing",
+                    id,
+                    f"there is a time set for the {kind} of {id}, which is over",
+                    "it is cancelled",
+                    partial(self._cancel, (kind, id)),
+                )
+
+    def _cancel(self, key: Key, now: float, out: list[Output]) -> None:
+        self._deadlines.cancel(key)
 
     def _tell_queues(self, agent: Agent, now: float, out: list[Output]) -> None:
         self._roster.refresh(agent)

@@ -104,8 +104,13 @@ def change_unseen(acd: Acd, now: float) -> str:
     return ""
 
 
-PLANTS = (forget_offer, forget_offer_of_agent, forget_offer_of_call, offer_twice, lose_deadline, lose_place,
-          lose_line, change_unseen)
+def leave_deadline(acd: Acd, now: float) -> str:
+    acd._deadlines.set(("timeline", "ghost"), now + 3)
+    return "deadline_of_nothing"
+
+
+PLANTS = (forget_offer, forget_offer_of_agent, forget_offer_of_call, offer_twice, lose_deadline,
+          leave_deadline, lose_place, lose_line, change_unseen)
 
 
 class DoctorMachine(FloorMachine):
