@@ -27,6 +27,8 @@ from softswitch.media.recording import Emit, Recorders, RecorderSettings, no_rec
 from softswitch.media.ring import CLEAR_CHUNK, SampleRing
 from softswitch.media.routing import BridgeSettings, Routing
 from softswitch.media.slowpath import SlowPath
+from softswitch.media.speakers import WINDOW as SPEAKER_WINDOW
+from softswitch.media.speakers import ActiveSpeakers
 from softswitch.media.srtp import Srtp, SrtpKeys
 from softswitch.media.succession import Succession
 from softswitch.media.tap import TapFile
@@ -97,6 +99,7 @@ class MediaEngine:
         self._mixer = Mixer(self.legs, self._ring, wideband, self._players, self._routing, self._sender)
         self._inband = InbandDetector(self.legs, self._ring, self._digit)
         self._recorders = Recorders(self.legs, self._ring, taps, emit, self.step)
+        self._speakers = ActiveSpeakers(self.legs, self._ring, emit)
         self._wanted: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in KINDS}
         self._generations: dict[tuple[str, str], int] = {}
 
@@ -133,6 +136,8 @@ class MediaEngine:
         self._players.let_go(self.clock)
         for player in self._players.finished(self.clock):
             self._finish_player(player)
+        if self.clock % SPEAKER_WINDOW == 0:
+            self._speakers.tick(self._routing.bridges, self.clock)
         if self.clock % _REPORT_PERIOD == 0:
             self._recorders.report()
             self._report_silence()

@@ -41,7 +41,7 @@ NUMBERED = frozenset(
 PATIENT = frozenset({"ports", "leg_statistics", "leg_quality", "load"})
 """Events that nobody waits for: they leave together, or with the next urgent one."""
 PATIENCE_S = 0.1
-EVENTS = NUMBERED | {"snapshot", "refused", "ports", "error", "load", "leg_quality"}
+EVENTS = NUMBERED | {"snapshot", "refused", "ports", "error", "load", "leg_quality", "active_speaker"}
 COMMANDS = frozenset({"hello", "ack", *ENGINE_COMMANDS})
 _MAX_LINE = 4 * 1024 * 1024
 _MAX_UNSENT = 64 * 1024 * 1024

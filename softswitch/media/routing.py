@@ -27,6 +27,7 @@ class BridgeSettings:
     id: str
     members: tuple[str, ...]
     edges: tuple[tuple[str, str, float], ...]
+    speaker: bool = False
 
     @classmethod
     def parse(cls, command: Mapping[str, Any]) -> BridgeSettings:
@@ -40,7 +41,7 @@ class BridgeSettings:
             raise BadCommand(f"put_bridge: {len(members)} members: at most {MAX_MEMBERS}")
         if any(not 0 <= gain <= 8 for _, _, gain in edges):
             raise BadCommand("put_bridge: gain: allowed are 0 to 8")
-        return cls(str(command["id"]), members, edges)
+        return cls(str(command["id"]), members, edges, bool(command.get("speaker", False)))
 
     def mentions(self) -> set[str]:
         return {*self.members, *(ear for ear, _, _ in self.edges), *(source for _, source, _ in self.edges)}
@@ -59,7 +60,7 @@ class Routing:
         self._legs = legs
         self._players = players
         self._ring = ring
-        self._bridges: dict[str, BridgeSettings] = {}
+        self.bridges: dict[str, BridgeSettings] = {}
         self._bridges_of: defaultdict[str, set[str]] = defaultdict(set)
         self._players_of: defaultdict[str, set[str]] = defaultdict(set)
         self._touched: set[str] = set()
@@ -74,13 +75,13 @@ class Routing:
 
     def put_bridge(self, bridge: BridgeSettings) -> None:
         self.delete_bridge(bridge.id)
-        self._bridges[bridge.id] = bridge
+        self.bridges[bridge.id] = bridge
         for each in bridge.mentions():
             self._bridges_of[each].add(bridge.id)
             self._touched.add(each)
 
     def delete_bridge(self, id: str) -> None:
-        bridge = self._bridges.pop(id, None)
+        bridge = self.bridges.pop(id, None)
         for each in bridge.mentions() if bridge else ():
             self._bridges_of[each].discard(id)
             if not self._bridges_of[each]:
@@ -105,7 +106,7 @@ class Routing:
         """The leg or player `id` came or changed: its own row and those of its neighbours."""
         self._touched.add(id)
         for bridge in self._bridges_of.get(id, ()):
-            self._touched.update(self._bridges[bridge].mentions())
+            self._touched.update(self.bridges[bridge].mentions())
 
     def leg_leaving(self, id: str) -> None:
         """To be called while the leg is still in the table."""
@@ -140,7 +141,7 @@ class Routing:
         assert settings is not None
         gains: dict[str, float] = {}
         for bridge in self._bridges_of.get(settings.id, ()):
-            for source, gain in self._bridges[bridge].heard_by(settings.id).items():
+            for source, gain in self.bridges[bridge].heard_by(settings.id).items():
                 gains[source] = max(gain, gains.get(source, 0.0))
         for player in self._players_of.get(settings.id, ()):
             gains[player] = max(1.0, gains.get(player, 0.0))
