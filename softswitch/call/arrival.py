@@ -181,7 +181,8 @@ class Arrivals:
         if conversation is None:
             _ROUTES[found.kind](self, call, found, now, out)
         elif call.answer(now, out):
-            call.begin(SupervisionActivity(call, conversation), now, out)
+            user = user_named(exchange.centre, found.number)
+            call.begin(SupervisionActivity(call, conversation, user), now, out)
 
     def _admit(self, call: Call) -> None:
         """The limits that hold whatever is called."""

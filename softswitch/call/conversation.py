@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from softswitch.call.call import Call
     from softswitch.call.leg import Leg
     from softswitch.call.leg_media import LegMedia
+    from softswitch.call.supervision import SupervisionActivity
 
 HOLD_MUSIC = "hold"
 """Heard on hold in a conversation that no queue gave."""
@@ -43,7 +44,7 @@ class Conversation:
         self.agent = callee.party.agent
         self.started = 0.0
         self.recording = recording
-        self.listeners: list[Leg] = []
+        self.supervisions: list[SupervisionActivity] = []
         self.keys = Keys()
 
     @property
@@ -99,9 +100,9 @@ class Conversation:
             },
             out,
         )
-        listeners, self.listeners = self.listeners, []
-        for listener in listeners:
-            listener.call.end("conversation_ended", "switch", now, out)
+        supervisions, self.supervisions = self.supervisions, []
+        for supervision in supervisions:
+            supervision.call.end("conversation_ended", "switch", now, out)
 
     @property
     def legs(self) -> tuple[Leg, Leg]:
@@ -118,14 +119,14 @@ class Conversation:
             return False
         return all(leg.silent_for(now) >= timeout for leg in legs)
 
-    def add_listener(self, leg: Leg, out: list[Any]) -> None:
-        """Let this leg hear both sides; neither side hears it."""
-        self.listeners.append(leg)
+    def supervise(self, supervision: SupervisionActivity, out: list[Any]) -> None:
+        """Let a supervisor hear both sides, and speak as its mode says."""
+        self.supervisions.append(supervision)
         self.put_bridge(out)
 
-    def remove_listener(self, leg: Leg, out: list[Any]) -> None:
-        if leg in self.listeners:
-            self.listeners.remove(leg)
+    def unsupervise(self, supervision: SupervisionActivity, out: list[Any]) -> None:
+        if supervision in self.supervisions:
+            self.supervisions.remove(supervision)
             self.put_bridge(out)
 
     def hold_changed(self, leg: LegMedia, out: list[Any]) -> None:
@@ -136,7 +137,7 @@ class Conversation:
     def put_bridge(self, out: list[Any]) -> None:
         """Both hear each other, unless one holds: then the other one hears music, whatever the one sends."""
         media, legs = self.call.exchange.media, self.legs
-        edges: list[list[Any]] = [[ear.id, mouth.id, 1.0] for ear in self.listeners for mouth in legs]
+        edges: list[list[Any]] = [edge for each in self.supervisions for edge in each.edges()]
         edges += [[leg.id, beep, 1.0] for leg in legs for beep in self._beep(out)]
         held = any(leg.holds for leg in legs)
         if held:

@@ -176,8 +176,9 @@ def _resume_supervision(call: Call, activity: dict[str, Any], now: float, out: l
     if heard is None or heard.conversation is None:
         _give_up(call, activity, now, out)
         return
-    call.activity = SupervisionActivity(call, heard.conversation)
-    heard.conversation.add_listener(call.inbound, out)
+    supervision = SupervisionActivity(call, heard.conversation, activity["user"], activity["mode"])
+    call.activity = supervision
+    heard.conversation.supervise(supervision, out)
 
 
 def _resume_failing(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:

@@ -41,9 +41,9 @@ class User(Model):
     display: Line = Field(default="", description="Name shown on the phones of others.")
     permissions: tuple[Permission, ...] = Field(
         default=(),
-        description="supervise: may listen to calls. dial_out: may call numbers outside through a trunk;"
-        " where numbering.country is set not premium ones and those of no known kind (other). pickup: may"
-        " take calls that ring at anybody's phone.",
+        description="supervise: may listen to calls and speak in them. dial_out: may call numbers outside"
+        " through a trunk; where numbering.country is set not premium ones and those of no known kind"
+        " (other). pickup: may take calls that ring at anybody's phone.",
     )
     calling: tuple[Name, ...] = Field(
         default=(),
@@ -147,7 +147,8 @@ class FeatureCodes(Model):
     pause_recording: Code | None = Field(default="*71", description="The recording pauses; as record.")
     listen: Code | None = Field(
         default="*1",
-        description="Followed by an agent's name, user or number: listen to that call (supervise).",
+        description="Followed by an agent's name, user or number: listen to that call (supervise). Then key 2"
+        " whispers to the agent or user alone, 3 speaks to both, 1 listens again.",
     )
     pickup: Code | None = Field(
         default="*8", description="Followed by a user, agent or number: take the call that rings there."

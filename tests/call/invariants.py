@@ -125,7 +125,8 @@ def _expected_media(call: Call) -> set[tuple[str, str]]:
 
 
 def _check_bridge(call: Call, bridge: dict[str, Any]) -> None:
-    """Both hear each other, or who is held hears music; listeners hear both in any case."""
+    """Both hear each other, or who is held hears music; supervisors hear both in any case, and are heard by
+    whom their mode names."""
     conversation = call.conversation
     assert conversation is not None
     legs = [conversation.caller, conversation.callee]
@@ -134,7 +135,15 @@ def _check_bridge(call: Call, bridge: dict[str, Any]) -> None:
     music = [ear for ear, mouth, _ in bridge["edges"] if mouth.startswith("music:")]
     assert music == [leg.id for leg in legs if held and not leg.holds]
     heard = [(ear, mouth) for ear, mouth, _ in bridge["edges"] if not mouth.startswith("music:")]
-    assert heard == [(ear.id, leg.id) for ear in conversation.listeners for leg in legs]
+    expected = []
+    for each in conversation.supervisions:
+        supervisor = each.call.inbound.id
+        expected += [(supervisor, leg.id) for leg in legs]
+        spoken_to = {"listen": 0, "whisper": 1, "barge": 2}[each.mode]
+        told = [ear for ear, mouth in heard if mouth == supervisor]
+        assert len(told) == spoken_to and set(told) <= {leg.id for leg in legs}
+        expected += [(ear, supervisor) for ear in told]
+    assert heard == expected
 
 
 def _check_media(world: World) -> None:

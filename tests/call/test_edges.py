@@ -174,6 +174,57 @@ class TestSupervisor:
         bob.hang_up()
         assert boss.events[-1] == ("ended", "remote_bye", 0)
 
+    @pytest.mark.parametrize("who", ["bob", "carol"])
+    @pytest.mark.parametrize("restart", [False, True])
+    @pytest.mark.parametrize(
+        ("keys", "mode"),
+        [
+            ("", "listen"),
+            ("2", "whisper"),
+            ("3", "barge"),
+            ("21", "listen"),
+            ("23", "barge"),
+            ("29#", "whisper"),
+        ],
+    )
+    def test_keys_say_who_hears_the_supervisor(
+        self, world: World, who: str, restart: bool, keys: str, mode: str
+    ) -> None:
+        calls_bob(world)[1].answer()
+        world.phone("boss").call(f"*1{who}")
+        supervised, supervising = world.exchange.calls.values()
+        for key in keys:
+            world.digit(key, supervising.inbound.id)
+        if restart:
+            world.restart_switch()
+            supervised, supervising = world.exchange.calls.values()
+        boss = supervising.inbound.id
+        bridge = world.worker.held["bridge", supervised.conversation.bridge_id]
+        carol, bob = (leg.id for leg in supervised.conversation.legs)
+        assert bridge["members"] == [carol, bob]
+        hearing = {"listen": [], "whisper": [bob if who == "bob" else carol], "barge": [carol, bob]}[mode]
+        assert bridge["edges"] == [
+            [boss, carol, 1.0],
+            [boss, bob, 1.0],
+            *([ear, boss, 1.0] for ear in hearing),
+        ]
+        modes = [each["mode"] for each in world.of("supervision_started")]
+        assert modes[-1] == mode and modes[:-1] == [each["mode"] for each in world.of("supervision_ended")]
+
+    def test_modes_of_two_supervisors_are_their_own(self, world: World) -> None:
+        calls_bob(world)[1].answer()
+        first, second = world.phone("boss"), world.phone("boss")
+        first.call("*1bob")
+        second.call("*1bob")
+        supervised, one, other = world.exchange.calls.values()
+        world.digit("3", other.inbound.id)
+        edges = world.worker.held["bridge", supervised.conversation.bridge_id]["edges"]
+        assert [ear for ear, mouth, _ in edges if mouth == one.inbound.id] == []
+        assert len([ear for ear, mouth, _ in edges if mouth == other.inbound.id]) == 2
+        second.hang_up()
+        edges = world.worker.held["bridge", supervised.conversation.bridge_id]["edges"]
+        assert {ear for ear, _, _ in edges} == {one.inbound.id}
+
 
 class TestRestart:
     def test_trunk_has_as_many_calls_as_before(self) -> None:
