@@ -39,5 +39,11 @@ class Sequence:
             if self._waiting:
                 self.send(self._waiting.pop(0), now, out)
 
+    def hasten(self, method: str, now: float, out: Outputs) -> None:
+        """Send at once what waits of this method: the dialog's last request is about to leave."""
+        for outgoing in [each for each in self._waiting if each.method == method]:
+            self._waiting.remove(outgoing)
+            outgoing.send(now, out)
+
     def clear(self) -> None:
         self._waiting.clear()

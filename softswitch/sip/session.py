@@ -442,6 +442,8 @@ class Session(Timed):
             self.outgoing.acknowledge(now, out)
             self.outgoing = None
         self.reoffer.acknowledge(b"", now, out)
+        # How a transfer ended is said before the BYE that the ending brings.
+        self.sequence.hasten("NOTIFY", now, out)
         self.send_request("BYE", ignore_response, now, out, headers=self._reason)
 
     def cancel(self, now: float, out: Outputs) -> None:

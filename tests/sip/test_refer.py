@@ -128,6 +128,23 @@ def test_reports_go_on_after_the_session() -> None:
     pair.all_over()
 
 
+def test_the_last_report_leaves_before_the_bye_however_late_the_answer_to_the_one_before() -> None:
+    pair = talking()
+    refer(pair)
+    referral = pair.b.owner.referrals[0]  # type: ignore[attr-defined]
+
+    def all_at_once(out: Any) -> None:
+        referral.progress(180, pair.link.now, out)
+        referral.finish(200, pair.link.now, out)
+        pair.b.session.hang_up(pair.link.now, out)
+
+    pair.b.do(all_at_once)
+    pair.link.run(1)
+    assert heard(pair)[-2:] == [("notify", 180, "active"), ("notify", 200, "over")]
+    assert left(pair) == 0
+    pair.all_over()
+
+
 def test_refused_and_answered_later() -> None:
     pair = talking(decide=lambda referral, now, out: referral.refuse(603, now, out))
     refer(pair)

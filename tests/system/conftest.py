@@ -15,7 +15,7 @@ from tests.system.handset import Floor, Handset
 from tests.system.running import RunningSystem, running
 
 AGENTS = ("anna", "ben", "cleo", "dora", "emil")
-CALLERS = ("carl", "cora", "curt", "cyan", "sue")
+CALLERS = ("carl", "cora", "curt", "cyan", "sue", "tess", "tony")
 QUEUES: dict[str, dict[str, Any]] = {
     "sales": {"wrap_up_s": 0},
     "support": {"wrap_up_s": 0},

@@ -50,18 +50,18 @@ def test_a_call_between_three_parties_is_shown_from_invite_to_bye(
 
 
 def test_what_became_no_call_is_found_by_number(system: RunningSystem, phones: Phones) -> None:
-    phones("cyan")
-    messages = json.loads(system.cli("trace", "cyan", "--json"))
+    phones("tess")
+    messages = json.loads(system.cli("trace", "tess", "--json"))
     assert {message["message"].split(" ")[0] for message in messages} >= {"REGISTER", "SIP/2.0"}
     refused = system.try_cli("trace", "nobody-there")
     assert (refused.returncode, refused.stderr) == (1, "the trace has no messages of nobody-there\n")
 
 
 def test_it_follows_what_comes(system: RunningSystem, phones: Phones) -> None:
-    command = [sys.executable, "-m", "softswitch", "trace", "curt", "--follow", "-c", str(system.config)]
+    command = [sys.executable, "-m", "softswitch", "trace", "tony", "--follow", "-c", str(system.config)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as following:
         assert following.stdout is not None
-        phones("curt")
+        phones("tony")
         assert "REGISTER" in following.stdout.readline()
         assert "401" in following.stdout.readline()
         following.terminate()
