@@ -117,6 +117,50 @@ def test_a_transfer_and_its_reports() -> None:
     pair.all_over()
 
 
+REPORTS = {
+    "accept": (),
+    "refuse": (603,),
+    "progress": (180,),
+    "finish": (200,),
+}
+WAYS: dict[str, tuple[str, ...]] = {
+    "pending": (),
+    "active": ("accept",),
+    "over": ("accept", "finish"),
+    "refused": ("refuse",),
+}
+# (state, what its owner does) -> what the other side hears then. What is not listed changes nothing.
+EXPECTED: dict[tuple[str, str], list[Any]] = {
+    ("pending", "accept"): [("refer", 202), ("notify", 100, "active")],
+    ("pending", "refuse"): [("refer", 603)],
+    ("active", "progress"): [("notify", 180, "active")],
+    ("active", "finish"): [("notify", 200, "over")],
+}
+
+
+@pytest.mark.parametrize("state", WAYS)
+@pytest.mark.parametrize("given", REPORTS)
+def test_every_state_of_a_transfer_with_every_report(state: str, given: str) -> None:
+    pair = talking(decide=lambda referral, now, out: None)
+    refer(pair)
+    for each in WAYS[state]:
+        report(pair, each, *REPORTS[each])
+    before = len(heard(pair))
+    report(pair, given, *REPORTS[given])
+    assert heard(pair)[before:] == EXPECTED.get((state, given), [])
+    if (state, given) == ("pending", "refuse") or state in ("over", "refused"):
+        assert left(pair) == 0
+
+
+def test_an_active_transfer_runs_out() -> None:
+    pair = talking()
+    refer(pair)
+    before = len(heard(pair))
+    report(pair, "expire")
+    assert heard(pair)[before:] == [("notify", 100, "over")]
+    assert left(pair) == 0
+
+
 def test_reports_go_on_after_the_session() -> None:
     pair = talking()
     refer(pair)
