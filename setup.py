@@ -2,7 +2,7 @@
 
 from setuptools import Extension, setup
 
-_SOURCES = ("module", "g711", "g722", "io", "ring", "kernels", "srtp", "opus")
+_SOURCES = ("module", "g711", "g722", "io", "ring", "kernels", "loop", "srtp", "opus")
 
 setup(
     ext_modules=[

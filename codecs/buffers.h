@@ -5,7 +5,7 @@
 #include <Python.h>
 #include <stdint.h>
 
-#define MAX_ARRAYS 12
+#define MAX_ARRAYS 44
 
 typedef struct {
     Py_buffer view[MAX_ARRAYS];
@@ -19,6 +19,9 @@ void arrays_close(Arrays *arrays);
 /* Items in array k. */
 Py_ssize_t array_items(const Arrays *arrays, int k);
 
+/* Raises ValueError and returns -1 unless every int32 of array k is from 0 to most - 1. */
+int arrays_within(const Arrays *arrays, const char *name, int k, Py_ssize_t items, Py_ssize_t most);
+
 /* Raises ValueError and returns -1 unless each of the arrays named by their positions has at least `items`. */
 int arrays_at_least(const Arrays *arrays, const char *name, Py_ssize_t items, int first, int last);
 
@@ -26,6 +29,11 @@ PyObject *io_drain(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *io_send(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *io_parse(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *ring_place(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *ring_store(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *loop_admit(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *loop_relay(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *loop_frames(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *kernel_interleave(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *ring_lay(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *ring_noise(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *ring_take(PyObject *module, PyObject *const *args, Py_ssize_t nargs);

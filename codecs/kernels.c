@@ -117,3 +117,39 @@ PyObject *kernel_play(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     arrays_close(&a);
     Py_RETURN_NONE;
 }
+
+PyObject *kernel_interleave(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    Arrays a;
+    (void)module;
+    if (arrays_open(&a, "interleave", "hHqqq", args, nargs) < 0)
+        return NULL;
+    Py_ssize_t n = array_items(&a, 2), width = n ? array_items(&a, 0) / (2 * n) : 0, room = array_items(&a, 1);
+    const int64_t *base = a.view[2].buf, *written = a.view[3].buf, *frames = a.view[4].buf;
+    int fits = arrays_at_least(&a, "interleave", n, 3, 4) == 0;
+    for (Py_ssize_t k = 0; fits && k < n; k++)
+        fits = base[k] >= 0 && written[k] >= 0 && frames[k] >= width && frames[k] > 0 && base[k] + 2 * frames[k] <= room;
+    if (!fits) {
+        arrays_close(&a);
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "interleave: a ring is not within the array, or shorter than a row");
+        return NULL;
+    }
+    const int16_t *left = a.view[0].buf;
+    int16_t *rings = a.view[1].buf;
+    for (Py_ssize_t k = 0; k < n; k++, left += 2 * width) {
+        const int16_t *right = left + width;
+        int64_t at = written[k] % frames[k], first = frames[k] - at < width ? frames[k] - at : width;
+        int16_t *out = rings + base[k] + 2 * at, *start = rings + base[k];
+        for (int64_t i = 0; i < first; i++) {
+            out[2 * i] = left[i];
+            out[2 * i + 1] = right[i];
+        }
+        for (int64_t i = first; i < width; i++) {
+            start[2 * (i - first)] = left[i];
+            start[2 * (i - first) + 1] = right[i];
+        }
+    }
+    arrays_close(&a);
+    Py_RETURN_NONE;
+}

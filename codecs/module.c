@@ -54,6 +54,17 @@ int arrays_at_least(const Arrays *arrays, const char *name, Py_ssize_t items, in
     return 0;
 }
 
+int arrays_within(const Arrays *arrays, const char *name, int k, Py_ssize_t items, Py_ssize_t most)
+{
+    const int32_t *value = arrays->view[k].buf;
+    for (Py_ssize_t i = 0; i < items; i++)
+        if (value[i] < 0 || value[i] >= most) {
+            PyErr_Format(PyExc_ValueError, "%s: argument %d names row %d of %zd", name, k + 1, (int)value[i], most);
+            return -1;
+        }
+    return 0;
+}
+
 #define KERNEL(name, function, doc) {name, (PyCFunction)(void (*)(void))function, METH_FASTCALL, doc}
 
 static PyMethodDef methods[] = {
@@ -72,6 +83,24 @@ static PyMethodDef methods[] = {
            "place(ring i2[legs,L], have u1[legs,L], leg i4[n], position i8[n], rows u1[m,stride], index i4[n],"
            " offset i4[n], size i4[n], law u1[n], status u1[n], L, m, floor)\n\nDecode G.711 payloads into the"
            " ring; status 0 new, 1 duplicate, 2 late (wholly before floor)."),
+    KERNEL("admit", loop_admit,
+           "admit(leg i4[n], ip, port, seq, ts, ssrc, mark, offset, size, kinds u1[legs,128], leg columns,"
+           " out_index, out_leg, out_kind, out_ts, out_ext, out_pos, odd, dirty u1[legs], clock) -> (plain, odd)\n\n"
+           "The rules of inbound.py for rows of streams that just go on; rows that need more than that, and later"
+           " ones of the same leg, are listed in odd. dirty is zeros, before and after."),
+    KERNEL("relay", loop_relay,
+           "relay(rows u1[m,stride], mark, length, offset, size, index i4[n], leg, kind, ts, ext, leg columns,"
+           " transcode u1[2,256], out_index, out_ear, out_length, out_ext, m, clock) -> sent\n\nRewrite the headers of rows that a leg's only listener gets."),
+    KERNEL("frames", loop_frames,
+           "frames(rows u1[m,stride], ears i4[n], codes u1[r,w], which i4[n], leg columns, length i4[n], ext i8[n], m,"
+           " clock)\n\nOne packet for each ear with w octets of codes[which[k]], for the position clock."),
+    KERNEL("interleave", kernel_interleave,
+           "interleave(samples i2[2n,w], rings i2[...], base i8[n], written i8[n], frames i8[n])\n\nAppend pairs of rows"
+           " as stereo to rings that begin at base, in samples, and are `frames` long."),
+    KERNEL("store", ring_store,
+           "store(ring, have, rows, offset, size, index, leg, kind, pos, leg columns, odd, L, m, floor, clock) -> odd\n\n"
+           "place, with counters, for the rows of legs in the ring that are G.711 and are not being moved; the"
+           " numbers of others are listed in odd."),
     KERNEL("lay", ring_lay,
            "lay(ring i2[legs,L], have u1[legs,L], leg i4[n], position i8[n], samples i2[n,w], size i4[n],"
            " status u1[n], L, floor)\n\nPut decoded samples into the ring; status as with place."),

@@ -103,6 +103,64 @@ PyObject *ring_place(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     Py_RETURN_NONE;
 }
 
+/* The kinds of payload as legs.py numbers them; 1 and 2 are the two laws of G.711. */
+enum { AUDIO_A = 2, TELEPHONE_EVENT = 6 };
+
+PyObject *ring_store(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    static const char spec[] = "HBbiiiibqbbqbQQQQQI";
+    Arrays a;
+    (void)module;
+    if (arrays_open(&a, "store", spec, args, nargs) < 0)
+        return NULL;
+    Py_ssize_t wanted = (Py_ssize_t)sizeof spec - 1, n = array_items(&a, 5), legs = array_items(&a, 9), odds = 0;
+    Py_ssize_t L = nargs > wanted + 3 ? PyLong_AsSsize_t(args[wanted]) : 0;
+    Py_ssize_t m = nargs > wanted + 3 ? PyLong_AsSsize_t(args[wanted + 1]) : 0;
+    int64_t floor = nargs > wanted + 3 ? PyLong_AsLongLong(args[wanted + 2]) : 0;
+    int64_t clock = nargs > wanted + 3 ? PyLong_AsLongLong(args[wanted + 3]) : 0;
+    if (!valid_ring(&a, "store", L) || m <= 0 || array_items(&a, 0) < legs * L ||
+        arrays_at_least(&a, "store", m, 3, 4) < 0 || arrays_at_least(&a, "store", n, 6, 8) < 0 ||
+        arrays_at_least(&a, "store", legs, 10, 17) < 0 || arrays_at_least(&a, "store", n, 18, 18) < 0 ||
+        arrays_within(&a, "store", 5, n, m) < 0 || arrays_within(&a, "store", 6, n, legs) < 0 || PyErr_Occurred()) {
+        arrays_close(&a);
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "store: the arrays do not fit together");
+        return NULL;
+    }
+    Py_buffer *v = a.view;
+    int16_t *ring = v[0].buf;
+    uint8_t *have = v[1].buf;
+    const uint8_t *rows = v[2].buf, *kind = v[7].buf, *in_ring = v[9].buf, *listen = v[10].buf, *noisy = v[12].buf;
+    const int32_t *offset = v[3].buf, *size = v[4].buf, *index = v[5].buf, *leg = v[6].buf;
+    const int64_t *pos = v[8].buf, *move = v[11].buf;
+    int64_t *begin = v[13].buf, *end = v[14].buf, *placed = v[15].buf, *placed_late = v[16].buf, *late = v[17].buf;
+    int32_t *odd = v[18].buf;
+    Py_ssize_t stride = v[2].len / m;
+    for (Py_ssize_t k = 0; k < n; k++) {
+        int32_t l = leg[k], row = index[k], at = offset[row], octets = size[row];
+        if (!in_ring[l] || !listen[l])
+            continue;
+        if (kind[k] == TELEPHONE_EVENT) { /* nothing to hear, and nothing lost */
+            placed[l]++;
+            continue;
+        }
+        if (kind[k] > AUDIO_A || move[l] != 0 || noisy[l] || at < 0 || octets < 0 || at + octets > stride ||
+            octets > L) {
+            odd[odds++] = (int32_t)k;
+            continue;
+        }
+        uint8_t status = place_one(ring + l * L, have + l * L, (uint64_t)L - 1, pos[k], floor, rows + row * stride + at,
+                                   octets, g711_linear[kind[k] == AUDIO_A]);
+        begin[l] = pos[k] < begin[l] ? pos[k] : begin[l];
+        end[l] = pos[k] + octets > end[l] ? pos[k] + octets : end[l];
+        placed[l] += status == 0;
+        placed_late[l] += status == 2;
+        late[l] += pos[k] + octets <= clock;
+    }
+    arrays_close(&a);
+    return PyLong_FromSsize_t(odds);
+}
+
 PyObject *ring_lay(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     Arrays a;

@@ -119,8 +119,7 @@ class MediaEngine:
         self._routing.refresh()
         self.slow_path.take(batch)
         self.srtp.unprotect(batch, self.clock)
-        arrivals = self._receiver.receive(batch, self.clock)
-        if arrivals is not None:
+        for arrivals in self._receiver.receive(batch, self.clock):
             self._sender.relay(batch, arrivals, self.clock)
 
     def tick(self) -> None:

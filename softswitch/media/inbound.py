@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from softswitch.media import _codecs
 from softswitch.media.comfort import NoiseFloor, noise_level
 from softswitch.media.dtmf import FRAME, DigitDetector
 from softswitch.media.g711 import LINEAR
@@ -42,16 +43,15 @@ class Arrivals:
 
     index: Indices
     leg: Indices
-    seq: NDArray[np.uint16]
     ts: NDArray[np.uint32]
     kind: NDArray[np.uint8]
     ext: NDArray[np.int64]
     pos: NDArray[np.int64]
 
-    def select(self, chosen: NDArray[np.bool_]) -> Arrivals:
+    def select(self, chosen: NDArray[np.bool_] | Indices | slice) -> Arrivals:
         return Arrivals(
-            self.index[chosen], self.leg[chosen], self.seq[chosen], self.ts[chosen], self.kind[chosen],
-            self.ext[chosen], self.pos[chosen],
+            self.index[chosen], self.leg[chosen], self.ts[chosen], self.kind[chosen], self.ext[chosen],
+            self.pos[chosen],
         )  # fmt: skip
 
 
@@ -70,22 +70,51 @@ class Receiver:
         self._digits = DigitDetector(legs, on_digit)
         self.noise = NoiseFloor(legs, ring)
         self.playout = Playout(legs)
+        self._admitted = _room(0)
+        self._odd = np.zeros(0, np.int32)
+        self._dirty = np.zeros(legs.capacity, np.uint8)
 
-    def receive(self, batch: PacketBatch, clock: int) -> Arrivals | None:
-        """Takes in one batch; returns the packets of known streams, or None when there are none."""
+    def receive(self, batch: PacketBatch, clock: int) -> Iterator[Arrivals]:
+        """Takes in one batch; yields the packets of known streams, at most two lots to be served in turn."""
+        if not batch.count:
+            return
         batch.parse()
-        accepted = self._from_known_sources(batch, clock)
-        if not len(accepted):
-            return None
-        arrivals = self._track(batch, accepted, clock)
+        plain, odd = self._admit(batch, clock)
+        if plain:
+            arrivals = self._admitted.select(slice(plain))
+            self._take(batch, arrivals, clock)
+            yield arrivals
+        if odd:
+            accepted = self._from_known_sources(batch, self._odd[:odd], clock)
+            if len(accepted):
+                arrivals = self._track(batch, accepted, clock)
+                self._take(batch, arrivals, clock)
+                yield arrivals
+
+    def _admit(self, batch: PacketBatch, clock: int) -> tuple[int, int]:
+        """Fills `_admitted` with the rows of streams that just go on; the others are listed in `_odd`."""
+        legs, n = self._legs, batch.count
+        if len(self._odd) < n:
+            self._admitted, self._odd = _room(batch.capacity), np.zeros(batch.capacity, np.int32)
+        found = self._admitted
+        return _codecs.admit(
+            batch.leg[:n], batch.ip, batch.port, batch.seq, batch.ts, batch.ssrc, batch.mark, batch.offset,
+            batch.size, legs.kinds, legs.remote_ip, legs.remote_port, legs.learn, legs.locked,
+            legs.in_started, legs.in_ssrc, legs.scale, legs.in_ext, legs.in_pos, legs.received, legs.last_rx,
+            legs.lead_min, legs.dropped_source, legs.in_ts, legs.late_run, legs.short, legs.started,
+            legs.silent, legs.jitter, legs.transit, found.index, found.leg, found.kind, found.ts, found.ext,
+            found.pos, self._odd, self._dirty, clock,
+        )  # fmt: skip
+
+    def _take(self, batch: PacketBatch, arrivals: Arrivals, clock: int) -> None:
+        """Keys, codecs and samples of packets that were accepted."""
         events = arrivals.kind == TELEPHONE_EVENT
         if events.any():
             chosen = events & self._legs.listen[arrivals.leg]
             self._digits.receive(batch, arrivals.index[chosen], arrivals.leg[chosen])
         if self._legs.any_wide:
             self._follow_codec(arrivals)
-        self._place(batch, arrivals, clock)
-        return arrivals
+        self._store(batch, arrivals, clock)
 
     def _follow_codec(self, arrivals: Arrivals) -> None:
         """A peer may change between the codecs it was offered, and with them who can be relayed to whom."""
@@ -99,18 +128,17 @@ class Receiver:
 
     # Sources.
 
-    def _from_known_sources(self, batch: PacketBatch, clock: int) -> Indices:
-        """Rows that are RTP of a negotiated payload type from the leg's own remote address."""
-        legs, n = self._legs, batch.count
-        leg = batch.leg[:n]
-        ip, port = batch.ip[:n], batch.port[:n]
-        known = legs.kinds[leg, batch.mark[:n] & 127] != UNKNOWN
-        known &= (batch.offset[:n] > 0) & (batch.size[:n] > 0)
+    def _from_known_sources(self, batch: PacketBatch, rows: Indices, clock: int) -> Indices:
+        """Those of the rows that are RTP of a negotiated payload type from the leg's own remote address."""
+        legs, leg = self._legs, batch.leg[rows]
+        ip, port = batch.ip[rows], batch.port[rows]
+        known = legs.kinds[leg, batch.mark[rows] & 127] != UNKNOWN
+        known &= (batch.offset[rows] > 0) & (batch.size[rows] > 0)
         own = (ip == legs.remote_ip[leg]) & (port == legs.remote_port[leg])
         learning = legs.learn[leg] & known
         if learning.any():
             quiet = clock - legs.last_rx[leg] > RELEARN_SILENCE
-            same_stream = legs.in_started[leg] & (batch.ssrc[:n] == legs.in_ssrc[leg])
+            same_stream = legs.in_started[leg] & (batch.ssrc[rows] == legs.in_ssrc[leg])
             moved = ~own & quiet & same_stream
             learning &= ~legs.locked[leg] | moved
             for row in np.flatnonzero(learning):
@@ -118,7 +146,7 @@ class Receiver:
         foreign = known & ~own
         if foreign.any():
             np.add.at(legs.dropped_source, leg[foreign], 1)
-        accepted: Indices = np.flatnonzero(known & own).astype(np.int32)
+        accepted: Indices = rows[known & own]
         return accepted
 
     def _learn(self, leg: int, ip: int, port: int, moved: bool) -> bool:
@@ -166,7 +194,7 @@ class Receiver:
                 self._anchor(int(leg[k]), int(ssrc[k]), int(seq[k]), int(ts[k]), clock)
             ext, pos = self._unwrap(leg, seq, ts)
         self._remember(leg, ts, ext, pos, audio, clock)
-        return Arrivals(index, leg, seq, ts, kind, ext, pos)
+        return Arrivals(index, leg, ts, kind, ext, pos)
 
     def _unwrap(
         self, leg: Indices, seq: NDArray[np.uint16], ts: NDArray[np.uint32]
@@ -215,6 +243,14 @@ class Receiver:
         if short.any():
             np.add.at(legs.short, leg[short], 1)
             legs.late_run[leg[audio & (lead < 0)]] += 1
+
+    def _store(self, batch: PacketBatch, arrivals: Arrivals, clock: int) -> None:
+        """What is to be heard or recorded into the ring, by the kernel but for what needs more than that."""
+        if not self._ring.in_use:
+            return
+        odd = self._ring.store(batch, arrivals.index, arrivals.leg, arrivals.kind, arrivals.pos, clock)
+        if len(odd):
+            self._place(batch, arrivals.select(odd), clock)
 
     def _place(self, batch: PacketBatch, arrivals: Arrivals, clock: int) -> None:
         legs, leg = self._legs, arrivals.leg
@@ -281,3 +317,11 @@ class Receiver:
         np.add.at(legs.placed, leg[status == NEW], 1)
         np.add.at(legs.placed_late, leg[status == LATE], 1)
         np.add.at(legs.late, leg[pos + size <= clock], 1)
+
+
+def _room(packets: int) -> Arrivals:
+    """Room for so many packets, to be filled by the kernel."""
+    return Arrivals(
+        np.zeros(packets, np.int32), np.zeros(packets, np.int32), np.zeros(packets, np.uint32),
+        np.zeros(packets, np.uint8), np.zeros(packets, np.int64), np.zeros(packets, np.int64),
+    )  # fmt: skip

@@ -68,7 +68,10 @@ class Mixer:
             ready &= ~plan.wide
         codes = np.empty((len(plan.law), FRAME), np.uint8)
         _codecs.encode(mixed[plan.mixed_row], plan.law, codes)
-        self._sender.send_frames(ears[ready], codes[plan.encoded[ready]], clock)
+        if plan.standard:
+            self._sender.send_codes(ears[ready], codes, plan.encoded[ready], clock)
+        else:
+            self._sender.send_frames(ears[ready], codes[plan.encoded[ready]], clock)
 
     def _send_wide(self, plan: MixPlan, ready: NDArray[np.bool_], clock: int, change: Fade | None) -> None:
         if ready.any():

@@ -10,10 +10,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from softswitch.media import _codecs
 from softswitch.media.dtmf import FRAME
 from softswitch.media.g711 import TRANSCODE
 from softswitch.media.inbound import Arrivals
-from softswitch.media.legs import AUDIO_A, COMFORT_NOISE, NEVER, NO_PAYLOAD_TYPE, TELEPHONE_EVENT, LegTable
+from softswitch.media.legs import COMFORT_NOISE, NEVER, TELEPHONE_EVENT, LegTable
 from softswitch.media.packetizing import Packetizer
 from softswitch.media.packets import Indices, PacketBatch
 from softswitch.media.srtp import Srtp
@@ -29,46 +30,33 @@ class Sender:
         self._srtp = srtp
         self._batch = PacketBatch(legs.capacity)
         self._batch.rows[:, 0] = 0x80
+        self._rows = np.arange(legs.capacity, dtype=np.int32)
         self._packetizer = Packetizer(legs)
+        self._index, self._ear, self._length, self._ext = _room(0)
 
     # Relay.
 
     def relay(self, batch: PacketBatch, arrivals: Arrivals, clock: int) -> None:
-        """Sends on at once what a leg's only listener gets untouched but for its header."""
-        legs = self._legs
-        ear = legs.relay_ear[arrivals.leg]
-        chosen = (ear >= 0) & legs.listen[arrivals.leg]
-        payload_type = legs.payload_types[ear, arrivals.kind]
-        chosen &= (payload_type != NO_PAYLOAD_TYPE) & ~legs.sending_digits[ear]
-        if not chosen.all():
-            arrivals, ear, payload_type = arrivals.select(chosen), ear[chosen], payload_type[chosen]
-        if not len(ear):
-            return
-        self._join(arrivals, ear, clock)
-        self._transcode(batch, arrivals, ear)
-        ext = arrivals.ext + legs.relay_seq[ear]
-        ts = arrivals.ts + legs.relay_ts[ear]
-        index = arrivals.index
-        batch.rows[index, 1] = (batch.mark[index] & 128) | payload_type
-        batch.halves[index, 1] = ext.astype(np.uint16)
-        batch.words[index, 1] = ts
-        batch.words[index, 2] = legs.out_ssrc[ear]
-        self._advance(ear, ext, ts, arrivals.kind != TELEPHONE_EVENT, clock)
-        self._count(ear, batch.size[index])
-        legs.relayed_at[ear] = clock
-        self._send(batch, index, ear, batch.length[index], ext)
+        """Sends on at once what a leg's only listener gets untouched but for its header.
 
-    def _join(self, arrivals: Arrivals, ear: Indices, clock: int) -> None:
-        """Where a source is new to its ear, its stream goes on from what the ear was sent last."""
+        A source that is new to its ear goes on from what the ear was sent last. A peer may send either law in
+        the middle of a stream: the codes are exchanged one for one.
+        """
         legs = self._legs
-        fresh = legs.relay_fresh[ear]
-        for k in np.flatnonzero(fresh):
-            one = int(ear[k])
-            if legs.relay_fresh[one]:
-                legs.relay_fresh[one] = False
-                legs.relay_seq[one] = legs.out_ext[one] + 1 - arrivals.ext[k]
-                ts = int(legs.out_ts[one]) + self._passed(one, clock) - int(arrivals.ts[k])
-                legs.relay_ts[one] = ts & 0xFFFFFFFF
+        if len(self._ear) < len(arrivals.leg):
+            self._index, self._ear, self._length, self._ext = _room(batch.capacity)
+        sent = _codecs.relay(
+            batch.rows, batch.mark, batch.length, batch.offset, batch.size, arrivals.index, arrivals.leg,
+            arrivals.kind, arrivals.ts, arrivals.ext, legs.relay_ear, legs.listen, legs.sending_digits,
+            legs.relay_seq, legs.relay_ts, legs.relayed_at, legs.payload_types, legs.law, legs.out_ssrc,
+            legs.scale, legs.out_ext, legs.out_at, legs.sent, legs.sent_octets, legs.out_ts, legs.started,
+            legs.relay_fresh, TRANSCODE, self._index, self._ear, self._length, self._ext, batch.capacity,
+            clock,
+        )  # fmt: skip
+        if sent:
+            self._send(
+                batch, self._index[:sent], self._ear[:sent], self._length[:sent], self._ext[:sent]
+            )
 
     def _passed(self, leg: int, clock: int) -> int:
         """Timestamp units since the last packet sent: whole frames, at least one."""
@@ -77,27 +65,19 @@ class Sender:
             return FRAME * int(self._legs.scale[leg])
         return max(1, (elapsed + FRAME // 2) // FRAME) * FRAME * int(self._legs.scale[leg])
 
-    def _transcode(self, batch: PacketBatch, arrivals: Arrivals, ear: Indices) -> None:
-        """A peer may send either law in the middle of a stream: the codes are exchanged one for one."""
-        law = self._legs.law[ear]
-        other = (arrivals.kind <= AUDIO_A) & (arrivals.kind != law + 1)
-        for k in np.flatnonzero(other):
-            row = arrivals.index[k]
-            start, size = batch.offset[row], batch.size[row]
-            payload = batch.rows[row, start : start + size]
-            payload[:] = TRANSCODE[law[k]][payload]
-
-    def _advance(
-        self, ear: Indices, ext: NDArray[np.int64], ts: NDArray[np.uint32], audio: NDArray[np.bool_],
-        clock: int,
-    ) -> None:
-        legs = self._legs
-        np.maximum.at(legs.out_ext, ear, ext)
-        newest = audio & (ext == legs.out_ext[ear])
-        legs.out_ts[ear[newest]] = ts[newest]
-        legs.out_at[ear[newest]] = clock
-
     # Frames of the mix.
+
+    def send_codes(self, ears: Indices, codes: NDArray[np.uint8], which: Indices, clock: int) -> None:
+        """20 ms of G.711 for each ear in one packet: codes[which[k]] of uint8[rows, 160]."""
+        legs, batch, n = self._legs, self._batch, len(ears)
+        if len(self._ear) < n:
+            self._index, self._ear, self._length, self._ext = _room(batch.capacity)
+        _codecs.frames(
+            batch.rows, ears, codes, which, legs.payload_types, legs.law, legs.out_ssrc, legs.scale,
+            legs.out_ext, legs.out_at, legs.sent, legs.sent_octets, legs.out_ts, legs.started,
+            legs.relay_fresh, self._length, self._ext, batch.capacity, clock,
+        )  # fmt: skip
+        self._send(batch, self._rows[:n], ears, self._length[:n], self._ext[:n])
 
     def send_frames(self, ears: Indices, payload: NDArray[np.uint8], clock: int) -> None:
         """20 ms for each ear in packets of its length; payload uint8[n, 160] in the ear's codec."""
@@ -106,9 +86,6 @@ class Sender:
         # A relayed stream that pauses and resumes goes on after the frames sent in between.
         self._legs.relay_fresh[ears] = True
         standard = self._legs.ptime[ears] == FRAME
-        if standard.all():
-            self._send_audio(ears, payload, np.full(len(ears), clock, np.int64), FRAME)
-            return
         chosen = ears[standard]
         if len(chosen):
             self._send_audio(chosen, payload[standard], np.full(len(chosen), clock, np.int64), FRAME)
@@ -187,3 +164,9 @@ class Sender:
         np.add.at(legs.sent, ears, 1)
         np.add.at(legs.sent_octets, ears, octets)
         legs.started[ears] = True
+
+
+def _room(packets: int) -> tuple[Indices, Indices, Indices, NDArray[np.int64]]:
+    """Row, ear, length and extended sequence number of so many packets, to be filled by a kernel."""
+    row, ear, length = (np.zeros(packets, np.int32) for _ in range(3))
+    return row, ear, length, np.zeros(packets, np.int64)

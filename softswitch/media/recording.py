@@ -238,7 +238,7 @@ class Recorders:
         if live:
             samples = self._samples(live, RECORDER_CHUNK)
             slots = np.array([r.slot.index for r in live], np.intp)
-            self._taps.write_many(slots, _stereo(samples))
+            self._taps.write_many(slots, samples)
             self._hear(slots, samples)
         for recording in due:
             if recording.settings.paused:

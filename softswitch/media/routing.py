@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from softswitch.media.dtmf import FRAME
 from softswitch.media.formats import WIDE
 from softswitch.media.legs import BadCommand, LegTable
 from softswitch.media.players import PlayerTable
@@ -217,6 +218,7 @@ class MixPlan(NamedTuple):
     """One cohort's tick as arrays: CSR rows over the sources, each distinct row mixed and encoded once."""
 
     comfort: bool
+    standard: bool
     relayed: np.ndarray[Any, np.dtype[np.int32]]
     ears: np.ndarray[Any, np.dtype[np.int32]]
     heard: np.ndarray[Any, np.dtype[np.bool_]]
@@ -267,6 +269,7 @@ def plan_cohort(legs: LegTable, rows: Mapping[int, Row], cohort: int) -> MixPlan
         encoded[k] = encodings.setdefault((number, int(legs.law[ear])), len(encodings))
     return mix_rows([*row_numbers])._replace(
         comfort=bool(legs.comfort[ears].any()),
+        standard=bool((legs.ptime[ears] == FRAME).all()),
         relayed=members[is_relayed],
         ears=ears,
         members=members,

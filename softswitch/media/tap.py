@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from softswitch.media import _codecs
 from softswitch.media.arrays import StereoFrames
 from softswitch.media.tap_layout import (
     COUNTERS,
@@ -285,9 +286,8 @@ class TapFile:
         self._map = mmap.mmap(descriptor, file_bytes(slots))
         self._rings_at = rings_offset(slots)
         self.headers = np.frombuffer(self._map, dtype=HEADER, count=slots, offset=FILE_HEADER_BYTES)
-        flat = np.frombuffer(self._map, dtype=np.int16, offset=self._rings_at)
-        self.rings: NDArray[np.int16] = flat.reshape(slots, -1, 2)
-        self._rings_as_words = flat.view(np.int32).reshape(slots, -1)
+        self._flat = np.frombuffer(self._map, dtype=np.int16, offset=self._rings_at)
+        self.rings: NDArray[np.int16] = self._flat.reshape(slots, -1, 2)
         self.slots = [TapSlot(self, index) for index in range(slots)]
 
     @classmethod
@@ -347,14 +347,13 @@ class TapFile:
         """Slots whose outcome the worker has to report and release."""
         return (self.slots[index] for index in np.flatnonzero(self.headers["state"] >= TapState.FINISHED))
 
-    def write_many(self, slots: NDArray[np.intp], frames: NDArray[np.int16]) -> None:
-        """Appends frames int16[m, n, 2] to m recording slots at once: one scatter for the whole tick."""
-        words = np.ascontiguousarray(frames).view(np.int32)[:, :, 0]
-        written = self.headers["written"][slots]
-        capacity = self.headers["ring_frames"][slots]
-        columns = (written[:, None] + np.arange(words.shape[1])) % capacity[:, None]
-        self._rings_as_words[slots[:, None], columns] = words
-        self.headers["written"][slots] = written + words.shape[1]
+    def write_many(self, slots: NDArray[np.intp], samples: NDArray[np.int16]) -> None:
+        """Appends the samples int16[2 m, n] of m recordings, left and right in turn, to their slots."""
+        written = self.headers["written"][slots].astype(np.int64)
+        capacity = self.headers["ring_frames"][slots].astype(np.int64)
+        base = slots.astype(np.int64) * (RING_BYTES // 2)
+        _codecs.interleave(samples, self._flat, base, written, capacity)
+        self.headers["written"][slots] = written + samples.shape[1]
 
     def reserve_ring(self, slot: int, size_bytes: int) -> None:
         try:
