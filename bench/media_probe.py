@@ -12,8 +12,8 @@ from typing import Any
 
 from bench.harness import CannotMeasure
 
-LIMIT_PORT, SOURCE_PORT = 19480, 19482
-"""Of the echo and of the generator, on 127.0.0.1."""
+LIMIT_PORT, SOURCE_PORT = 9480, 9482
+"""Of the echo and of the generator, on 127.0.0.1; below the ports that media workers use."""
 _SOURCE = Path(__file__).with_suffix(".c")
 _SLACK_S = 20.0
 

@@ -238,6 +238,7 @@ _NO_INDICES = np.zeros(0, np.int32)
 _NO_FLAGS = np.zeros(0, np.bool_)
 _NOTHING_MIXED = MixPlan(
     comfort=False,
+    standard=True,
     relayed=_NO_INDICES,
     ears=_NO_INDICES,
     heard=_NO_FLAGS,
