@@ -106,9 +106,33 @@ PyObject *ring_place(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 /* The kinds of payload as legs.py numbers them; 1 and 2 are the two laws of G.711. */
 enum { AUDIO_A = 2, TELEPHONE_EVENT = 6 };
 
+/* Where a leg's places are to be moved, the next packet that is quiet does it, or any once it is late (playout.py). */
+enum { QUIET_PEAK = 500, PATIENCE = 3200 };
+
+static int moves_late(int64_t move, int64_t since, int64_t clock)
+{
+    return move > 0 && clock - since > PATIENCE;
+}
+
+static int is_quiet(const uint8_t *payload, int32_t size, const int16_t *linear)
+{
+    for (int32_t k = 0; k < size; k++)
+        if (linear[payload[k]] > QUIET_PEAK || linear[payload[k]] < -QUIET_PEAK)
+            return 0;
+    return 1;
+}
+
+static int is_listed(const int32_t *odd, Py_ssize_t odds, const int32_t *leg, int32_t one)
+{
+    for (Py_ssize_t k = 0; k < odds; k++)
+        if (leg[odd[k]] == one)
+            return 1;
+    return 0;
+}
+
 PyObject *ring_store(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
-    static const char spec[] = "HBbiiiibqbbqbQQQQQI";
+    static const char spec[] = "HBbiiiibqbbqqbQQQQQI";
     Arrays a;
     (void)module;
     if (arrays_open(&a, "store", spec, args, nargs) < 0)
@@ -120,7 +144,7 @@ PyObject *ring_store(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     int64_t clock = nargs > wanted + 3 ? PyLong_AsLongLong(args[wanted + 3]) : 0;
     if (!valid_ring(&a, "store", L) || m <= 0 || array_items(&a, 0) < legs * L ||
         arrays_at_least(&a, "store", m, 3, 4) < 0 || arrays_at_least(&a, "store", n, 6, 8) < 0 ||
-        arrays_at_least(&a, "store", legs, 10, 17) < 0 || arrays_at_least(&a, "store", n, 18, 18) < 0 ||
+        arrays_at_least(&a, "store", legs, 10, 18) < 0 || arrays_at_least(&a, "store", n, 19, 19) < 0 ||
         arrays_within(&a, "store", 5, n, m) < 0 || arrays_within(&a, "store", 6, n, legs) < 0 || PyErr_Occurred()) {
         arrays_close(&a);
         if (!PyErr_Occurred())
@@ -130,11 +154,11 @@ PyObject *ring_store(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     Py_buffer *v = a.view;
     int16_t *ring = v[0].buf;
     uint8_t *have = v[1].buf;
-    const uint8_t *rows = v[2].buf, *kind = v[7].buf, *in_ring = v[9].buf, *listen = v[10].buf, *noisy = v[12].buf;
+    const uint8_t *rows = v[2].buf, *kind = v[7].buf, *in_ring = v[9].buf, *listen = v[10].buf, *noisy = v[13].buf;
     const int32_t *offset = v[3].buf, *size = v[4].buf, *index = v[5].buf, *leg = v[6].buf;
-    const int64_t *pos = v[8].buf, *move = v[11].buf;
-    int64_t *begin = v[13].buf, *end = v[14].buf, *placed = v[15].buf, *placed_late = v[16].buf, *late = v[17].buf;
-    int32_t *odd = v[18].buf;
+    const int64_t *pos = v[8].buf, *move = v[11].buf, *move_since = v[12].buf;
+    int64_t *begin = v[14].buf, *end = v[15].buf, *placed = v[16].buf, *placed_late = v[17].buf, *late = v[18].buf;
+    int32_t *odd = v[19].buf;
     Py_ssize_t stride = v[2].len / m;
     for (Py_ssize_t k = 0; k < n; k++) {
         int32_t l = leg[k], row = index[k], at = offset[row], octets = size[row];
@@ -144,13 +168,16 @@ PyObject *ring_store(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
             placed[l]++;
             continue;
         }
-        if (kind[k] > AUDIO_A || move[l] != 0 || noisy[l] || at < 0 || octets < 0 || at + octets > stride ||
-            octets > L) {
+        const uint8_t *payload = rows + row * stride + at;
+        const int16_t *linear = g711_linear[kind[k] == AUDIO_A];
+        if (kind[k] > AUDIO_A || noisy[l] || at < 0 || octets < 0 || at + octets > stride || octets > L ||
+            (move[l] != 0 && (moves_late(move[l], move_since[l], clock) || is_quiet(payload, octets, linear))) ||
+            is_listed(odd, odds, leg, l)) {
             odd[odds++] = (int32_t)k;
             continue;
         }
-        uint8_t status = place_one(ring + l * L, have + l * L, (uint64_t)L - 1, pos[k], floor, rows + row * stride + at,
-                                   octets, g711_linear[kind[k] == AUDIO_A]);
+        uint8_t status =
+            place_one(ring + l * L, have + l * L, (uint64_t)L - 1, pos[k], floor, payload, octets, linear);
         begin[l] = pos[k] < begin[l] ? pos[k] : begin[l];
         end[l] = pos[k] + octets > end[l] ? pos[k] + octets : end[l];
         placed[l] += status == 0;

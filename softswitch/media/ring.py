@@ -78,8 +78,9 @@ class SampleRing:
         odd = np.empty(len(index), np.int32)
         count = _codecs.store(
             self._samples, self._have, batch.rows, batch.offset, batch.size, index, leg, kind, position,
-            legs.in_ring, legs.listen, legs.move, legs.noisy, legs.in_begin, legs.in_end, legs.placed,
-            legs.placed_late, legs.late, odd, self._length, batch.capacity, clock - RECORDER_LAG, clock,
+            legs.in_ring, legs.listen, legs.move, legs.move_since, legs.noisy, legs.in_begin, legs.in_end,
+            legs.placed, legs.placed_late, legs.late, odd, self._length, batch.capacity, clock - RECORDER_LAG,
+            clock,
         )  # fmt: skip
         return odd[:count]
 
