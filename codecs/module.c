@@ -114,8 +114,9 @@ static PyMethodDef methods[] = {
     KERNEL("clear", ring_clear,
            "clear(have u1[legs,L], leg i4[n], position i8[n], width, L)\n\nForget width samples a leg."),
     KERNEL("mix", kernel_mix,
-           "mix(frames i2[m,w], start i4[r+1], source i4[e], gain i4[e], out i2[r,w], w)\n\nSaturating sparse"
-           " matrix product; gains in 1/256."),
+           "mix(frames i2[m,w], start i4[r+s+1], source i4[e], gain i4[e], out i2[r,w], base i4[r], w)\n\nSaturating"
+           " sparse matrix product; gains in 1/256. Row k is added to row base[k] of the s last ones, which are in no"
+           " output, or to nothing where that is negative."),
     KERNEL("encode", kernel_encode,
            "encode(samples i2[r,w], law u1[r], out u1[r,w])\n\nG.711, law 0 mu and 1 A."),
     KERNEL("play", kernel_play,

@@ -45,7 +45,7 @@ def fade(legs: LegTable, plan: MixPlan, replaced: Mapping[int, Row]) -> Fade | N
         row = rows.setdefault(replaced[ear], len(rows))
         blend = blends.setdefault((row, int(plan.mixed_row[plan.encoded[k]])), len(blends))
         encoded[k] = len(plan.law) + encodings.setdefault((blend, int(legs.law[ear])), len(encodings))
-    further = [len(plan.start) - 1 + blend for blend, _ in encodings]
+    further = [len(plan.base) + blend for blend, _ in encodings]
     return Fade(
         plan=plan._replace(
             encoded=encoded,

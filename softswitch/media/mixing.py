@@ -114,11 +114,11 @@ class Mixer:
 
     def _mixed(self, plan: MixPlan, clock: int) -> Samples:
         """int16[distinct rows, 160]."""
-        mixed = np.empty((len(plan.start) - 1, FRAME), np.int16)
+        mixed = np.empty((len(plan.base), FRAME), np.int16)
         position = np.full(len(plan.legs), clock, np.int64)
         heard, _ = self._ring.take(plan.legs, position, FRAME)
         frames = np.concatenate((heard, self._players.take(plan.players, clock, FRAME)))
-        _codecs.mix(frames, plan.start, plan.source, plan.gain, mixed, FRAME)
+        _codecs.mix(frames, plan.start, plan.source, plan.gain, mixed, plan.base, FRAME)
         return mixed
 
     def _fill_pauses(self, relayed: Indices, clock: int) -> None:

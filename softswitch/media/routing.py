@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,6 +17,10 @@ from softswitch.media.ring import SampleRing
 
 UNITY = 256
 MAX_MEMBERS = 200
+_MANY = 8
+"""So many sources make a sum worth sharing."""
+_MOST_GAIN = 65_000
+"""Beyond this the kernel leaves sources out, and a difference would not be what is left."""
 
 LEG, PLAYER = 0, 1
 Row = tuple[tuple[int, int, int], ...]
@@ -232,6 +236,7 @@ class MixPlan(NamedTuple):
     start: np.ndarray[Any, np.dtype[np.int32]]
     source: np.ndarray[Any, np.dtype[np.int32]]
     gain: np.ndarray[Any, np.dtype[np.int32]]
+    base: np.ndarray[Any, np.dtype[np.int32]]
 
 
 _NO_INDICES = np.zeros(0, np.int32)
@@ -252,6 +257,7 @@ _NOTHING_MIXED = MixPlan(
     start=np.zeros(1, np.int32),
     source=_NO_INDICES,
     gain=_NO_INDICES,
+    base=_NO_INDICES,
 )
 
 
@@ -265,10 +271,14 @@ def plan_cohort(legs: LegTable, rows: Mapping[int, Row], cohort: int) -> MixPlan
     row_numbers: dict[Row, int] = {}
     encodings: dict[tuple[int, int], int] = {}
     encoded = np.zeros(len(ears), np.int32)
+    first_ear: dict[Row, int] = {}
     for k, ear in enumerate(ears.tolist()):
-        number = row_numbers.setdefault(rows.get(ear, ()), len(row_numbers))
+        row = rows.get(ear, ())
+        number = row_numbers.setdefault(row, len(row_numbers))
+        first_ear.setdefault(row, ear)
         encoded[k] = encodings.setdefault((number, int(legs.law[ear])), len(encodings))
-    return mix_rows([*row_numbers])._replace(
+    mixed, base = _factored(first_ear)
+    return mix_rows(mixed, base)._replace(
         comfort=bool(legs.comfort[ears].any()),
         standard=bool((legs.ptime[ears] == FRAME).all()),
         relayed=members[is_relayed],
@@ -282,8 +292,8 @@ def plan_cohort(legs: LegTable, rows: Mapping[int, Row], cohort: int) -> MixPlan
     )
 
 
-def mix_rows(rows: Sequence[Row]) -> MixPlan:
-    """A plan's part about what is mixed."""
+def mix_rows(rows: Sequence[Row], base: Sequence[int] | None = None) -> MixPlan:
+    """A plan's part about what is mixed; `base`: the rows and what they are added to, as of `_factored`."""
     sources = sorted({(kind, index) for row in rows for kind, index, _ in row})
     column = {source: k for k, source in enumerate(sources)}
     edges = [(column[kind, index], gain) for row in rows for kind, index, gain in row]
@@ -293,4 +303,29 @@ def mix_rows(rows: Sequence[Row]) -> MixPlan:
         start=np.cumsum([0, *(len(row) for row in rows)]).astype(np.int32),
         source=np.array([edge[0] for edge in edges], np.int32),
         gain=np.array([edge[1] for edge in edges], np.int32),
+        base=np.full(len(rows), -1, np.int32) if base is None else np.array(base, np.int32),
     )
+
+
+def _factored(rows: Mapping[Row, int]) -> tuple[list[Row], list[int]]:
+    """Rows, each with an ear of it, as they are mixed: who hears all others of a conference hears the sum of
+    everybody less oneself.
+
+    Returns the rows in their order, sums that several of them share behind them, and for each row the number
+    of the sum that it is added to, or -1.
+    """
+    everybody = {
+        row: tuple(sorted((*row, (LEG, ear, UNITY))))
+        for row, ear in rows.items()
+        if len(row) >= _MANY and sum(gain for _, _, gain in row) <= _MOST_GAIN
+    }
+    ears = Counter(everybody.values())
+    sums: dict[Row, int] = {}
+    mixed: list[Row] = []
+    base: list[int] = []
+    for row, ear in rows.items():
+        whole = everybody.get(row, ())
+        shared = ears[whole] > 1
+        mixed.append(((LEG, ear, -UNITY),) if shared else row)
+        base.append(sums.setdefault(whole, len(rows) + len(sums)) if shared else -1)
+    return [*mixed, *sums], base

@@ -115,8 +115,8 @@ class Wideband:
     def mix(self, plan: MixPlan, clock: int) -> Wide:
         """int16[distinct rows, 320]."""
         frames = np.concatenate((self._heard(plan.legs, clock), self._played(plan.players, clock)))
-        mixed = np.empty((len(plan.start) - 1, 2 * FRAME), np.int16)
-        _codecs.mix(frames, plan.start, plan.source, plan.gain, mixed, 2 * FRAME)
+        mixed = np.empty((len(plan.base), 2 * FRAME), np.int16)
+        _codecs.mix(frames, plan.start, plan.source, plan.gain, mixed, plan.base, 2 * FRAME)
         return mixed
 
     def _heard(self, legs: Indices, clock: int) -> Wide:

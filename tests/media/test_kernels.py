@@ -134,9 +134,22 @@ def test_mix_is_the_saturated_product_with_the_gain_matrix(seed: int) -> None:
     source = np.nonzero(dense)[1].astype(np.int32)
     gain = dense[dense > 0].astype(np.int32)
     out = np.empty((7, 160), np.int16)
-    _codecs.mix(frames, start, source, gain, out, 160)
+    _codecs.mix(frames, start, source, gain, out, np.full(7, -1, np.int32), 160)
     exact = dense.astype(np.int64) @ frames.astype(np.int64)
     assert (out == np.clip(np.trunc(exact / 256), -32768, 32767).astype(np.int16)).all()
+
+
+def test_the_sum_of_all_less_oneself_is_the_sum_of_the_others_bit_by_bit() -> None:
+    random = np.random.default_rng(5)
+    frames = random.integers(-32768, 32768, (100, 160)).astype(np.int16)
+    every = np.arange(100, dtype=np.int32)
+    source = np.concatenate((every, every))
+    gain = np.repeat(np.array([-256, 256], np.int32), 100)
+    start = np.append(np.arange(101), 200).astype(np.int32)
+    out = np.empty((100, 160), np.int16)
+    _codecs.mix(frames, start, source, gain, out, np.full(100, 100, np.int32), 160)
+    others = 1 - np.eye(100, dtype=np.int64)
+    assert (out == np.clip(others @ frames.astype(np.int64), -32768, 32767)).all()
 
 
 def test_a_mix_of_too_many_saturates_and_never_wraps() -> None:
@@ -144,7 +157,8 @@ def test_a_mix_of_too_many_saturates_and_never_wraps() -> None:
     edges = 500
     out = np.zeros((1, 160), np.int16)
     source, gain = np.zeros(edges, np.int32), np.full(edges, 2048, np.int32)
-    _codecs.mix(frames, np.array([0, edges], np.int32), source, gain, out, 160)
+    alone = np.full(1, -1, np.int32)
+    _codecs.mix(frames, np.array([0, edges], np.int32), source, gain, out, alone, 160)
     assert (out == 32767).all()
 
 
@@ -186,7 +200,9 @@ def test_wrong_shapes_are_refused_not_read() -> None:
     one, frame = np.zeros(1, np.int32), np.zeros((1, 160), np.int16)
     have, at = frame.astype(np.uint8), np.zeros(1, np.int64)
     with pytest.raises(ValueError, match="fit together"):
-        _codecs.mix(frame, np.array([0, 5], np.int32), one, one, frame, 160)
+        _codecs.mix(frame, np.array([0, 5], np.int32), one, one, frame, one - 1, 160)
+    with pytest.raises(ValueError, match="fit together"):
+        _codecs.mix(frame, np.array([0, 1], np.int32), one, one, frame, one, 160)
     with pytest.raises(TypeError, match="items of"):
         _codecs.encode(frame.astype(np.int32), np.zeros(1, np.uint8), np.zeros((1, 160), np.uint8))
     with pytest.raises(ValueError, match="needed"):

@@ -7,6 +7,7 @@ import pytest
 
 from softswitch.media import g711
 from softswitch.media.legs import BadCommand
+from softswitch.media.routing import LEG, UNITY, _factored
 from softswitch.media.tones import has_tone, tone
 from tests.media.rig import FRAME, Phone, Rig, continuous
 
@@ -245,3 +246,18 @@ def test_a_bad_command_says_what_is_wrong_and_changes_nothing(rig: Rig, command:
         rig.engine.command(command)
     rig.step()
     assert rig.engine.snapshot() == before
+
+
+def test_members_of_a_conference_share_one_sum_and_whoever_hears_it_differently_has_a_row_of_its_own() -> None:
+    members = range(10)
+    rows = {tuple((LEG, other, UNITY) for other in members if other != ear): ear for ear in members}
+    muted = tuple((LEG, other, UNITY) for other in members if other not in (3, 10))
+    rows[muted] = 10
+    mixed, base = _factored(rows)
+    assert len(mixed) == 12 and base == [11] * 10 + [-1]
+    assert mixed[11] == tuple((LEG, member, UNITY) for member in members) and mixed[10] == muted
+    for (row, ear), own, common in zip(rows.items(), mixed, base, strict=False):
+        weights = np.zeros(11, int)
+        for _, source, gain in (*own, *(mixed[common] if common >= 0 else ())):
+            weights[source] += gain
+        assert weights.tolist() == [UNITY * ((LEG, n, UNITY) in row) for n in range(11)], ear
