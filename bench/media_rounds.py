@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import cpu
-from bench.media_loads import LEGS, PACKETS_PER_S, Load
+from bench.media_loads import LEGS, PACKETS_PER_S, Commands, Load
 from bench.media_probe import LIMIT_PORT, Probe
 from bench.media_srtp import ready_packets
 from bench.media_worker import WAKE_MS, WorkerUnderTest, worker_under_test
 
 _TAIL_S = 0.3
+_RECORDER_WAKES = 40
 _LEAST_HEARD = 0.8
 """Of the time that a leg is sent to before the worker may still be silent: the jitter depth, a pause."""
 
@@ -82,8 +83,7 @@ def load_window(probe: Probe, directory: Path, load: Load, extent: Extent, *, ji
         with worker_under_test(place, recorder=load.recorders > 0, jitter_ms=jitter_ms) as worker:
             ports = worker.ports(load.legs)
             kib = worker.memory_kib()
-            worker.send(load.build(ports, place))
-            worker.settled()
+            _begin(worker, load.build(ports, place))
             generator = probe.generate(
                 ports[: load.active], extent.load_s, stamped=load.stamped, canned=canned
             )
@@ -98,6 +98,17 @@ def load_window(probe: Probe, directory: Path, load: Load, extent: Extent, *, ji
         shutil.rmtree(place, ignore_errors=True)
     spent = cpu.used(before, after, worker.roles)
     return Window(load.active, after.at - before.at, spent, kib / load.legs, heard, tuple(problems))
+
+
+def _begin(worker: WorkerUnderTest, commands: Commands) -> None:
+    """Everything at once, but for the recordings: no two of a real centre begin in the same wake."""
+    recorders = [command for command in commands if command["do"] == "put_recorder"]
+    worker.send(command for command in commands if command["do"] != "put_recorder")
+    worker.settled()
+    for first in range(_RECORDER_WAKES if recorders else 0):
+        worker.send(recorders[first::_RECORDER_WAKES])
+        time.sleep(WAKE_MS / 1000)
+    worker.settled()
 
 
 def _canned(directory: Path, extent: Extent) -> Path:
