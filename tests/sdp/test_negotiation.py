@@ -114,6 +114,21 @@ def test_no_common_codec(formats: str) -> None:
         answer(f"{HEAD}m=audio 8000 RTP/AVP {formats}\r\n")
 
 
+@pytest.mark.parametrize(
+    ("formats", "theirs"),
+    [
+        ("18", "G729"),
+        ("18 101\r\na=rtpmap:101 telephone-event/8000", "G729"),
+        ("97 3 3\r\na=rtpmap:97 iLBC/8000", "ILBC, GSM"),
+        ("x 99\r\na=rtpmap:98 PCMU/16000", "unknown"),
+    ],
+)
+def test_a_refusal_names_what_either_side_speaks(formats: str, theirs: str) -> None:
+    with pytest.raises(NotAcceptable) as refused:
+        answer(f"{HEAD}m=audio 8000 RTP/AVP {formats}\r\n")
+    assert str(refused.value) == f"no common codec; theirs: {theirs}; ours: {', '.join(CODECS)}"
+
+
 def test_the_codec_of_an_offer_before_it_is_answered() -> None:
     assert offered_codecs(PHONE, CODECS)[0] == "OPUS"
     assert offered_codecs(PHONE, ("PCMU", "PCMA")) == ["PCMA", "PCMU"]
