@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from softswitch.sdp.crypto import PLAIN, Crypto, CryptoLine, Security, accepted_line, answer_line
 from softswitch.sdp.description import Attributes, BadSdp, Media, SessionDescription
+from softswitch.sdp.refusal import nothing_common
 
 TELEPHONE_EVENT = "TELEPHONE-EVENT"
 _DTMF_PAYLOAD_TYPES = {8000: 101, 48000: 110, 16000: 113}
@@ -92,9 +93,6 @@ _NOISE = AudioFormat(13, "CN", 8000)
 # Payload types that need no rtpmap (RFC 3551 §6), as far as we know their codec.
 _STATIC = {str(entry[0]): (name, entry[2]) for name, entry in _OFFERED.items() if entry[0] < 96}
 _RTCP = re.compile(r"([0-9]{1,5})( IN IP[46] ([0-9A-Fa-f.:]{2,45}))?")
-# Codecs of RFC 3551 section 6 that we do not speak, and that need no rtpmap either.
-_UNSPOKEN = {"3": "GSM", "4": "G723", "15": "G728", "18": "G729"}
-_MOST_NAMED = 6
 _RTPMAP = re.compile(r"([0-9]{1,3})\s+([A-Za-z0-9_.+-]+)/([0-9]{1,6})(?:/([0-9]{1,2}))?\s*")
 
 
@@ -150,7 +148,7 @@ def answer_offer(
     terms = _terms(media.formats, media.attributes)
     usable = [audio for audio in terms.audio if audio.encoding in codecs]
     if not usable:
-        raise NotAcceptable(_nothing_common(media, codecs))
+        raise NotAcceptable(nothing_common(media, codecs))
     chosen = next((audio for audio in usable if audio.encoding == prefer), usable[0])
     dtmf, clock_rate = terms.dtmf(chosen.clock_rate)
     receive = (chosen, *_noise(media, chosen, comfort_noise))
@@ -192,7 +190,7 @@ def read_answer(
     terms = _terms(media.formats, media.attributes)
     usable = [audio for audio in terms.audio if audio.encoding in codecs]
     if not usable:
-        raise NotAcceptable(_nothing_common(media, codecs))
+        raise NotAcceptable(nothing_common(media, codecs))
     # The other side numbers what we send, we number what it sends (RFC 3264 §5.1); mostly they are the same.
     # One stream has one clock: what counts otherwise cannot come in the middle of it.
     alike = [audio for audio in usable if audio.clock_rate == usable[0].clock_rate]
@@ -210,15 +208,6 @@ def read_answer(
         crypto=crypto,
         rtcp_mux=rtcp_mux,
     )
-
-
-def _nothing_common(media: Media, codecs: Sequence[str]) -> str:
-    """For the Warning of a refusal: what they speak, and what we do."""
-    maps = _rtpmaps(media.attributes)
-    known = {**_UNSPOKEN, **{key: name for key, (name, _) in (_STATIC | maps).items()}}
-    named = dict.fromkeys([known.get(each, "unknown") for each in media.formats])
-    theirs = [name for name in named if name not in (TELEPHONE_EVENT, "CN")]
-    return f"no common codec; theirs: {', '.join(theirs[:_MOST_NAMED])}; ours: {', '.join(codecs)}"
 
 
 def offered_codecs(offer: SessionDescription | bytes | str, codecs: Sequence[str]) -> list[str]:
@@ -303,8 +292,7 @@ def _with_mux(media: Media, wanted: bool) -> Media:
 
 
 def _with_crypto(media: Media, lines: Sequence[CryptoLine]) -> Media:
-    crypto: Attributes = tuple([("crypto", str(line)) for line in lines])
-    return media._replace(attributes=crypto + media.attributes)
+    return media._replace(attributes=(*[("crypto", str(line)) for line in lines], *media.attributes))
 
 
 class _Terms(NamedTuple):
