@@ -16,6 +16,7 @@ from softswitch.ivr.run import FlowRun, Phase
 if TYPE_CHECKING:
     from softswitch.call.call import Call
     from softswitch.call.leg import Leg
+    from softswitch.config import Queue
 
 MEDIA_RETRY_S = 0.1
 
@@ -119,6 +120,8 @@ class FlowActivity(Activity):
         if entry.agent == LAST:
             last = self.call.exchange.last_agents.of(self.call.caller.number, entry.queue, now)
             entry = replace(entry, agent=last)
+        if queued_at is None:
+            entry = replace(entry, priority=entry.priority + self._extra_priority(settings))
         self.call.queue = entry.queue
         self.waiting = Waiting(
             self.call,
@@ -129,6 +132,12 @@ class FlowActivity(Activity):
             caller=self.run.variables,
         )
         self.waiting.start(now, out, queued_at)
+
+    def _extra_priority(self, queue: Queue) -> int:
+        """What the queue's list of important callers adds."""
+        number = self.call.caller.number
+        e164 = self.call.exchange.plan.numbering.normalised(number) if queue.vip else None
+        return queue.vip.get(number, queue.vip.get(e164 or "", 0))
 
     def _dial(self, action: ivr.DialTarget, now: float, out: list[Any]) -> None:
         target = Target.parse(action.target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from softswitch.acd import events as acd
@@ -14,6 +14,7 @@ from softswitch.call.party import Party
 from softswitch.config import Target
 from softswitch.ivr.events import EnterQueue
 from softswitch.ivr.numbers import position
+from softswitch.sip.uri import Address
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
@@ -151,8 +152,16 @@ class Waiting:
         offer = offered.offer
         party = Party("user", offer.user, offer.user, agent=offer.agent)
         contacts = self.call.exchange.registrar.contacts(offer.user, now)
-        offered.hunt = Hunt(self.call, self, [Group(party, contacts, self.call.caller_address())])
+        offered.hunt = Hunt(self.call, self, [Group(party, contacts, self._shown())])
         offered.hunt.start(now, out)
+
+    def _shown(self) -> Address:
+        """Who the agent sees calling: the queue's text before the caller."""
+        caller = self.call.caller_address()
+        settings = self.call.exchange.centre.queues.get(self.queue)
+        if settings is None or not settings.agent_display:
+            return caller
+        return replace(caller, display=f"{settings.agent_display}: {caller.display or caller.uri.user}")
 
     def withdraw(self, offer: str, reason: str, now: float, out: list[Any]) -> None:
         self._take_offer(offer, reason, now, out)

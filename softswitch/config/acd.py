@@ -11,6 +11,7 @@ from softswitch.config.base import (
     PIN,
     SKILL,
     DialledNumber,
+    Line,
     Model,
     Name,
     PositiveSeconds,
@@ -48,6 +49,7 @@ def _skill(name: str) -> str:
 SkillName = Annotated[str, Field(min_length=1, max_length=32, pattern=SKILL), AfterValidator(_skill)]
 ExpressionText = Annotated[str, AfterValidator(_expression)]
 Level = Annotated[int, Field(ge=1, le=10)]
+Priority = Annotated[int, Field(ge=-1000, le=1000)]
 Tier = Annotated[int, Field(ge=1, le=9)]
 
 
@@ -169,6 +171,13 @@ class Queue(Model):
     on_timeout: TargetText | None = Field(
         default=None,
         description="Target after max_wait_s or at max_length; unset: the flow goes on with its next step.",
+    )
+    vip: dict[DialledNumber, Priority] = Field(
+        default={},
+        description="Priority added for callers by their number, in E.164 where numbers outside are meant.",
+    )
+    agent_display: Line = Field(
+        default="", description="Shown on the agent's phone before who calls, such as Sales; empty: nothing."
     )
     remember_agent_days: int = Field(
         default=7,
