@@ -40,6 +40,8 @@ class Acd:
         self._handlers: dict[type, Handler] = {
             events.QueueConfigured: self._queue_configured,
             events.QueueRemoved: self._queue_removed,
+            events.QueueClosed: self._queue_closed,
+            events.QueueOpened: self._queue_opened,
             events.AgentConfigured: self._agent_configured,
             events.CallQueued: self._call_queued,
             events.CallPrioritised: self._call_prioritised,
@@ -156,7 +158,29 @@ class Acd:
                              key=lambda queued: bool(queued.offers)):
             self._send_away(queued, now, out)
         del self._room.queues[event.name]
+        if queue.closed:
+            self._room.closures[event.name] = None
         out.append(AcdFact("queue_removed", {"queue": event.name}))
+
+    def _queue_closed(self, event: events.QueueClosed, now: float, out: list[Output]) -> None:
+        queue = self._room.queues.get(event.queue)
+        if queue is None or queue.closed:
+            return
+        queue.closed = True
+        self._room.closures[event.queue] = None
+        closed = {"queue": event.queue, "reason": event.reason, **by_whom(event.by)}
+        out.append(AcdFact("queue_closed", closed))
+        if queue.config.at_closing == "leave":
+            for queued in [self._room.calls[call] for call in queue.calls()]:
+                if not queued.offers:
+                    self._room.send_away(queued, "queue_closed", now, out)
+
+    def _queue_opened(self, event: events.QueueOpened, now: float, out: list[Output]) -> None:
+        queue = self._room.queues.get(event.queue)
+        if queue is not None and queue.closed:
+            queue.closed = False
+            self._room.closures[event.queue] = None
+            out.append(AcdFact("queue_opened", {"queue": event.queue, **by_whom(event.by)}))
 
     def _send_away(self, queued: QueuedCall, now: float, out: list[Output]) -> None:
         agents = self._matching.withdraw_all(queued, "queue_removed", now, out)
@@ -337,7 +361,7 @@ class Acd:
             queue = self._room.queues.get(queued.queue)
             if queue is None:
                 self._room.send_away(queued, "queue_removed", now, out)
-            elif queued.expired:
-                self._room.send_away(queued, "queue_timeout", now, out)
+            elif reason := self._room.must_leave(queued):
+                self._room.send_away(queued, reason, now, out)
             elif not queued.offers:
                 self._matching.match_queue(queue, now, out)

@@ -26,6 +26,22 @@ class QueueRemoved:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueClosed:
+    """Nobody is let into the queue from now on; who waits stays or leaves as its `at_closing` says. `by` is
+    who closed it."""
+
+    queue: str
+    reason: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueOpened:
+    queue: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AgentConfigured:
     """An agent was added or changed; signed in or not stays as it was."""
 
@@ -182,7 +198,8 @@ class WrapUpExtended:
 
 
 Event = (
-    QueueConfigured | QueueRemoved | AgentConfigured | AgentRemoved | AgentSignedIn | AgentSignedOut
+    QueueConfigured | QueueRemoved | QueueClosed | QueueOpened
+    | AgentConfigured | AgentRemoved | AgentSignedIn | AgentSignedOut
     | AgentStatusSet | PhoneReachable | PhoneUnreachable | AgentBusy | AgentFree | CallQueued
     | CallPrioritised | CallLeft | AgentRinging | AgentAnswered | OfferFailed | AgentCallEnded
     | AgentCallMoved | WrapUpEnded | WrapUpExtended

@@ -126,8 +126,9 @@ class Matching:
         """The call of a closed offer is tried with the next agent, or leaves if its time is over."""
         queued = self._room.calls[offer.call]
         queue = self._room.queues[queued.queue]
-        if queued.expired and not queued.offers:
-            self._room.send_away(queued, "queue_timeout", now, out)
+        reason = self._room.must_leave(queued)
+        if reason and not queued.offers:
+            self._room.send_away(queued, reason, now, out)
         else:
             self._room.moment(queued, now, out)
             self.match_queue(queue, now, out)

@@ -45,10 +45,12 @@ class QueueStatistics:
 class CallQueue:
     """Calls and agents of one queue. An agent stands in every line whose calls they may take."""
 
-    __slots__ = ("_agents", "_excluded", "_lines", "_ordinary", "_places", "_rules", "config", "statistics")
+    __slots__ = ("_agents", "_excluded", "_lines", "_ordinary", "_places", "_rules", "closed", "config",
+                 "statistics")
 
     def __init__(self, queue: config.Queue) -> None:
         self.statistics = QueueStatistics()
+        self.closed = False
         self._places: list[QueueRank] = []
         self._lines: dict[Demand, Line] = {}
         self._agents: dict[str, Agent] = {}

@@ -12,12 +12,14 @@ from softswitch.acd.waiting import WaitingRoom
 
 AGENT_KEY = "acd/agent/"
 CALL_KEY = "acd/call/"
+QUEUE_KEY = "acd/queue/"
 
 
 def whole_state(roster: Roster, room: WaitingRoom) -> dict[str, Any]:
     """Key -> JSON value of every agent and queued call."""
     agents = {AGENT_KEY + name: agent.to_state() for name, agent in roster.agents.items()}
-    return agents | {CALL_KEY + name: queued.to_state() for name, queued in room.calls.items()}
+    closed = {QUEUE_KEY + name: {"closed": True} for name, queue in room.queues.items() if queue.closed}
+    return agents | closed | {CALL_KEY + name: queued.to_state() for name, queued in room.calls.items()}
 
 
 def take_changes(roster: Roster, room: WaitingRoom) -> dict[str, Any]:
@@ -30,6 +32,10 @@ def take_changes(roster: Roster, room: WaitingRoom) -> dict[str, Any]:
     for name in room.changed:
         queued = room.calls.get(name)
         changes[CALL_KEY + name] = queued.to_state() if queued else None
+    for name in room.closures:
+        queue = room.queues.get(name)
+        changes[QUEUE_KEY + name] = {"closed": True} if queue is not None and queue.closed else None
+    room.closures.clear()
     roster.changed.clear()
     room.changed.clear()
     return changes
@@ -40,6 +46,10 @@ def restore(state: dict[str, Any], roster: Roster, room: WaitingRoom, now: float
     for key, value in state.items():
         if key.startswith(CALL_KEY):
             room.restore(QueuedCall.from_state(key.removeprefix(CALL_KEY), value, now), now)
+        elif key.startswith(QUEUE_KEY):
+            queue = room.queues.get(key.removeprefix(QUEUE_KEY))
+            if queue is not None:
+                queue.closed = value["closed"]
         elif key.startswith(AGENT_KEY):
             agent = roster.agents.get(key.removeprefix(AGENT_KEY))
             if agent is not None:
@@ -59,7 +69,7 @@ def _queue_row(queue: CallQueue, room: WaitingRoom, now: float) -> dict[str, Any
     oldest = queue.oldest()
     counted = queue.statistics
     return {
-        "waiting": queue.length(),
+        "waiting": queue.length(), "closed": queue.closed,
         "ringing": sum(1 for call in queue.calls() if room.calls[call].offers),
         "longest_wait_s": 0.0 if oldest is None else round(now - oldest, 3),
         "agents_ready": queue.ready_count(), "agents_excluded": queue.excluded(),

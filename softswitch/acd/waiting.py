@@ -16,13 +16,15 @@ from softswitch.config import TimelineStep
 class WaitingRoom:
     """Queues by name, queued calls by id. Writes the facts call_queued and queue_left.
 
-    `changed` collects the ids of calls whose stored state is no longer right.
+    `changed` collects the ids of calls whose stored state is no longer right, `closures` the queues that were
+    closed or opened.
     """
 
     def __init__(self, deadlines: Deadlines) -> None:
         self.queues: dict[str, CallQueue] = {}
         self.calls: dict[str, QueuedCall] = {}
         self.changed: dict[str, None] = {}
+        self.closures: dict[str, None] = {}
         self._deadlines = deadlines
         self._arrivals = 0
 
@@ -49,6 +51,10 @@ class WaitingRoom:
         queue = self.queues.get(name)
         if queue is None:
             self._refuse(call, name, "queue_removed", None, out)
+            return None
+        if queue.closed:
+            queue.statistics.sent_away += 1
+            self._refuse(call, name, "queue_closed", queue.config.on_closed, out)
             return None
         if queue.config.max_length is not None and queue.length() >= queue.config.max_length:
             queue.statistics.sent_away += 1
@@ -90,10 +96,20 @@ class WaitingRoom:
             queue.statistics.count(outcome, waited_s, queue.config.service_level_s)
         out.append(_left(queued.call, queued.queue, outcome, reason, waited_s, queue))
 
+    def must_leave(self, queued: QueuedCall) -> str:
+        """Why the call leaves as soon as no phone rings for it, '' if it may stay."""
+        if queued.expired:
+            return "queue_timeout"
+        queue = self.queues[queued.queue]
+        return "queue_closed" if queue.closed and queue.config.at_closing == "leave" else ""
+
     def send_away(self, queued: QueuedCall, reason: str, now: float, out: list[Output]) -> None:
         """The queue gives the call up: to the queue's `on_timeout` if its time is over."""
         timeout = reason == "queue_timeout"
-        target = _text(self.queues[queued.queue].config.on_timeout) if timeout else None
+        queue = self.queues.get(queued.queue)
+        settings = queue.config if queue is not None else config.Queue(name=queued.queue)
+        targets = {"queue_timeout": settings.on_timeout, "queue_closed": settings.on_closed}
+        target = targets.get(reason)
         self._send_to(queued, target, "timeout" if timeout else "overflow", reason, now, out)
 
     def _send_to(self, queued: QueuedCall, target: str | None, outcome: str, reason: str, now: float,

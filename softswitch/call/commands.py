@@ -50,6 +50,8 @@ class SwitchCommands:
             "agent.wrap_up": self._wrap_up,
             **{f"recording.{action}": partial(self._recording, action) for action in RECORDING_ACTIONS},
             "recording.note": self._note,
+            "queue.close": self._close_queue,
+            "queue.open": self._open_queue,
             "mailbox.set": self._set_mailbox,
             "mailbox.list": self._mailboxes,
         }
@@ -165,6 +167,26 @@ class SwitchCommands:
             message = f"{reason!r} is no reason of statuses.break_reasons; {did_you_mean(reason, reasons)}"
             raise ConfigError([Problem(("reason",), message)])
         return self._tell(args, lambda name: acd.AgentStatusSet(name, status, reason, _by(args)), now, out)  # type: ignore[arg-type]
+
+    def _close_queue(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        reason = str(args.get("reason") or "")[:64]
+        return self._tell_queue(args, lambda name: acd.QueueClosed(name, reason, _by(args)), now, out)
+
+    def _open_queue(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        return self._tell_queue(args, lambda name: acd.QueueOpened(name, _by(args)), now, out)
+
+    def _tell_queue(
+        self, args: Arguments, event: Callable[[str], acd.Event], now: float, out: list[Any]
+    ) -> dict[str, Any]:
+        name = text_argument(args, "name")
+        queues = self._exchange.centre.queues
+        if name not in queues:
+            raise ConfigError(
+                [Problem(("name",), f"there is no queue {name!r}; {did_you_mean(name, queues)}")]
+            )
+        self._exchange.acd_event(event(name), now, out)
+        row: dict[str, Any] = self._exchange.acd.snapshot(now)["queues"][name]
+        return {"queue": name, **row}
 
     def _wrap_up(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         seconds = args.get("extend_s")

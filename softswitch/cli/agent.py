@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,8 @@ import click
 
 from softswitch.cli.connection import call
 from softswitch.cli.nouns import noun
-from softswitch.cli.options import config_option, example, json_option, node_of
+from softswitch.cli.options import by_option, config_option, example, json_option, node_of
 from softswitch.cli.output import print_json
-
-by_option = click.option(
-    "--by", default=getpass.getuser, help="Who does it, for the records; else the user of this machine."
-)
 
 agent = noun(
     "agent",

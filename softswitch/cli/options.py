@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +39,12 @@ def config_option(function: F) -> F:
 
 def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(function)
+
+
+def by_option(function: F) -> F:
+    return click.option(
+        "--by", default=getpass.getuser, help="Who does it, for the records; else the user of this machine."
+    )(function)
 
 
 def find_config(given: Path | None) -> Path:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import click
+
+from softswitch.cli.connection import call
 from softswitch.cli.nouns import noun
+from softswitch.cli.options import by_option, config_option, example, json_option, node_of
+from softswitch.cli.output import print_json
 
 queue = noun(
     "queue",
@@ -20,3 +27,32 @@ queue = noun(
     sample="sales",
     sample_options="--ring-timeout-s 20 --wrap-up-s 30",
 )
+
+
+@queue.command("close", epilog=example("softswitch queue close sales --reason fire_alarm"))
+@click.argument("name")
+@click.option("--reason", default="", help="Why, for the records.")
+@by_option
+@config_option
+@json_option
+def close(name: str, reason: str, by: str, config_path: Path | None, as_json: bool) -> None:
+    """Let nobody into a queue until it is opened; callers go to its on_closed."""
+    result = call(node_of(config_path), "queue.close", {"name": name, "reason": reason, "by": by})
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"Queue {name} is closed; {result['waiting']} wait in it.")
+
+
+@queue.command("open", epilog=example("softswitch queue open sales"))
+@click.argument("name")
+@by_option
+@config_option
+@json_option
+def open_again(name: str, by: str, config_path: Path | None, as_json: bool) -> None:
+    """Let callers into a closed queue again."""
+    result = call(node_of(config_path), "queue.open", {"name": name, "by": by})
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"Queue {name} is open.")

@@ -191,6 +191,13 @@ class Queue(Model):
         ge=1,
         description="Most calls waiting; a further one overflows to on_timeout; unset: no limit.",
     )
+    on_closed: TargetText | None = Field(
+        default=None, description="Target of callers while the queue is closed; unset: the flow goes on."
+    )
+    at_closing: Literal["stay", "leave"] = Field(
+        default="stay",
+        description="Whether those who wait when the queue is closed may stay until an agent is free.",
+    )
     service_level_s: PositiveSeconds = Field(
         default=20, description="Calls answered within this time count towards the service level."
     )

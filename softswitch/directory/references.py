@@ -48,6 +48,7 @@ def _queues(centre: Centre, names: Names) -> Iterator[Problem]:
     for queue in centre.queues.values():
         path: Path = ("queues", queue.name)
         yield from missing_target(names, (*path, "on_timeout"), queue.on_timeout)
+        yield from missing_target(names, (*path, "on_closed"), queue.on_closed)
         for place, step in enumerate(queue.timeline):
             yield from missing_target(names, (*path, "timeline", place, "to"), step.to)
     yield from _skills(centre)

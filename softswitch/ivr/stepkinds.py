@@ -17,7 +17,7 @@ DIAL_ROUTES = {
     "on_busy": ("user_busy",), "on_no_answer": ("user_no_answer",),
     "on_rejected": ("user_rejected", "do_not_disturb"), "on_unreachable": ("user_not_registered",),
 }
-QUEUE_ROUTES = {"on_timeout": "queue_timeout", "on_full": "queue_full"}
+QUEUE_ROUTES = {"on_timeout": "queue_timeout", "on_full": "queue_full", "on_closed": "queue_closed"}
 
 
 def read_step(reader: Reader, given: Any, path: Path, follows: str) -> Step | None:

@@ -20,7 +20,9 @@ from softswitch.acd.events import (
     OfferFailed,
     PhoneReachable,
     PhoneUnreachable,
+    QueueClosed,
     QueueConfigured,
+    QueueOpened,
     QueueRemoved,
     WrapUpEnded,
     WrapUpExtended,
@@ -596,3 +598,49 @@ def test_facts_say_who_did_it() -> None:
     assert facts(out, "agent_status_changed")[0]["by"] == "maria"
     assert facts(floor.tell(AgentSignedOut("ann", by="maria")), "agent_signed_out")[0]["by"] == "maria"
     assert facts(floor.tell(AgentSignedIn("ann", "maria")), "agent_signed_in")[0]["by"] == "maria"
+
+
+# Closing
+
+
+def test_nobody_is_let_into_a_closed_queue() -> None:
+    floor = Floor(Queue(name="sales", on_closed="flow:closed"))
+    floor.staff("ann")
+    (closed,) = facts(floor.tell(QueueClosed("sales", "fire_alarm", "maria")), "queue_closed")
+    assert closed == {"queue": "sales", "reason": "fire_alarm", "by": "maria"}
+    out = floor.tell(CallQueued("c1", "sales"))
+    assert commands(out) == [QueueTimedOut("c1", "sales", "flow:closed", "queue_closed")]
+    assert floor.queue()["closed"] and floor.tell(QueueClosed("sales")) == []
+    floor.tell(QueueOpened("sales"))
+    assert only_offer(floor.tell(CallQueued("c2", "sales"))).agent == "ann"
+
+
+def test_who_waits_when_the_queue_is_closed_stays() -> None:
+    floor = Floor()
+    floor.tell(CallQueued("c1", "sales"))
+    assert commands(floor.tell(QueueClosed("sales"))) == []
+    floor.staff("ann")
+    assert offers(floor.said)[-1].call == "c1"
+
+
+def test_who_waits_leaves_if_the_queue_says_so_unless_a_phone_rings() -> None:
+    floor = Floor(Queue(name="sales", at_closing="leave", on_closed="user:night"))
+    floor.staff("ann")
+    floor.tell(CallQueued("c1", "sales"))
+    floor.tell(CallQueued("c2", "sales"))
+    assert commands(floor.tell(QueueClosed("sales"))) == [
+        QueueTimedOut("c2", "sales", "user:night", "queue_closed")]
+    (offer,) = offers(floor.said)
+    assert floor.queue()["waiting"] == 1
+    assert commands(floor.tell(OfferFailed(offer.offer, "rejected"))) == [
+        QueueTimedOut("c1", "sales", "user:night", "queue_closed")]
+
+
+def test_a_queue_is_still_closed_after_a_restart() -> None:
+    floor = Floor()
+    floor.tell(QueueClosed("sales"))
+    assert floor.acd.take_changes()["acd/queue/sales"] == {"closed": True}
+    again = Floor(start=floor.at)
+    again.acd.restore(floor.acd.state(), again.at)
+    assert commands(again.tell(CallQueued("c1", "sales"))) == [
+        QueueTimedOut("c1", "sales", None, "queue_closed")]

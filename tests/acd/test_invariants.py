@@ -33,7 +33,9 @@ from softswitch.acd.events import (
     OfferFailed,
     PhoneReachable,
     PhoneUnreachable,
+    QueueClosed,
     QueueConfigured,
+    QueueOpened,
     QueueRemoved,
     WrapUpEnded,
     WrapUpExtended,
@@ -73,11 +75,13 @@ EVENTS = st.one_of(
         lambda name, wait, length, strategy, require, timeline, sticky_s: QueueConfigured(Queue(
             name=name, max_wait_s=wait, max_length=length, strategy=strategy, require=require,
             prefer=("billing",) if strategy == "skills" else (), timeline=timeline, sticky_s=sticky_s,
-            ring_all_limit=2)),
+            ring_all_limit=2, at_closing="leave" if wait else "stay")),
         queue_names, st.sampled_from((None, 20, 90)), st.sampled_from((None, 3)),
         st.sampled_from(STRATEGIES), st.sampled_from(REQUIRES), st.sampled_from(TIMELINES),
         st.sampled_from((0, 5))),
     queue_names.map(QueueRemoved),
+    queue_names.map(QueueClosed),
+    queue_names.map(QueueOpened),
 )
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import pytest
+
+from softswitch.config.errors import ConfigError
 from tests.call.world import CENTRE, World
 
 
@@ -75,3 +78,27 @@ def test_who_hides_the_number_is_not_shown() -> None:
     world.phone("carol").call("*67200")
     (shown,) = [each[1] for each in phone.events if each[0] == "ringing"]
     assert "carol" not in shown
+
+
+def test_a_closed_queue_sends_callers_to_its_target() -> None:
+    world = world_with(on_closed="user:bob")
+    bob = world.phone("bob")
+    assert world.command("queue.close", name="sales", reason="fire_alarm", by="maria")["closed"]
+    world.restart_switch()
+    world.wait(1)
+    world.phone("carol").call("200")
+    assert world.one("queue_left")["reason"] == "queue_closed"
+    assert [each[0] for each in bob.events if each[0] == "ringing"] == ["ringing"]
+    assert not world.command("queue.open", name="sales")["closed"]
+    with pytest.raises(ConfigError, match=r"there is no queue 'slaes'.*sales"):
+        world.command("queue.close", name="slaes")
+
+
+def test_a_flow_goes_on_when_the_queue_is_closed() -> None:
+    centre = copy.deepcopy(CENTRE)
+    centre["flows"]["main"] = {"steps": [{"queue": {"name": "sales", "on_closed": [{"say": "goodbye"}]}}]}
+    world = World(centre)
+    world.command("queue.close", name="sales")
+    world.phone("carol").call("100")
+    played = [each["items"] for each in world.media if each["do"] == "put_player" and each["legs"]]
+    assert played == [["/prompts/en/goodbye.flac"]]

@@ -170,7 +170,8 @@ simple = st.one_of(
 )
 happening = st.one_of(
     st.sampled_from("1239#*").map(DigitPressed), st.just(PromptsFinished()),
-    st.sampled_from(["queue_timeout", "queue_full"]).map(QueueEnded), st.just(DialEnded("user_busy")),
+    st.sampled_from(["queue_timeout", "queue_full", "queue_closed"]).map(QueueEnded),
+    st.just(DialEnded("user_busy")),
     st.sampled_from([0.1, 4.0, 30.0]), st.just(CallerHungUp()), st.just("restart"))
 
 
