@@ -196,6 +196,7 @@ class RunningSystem:
             "event failed",
             "never awaited",
             "did not stop",
+            "invariant broken",
         ):
             assert sign not in log, log
 
