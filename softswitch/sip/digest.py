@@ -33,6 +33,9 @@ def _sha512_256(text: str) -> str:
 _HASHES: dict[str, Callable[[str], str]] = {"SHA-512-256": _sha512_256, "SHA-256": _sha256, "MD5": _md5}
 
 _PARAMETER = re.compile(r'\s*([A-Za-z0-9_*-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)\s*(?:,|$)')
+# Without escapes in its quoted strings it can be split at once.
+_PLAIN = re.compile(r'(?:\s*[A-Za-z0-9_*-]+\s*=\s*(?:"[^"\\]*"|[^\s,"]+)\s*(?:,|$))+')
+_PLAIN_PARAMETER = re.compile(r'([A-Za-z0-9_*-]+)\s*=\s*(?:"([^"\\]*)"|([^\s,"]+))')
 _NONCE_COUNT = re.compile(r"[0-9a-fA-F]{8}")
 _WINDOW = 64
 _MAX_NONCES = 20_000
@@ -51,6 +54,10 @@ def parse_parameters(text: str) -> dict[str, str] | None:
         return None
     parameters: dict[str, str] = {}
     rest = rest.strip()
+    if _PLAIN.fullmatch(rest) is not None:
+        found = _PLAIN_PARAMETER.findall(rest)
+        parameters = {name.lower(): quoted or bare for name, quoted, bare in found}
+        return parameters if len(parameters) == len(found) else None
     at = 0
     while at < len(rest):
         match = _PARAMETER.match(rest, at)
