@@ -12,6 +12,7 @@ from softswitch.call.explain import explain
 from softswitch.call.mailboxes import MOST
 from softswitch.call.outputs import Fact
 from softswitch.call.recording_control import NotRecorded, control
+from softswitch.call.supervision import MODES, SupervisionActivity
 from softswitch.config.errors import ConfigError, Problem, did_you_mean
 from softswitch.directory.commands import text_argument
 
@@ -40,6 +41,7 @@ class SwitchCommands:
             "status": self._status,
             "call.list": self._calls,
             "call.hang_up": self._hang_up,
+            "call.supervise": self._supervise,
             "registration.list": self._registrations,
             "route.explain": self._explain,
             "ban.list": self._bans,
@@ -88,6 +90,17 @@ class SwitchCommands:
             raise ConfigError([Problem(("call",), f"there is no call {id!r}; see call list")])
         call.end("administrative_hang_up", "switch", now, out)
         return {"call": id}
+
+    def _supervise(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        id, mode = text_argument(args, "call"), text_argument(args, "mode")
+        call = self._exchange.calls.get(id)
+        if call is None or not isinstance(call.activity, SupervisionActivity):
+            raise ConfigError([Problem(("call",), f"{id!r} is no call of a supervisor; see call list")])
+        if mode not in MODES.values():
+            allowed = ", ".join(MODES.values())
+            raise ConfigError([Problem(("mode",), f"{mode!r} is no mode; allowed: {allowed}")])
+        call.activity.change(mode, out)
+        return {"call": id, "mode": mode}
 
     def _recording(self, action: str, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         id = text_argument(args, "call")

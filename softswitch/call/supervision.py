@@ -44,7 +44,10 @@ class SupervisionActivity(Activity):
         self._fact("supervision_ended", out)
 
     def leg_digit(self, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
-        mode = MODES.get(digit, self.mode)
+        self.change(MODES.get(digit, self.mode), out)
+
+    def change(self, mode: str, out: list[Any]) -> None:
+        """Listen, whisper or barge from now on."""
         if mode == self.mode:
             return
         self._fact("supervision_ended", out)

@@ -65,6 +65,20 @@ def hang_up(call_id: str, config_path: Path | None, as_json: bool) -> None:
         click.echo(f"Call {call_id} is hung up.")
 
 
+@call.command("supervise", epilog=example("softswitch call supervise 5f3a9c whisper"))
+@click.argument("call_id", metavar="CALL")
+@click.argument("mode", type=click.Choice(["listen", "whisper", "barge"]))
+@config_option
+@json_option
+def supervise(call_id: str, mode: str, config_path: Path | None, as_json: bool) -> None:
+    """Change who hears a supervisor; CALL is the supervisor's own."""
+    result = send(node_of(config_path), "call.supervise", {"call": call_id, "mode": mode})
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"Call {call_id}: {mode}.")
+
+
 @click.group(epilog=example("softswitch registration list"))
 def registration() -> None:
     """Phones that are registered."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from softswitch.config.errors import ConfigError
 from softswitch.sdp.negotiation import make_offer
 from tests.call.world import CENTRE, Phone, World
 
@@ -210,6 +211,23 @@ class TestSupervisor:
         ]
         modes = [each["mode"] for each in world.of("supervision_started")]
         assert modes[-1] == mode and modes[:-1] == [each["mode"] for each in world.of("supervision_ended")]
+
+    def test_the_mode_is_changed_by_command(self, world: World) -> None:
+        calls_bob(world)[1].answer()
+        world.phone("boss").call("*1bob")
+        supervised, supervising = world.exchange.calls.values()
+        for mode, heard_by in (("barge", 2), ("whisper", 1), ("listen", 0)):
+            answer = world.command("call.supervise", call=supervising.id, mode=mode)
+            assert answer == {"call": supervising.id, "mode": mode}
+            edges = world.worker.held["bridge", supervised.conversation.bridge_id]["edges"]
+            assert len([ear for ear, mouth, _ in edges if mouth == supervising.inbound.id]) == heard_by
+        for call, mode, wrong in (
+            (supervised.id, "barge", "no call of a supervisor"),
+            ("nothing", "barge", "no call of a supervisor"),
+            (supervising.id, "shout", "allowed: listen, whisper, barge"),
+        ):
+            with pytest.raises(ConfigError, match=wrong):
+                world.command("call.supervise", call=call, mode=mode)
 
     def test_modes_of_two_supervisors_are_their_own(self, world: World) -> None:
         calls_bob(world)[1].answer()

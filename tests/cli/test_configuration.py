@@ -192,6 +192,7 @@ def test_what_needs_a_switch_says_so(run: Run, centre: Path) -> None:
         "registration list",
         "agent sign-in alice",
         "call hang-up x",
+        "call supervise x barge",
     ):
         assert "no switch is running at" in refused(run(command))
 
