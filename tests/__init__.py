@@ -1,0 +1,1 @@
+"""Tests; a package, because some library brings a package of this name too."""
