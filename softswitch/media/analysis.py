@@ -64,7 +64,7 @@ class Analysis:
     def judge(self, slots: Slots | None = None) -> Iterator[Event]:
         """Brings the states of these slots, or all, up to date; gives the events whose limit was reached."""
         filled = self._filled if slots is None else self._filled[slots]
-        for frames in np.unique(filled[filled > 0]).tolist():
+        for frames in sorted({*filled[filled > 0].tolist()}):  # numpy.unique loads numpy.ma at its first call
             due = np.flatnonzero(filled == frames)
             due = due if slots is None else slots[due]
             self._filled[due] = 0
