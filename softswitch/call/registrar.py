@@ -244,14 +244,13 @@ class Registrar:
     def connection_lost(self, flow: SipFlow, now: float, out: list[Any]) -> None:
         """A stream is gone: who registered over it is called where its contact says, or cannot be."""
         for user, bindings in [*self._bindings.items()]:
-            gone = []
-            for key, binding in bindings.items():
-                if binding.sip_flow.connection and flow.carries(binding.sip_flow):
-                    bindings[key] = binding.without_connection()
-                    if binding.needs_connection:
-                        gone.append(key)
-            if gone:
-                self._drop(user, gone, "connection_lost", now, out)
+            over = [each for each in bindings.items() if each[1].sip_flow.connection]
+            lost = [(key, each) for key, each in over if flow.carries(each.sip_flow)]
+            if not lost:
+                continue
+            bindings.update((key, each.without_connection()) for key, each in lost)
+            gone = [key for key, each in lost if each.needs_connection]
+            self._drop(user, gone, "connection_lost", now, out)
 
     def remove_user(self, user: str, now: float, out: list[Any]) -> None:
         """Forget the contacts of a user who was taken out of the configuration."""

@@ -16,6 +16,7 @@ from softswitch.config import (
     OutboundRoute,
     Queue,
     Sip,
+    Statuses,
     Trunk,
     User,
 )
@@ -94,6 +95,8 @@ def centre_file(password: Callable[[], str], pin: Callable[[], str]) -> str:
             _FLOW,
             "\n# What users dial for services; no code may be the beginning of another.\nfeature_codes:\n",
             commented(FeatureCodes(), 2),
+            "\n# What agents may say of themselves.\nstatuses:\n",
+            commented(Statuses(), 2),
             "\n# How numbers outside are read, and which of them are emergency numbers.\nnumbering:\n",
             commented(Numbering(), 2),
             "\n# Classes of numbers outside, for calling of users. Take away the # to use it.\n",

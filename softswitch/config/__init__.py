@@ -6,7 +6,7 @@ files, with the line of every mistake, is in `softswitch.config.files`.
 
 from __future__ import annotations
 
-from softswitch.config.acd import Agent, Queue, TimelineStep
+from softswitch.config.acd import Agent, Queue, Statuses, TimelineStep
 from softswitch.config.bans import Bans
 from softswitch.config.base import Model, Target
 from softswitch.config.centre import (
@@ -46,6 +46,7 @@ __all__ = [
     "Queue",
     "Recording",
     "Sip",
+    "Statuses",
     "Target",
     "TimelineStep",
     "TlsPeers",

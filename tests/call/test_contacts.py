@@ -88,6 +88,9 @@ def test_stream_is_lost(contact: str, called: tuple[str, int]) -> None:
 
     assert lost(flow._replace(connection=8)) == flow
     assert lost(flow) == SipFlow("TCP", SWITCH, called)
+    (kept,) = world.kept["binding/alice"]["bindings"]
+    assert kept == registrar.contacts("alice", world.now)[0].to_state() | {"sip_flow": kept["sip_flow"]}
+    assert (tuple(kept["sip_flow"][2]), kept["sip_flow"][3]) == (called, 0)
     world.restart_switch()
     (restored,) = world.exchange.registrar.contacts("alice", world.now)
     assert restored.sip_flow == SipFlow("TCP", SWITCH, called)
