@@ -1,6 +1,6 @@
 /* Opus (RFC 6716) at 16 kHz, mono, for many legs at once. The codec is libopus, loaded at run time. */
+#include "library.h"
 #include "buffers.h"
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,10 +30,7 @@ static struct {
 } opus;
 static int loaded;
 
-static const struct {
-    const char *name;
-    void *place;
-} symbols[] = {
+static const Symbol symbols[] = {
     {"opus_encoder_create", &opus.encoder_create}, {"opus_encoder_destroy", &opus.encoder_destroy},
     {"opus_encoder_ctl", &opus.encoder_ctl},       {"opus_encode", &opus.encode},
     {"opus_decoder_create", &opus.decoder_create}, {"opus_decoder_destroy", &opus.decoder_destroy},
@@ -53,23 +50,7 @@ static int capacity;
 PyObject *opus_load(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     (void)module;
-    PyObject *path = nargs == 1 ? PyUnicode_AsUTF8String(args[0]) : NULL;
-    if (path == NULL) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_TypeError, "opus_load takes the name of a library");
-        return NULL;
-    }
-    void *library = loaded ? NULL : dlopen(PyBytes_AsString(path), RTLD_NOW | RTLD_LOCAL);
-    Py_DECREF(path);
-    if (library != NULL) {
-        loaded = 1;
-        for (size_t k = 0; k < sizeof symbols / sizeof *symbols; k++) {
-            void *symbol = dlsym(library, symbols[k].name);
-            memcpy(symbols[k].place, &symbol, sizeof symbol);
-            loaded = loaded && symbol != NULL;
-        }
-    }
-    return PyBool_FromLong(loaded);
+    return library_load(args, nargs, symbols, sizeof symbols / sizeof *symbols, &loaded);
 }
 
 static int free_place(void)

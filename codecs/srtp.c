@@ -1,8 +1,8 @@
 /* SRTP and SRTCP (RFC 3711, RFC 7714) for whole batches. The ciphers are OpenSSL's, loaded at run time: nothing of
  * it is needed to build, and a machine without it has a softswitch without SRTP. */
+#include "library.h"
 #include "srtp.h"
 #include <arpa/inet.h>
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,10 +41,7 @@ static struct {
 } evp;
 static int loaded;
 
-static const struct {
-    const char *name;
-    void *place;
-} symbols[] = {
+static const Symbol symbols[] = {
     {"EVP_CIPHER_CTX_new", &evp.cipher_new}, {"EVP_CIPHER_CTX_free", &evp.cipher_free},
     {"EVP_CipherInit_ex", &evp.init},        {"EVP_CipherUpdate", &evp.update},
     {"EVP_CipherFinal_ex", &evp.final},      {"EVP_CIPHER_CTX_ctrl", &evp.ctrl},
@@ -69,23 +66,7 @@ static int capacity;
 PyObject *srtp_load(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     (void)module;
-    PyObject *path = nargs == 1 ? PyUnicode_AsUTF8String(args[0]) : NULL;
-    if (path == NULL) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_TypeError, "srtp_load takes the name of a library");
-        return NULL;
-    }
-    void *library = loaded ? NULL : dlopen(PyBytes_AsString(path), RTLD_NOW | RTLD_LOCAL);
-    Py_DECREF(path);
-    if (library != NULL) {
-        loaded = 1;
-        for (size_t k = 0; k < sizeof symbols / sizeof *symbols; k++) {
-            void *symbol = dlsym(library, symbols[k].name);
-            memcpy(symbols[k].place, &symbol, sizeof symbol);
-            loaded = loaded && symbol != NULL;
-        }
-    }
-    return PyBool_FromLong(loaded);
+    return library_load(args, nargs, symbols, sizeof symbols / sizeof *symbols, &loaded);
 }
 
 /* Key derivation (RFC 3711 section 4.3.1); a salt of 12 bytes counts as one of 14 that ends in zeros. */

@@ -25,6 +25,10 @@ FLOW_TIMER_S = {"UDP": 25}
 OTHER_FLOW_TIMER_S = 120
 
 
+Stream = tuple[str, tuple[str, int]]
+"""Transport and remote address of a connection."""
+
+
 class Refused(Exception):
     """A REGISTER that is answered with an error status."""
 
@@ -55,6 +59,9 @@ class Registrar:
         self._deadlines = deadlines
         self._reachable = reachable
         self._bindings: dict[str, dict[str, Binding]] = {}
+        # Users by the streams over which they registered, so that the loss of one costs no walk over all.
+        self._users_over: dict[Stream, dict[str, None]] = {}
+        self._streams_of: dict[str, list[Stream]] = {}
 
     def contacts(self, user: str, now: float) -> list[Binding]:
         """Where the user can be reached: the preferred first, of equals the newest; of several flows of one
@@ -213,6 +220,7 @@ class Registrar:
 
     def _keep(self, user: str, out: list[Any]) -> None:
         bindings = self._bindings.get(user, {})
+        self._index(user, bindings)
         kept = {"bindings": [binding.to_state() for binding in bindings.values()]} if bindings else None
         out.append(Keep(f"binding/{user}", kept))
         if bindings:
@@ -236,6 +244,18 @@ class Registrar:
         if not bindings:
             self._reachable(user, False, now, out)
 
+    def _index(self, user: str, bindings: dict[str, Binding]) -> None:
+        for stream in self._streams_of.pop(user, ()):
+            users = self._users_over[stream]
+            users.pop(user, None)
+            if not users:
+                del self._users_over[stream]
+        flows = [each.sip_flow for each in bindings.values() if each.sip_flow.connection]
+        if flows:
+            streams = self._streams_of[user] = [*{(flow.transport, flow.remote): None for flow in flows}]
+            for stream in streams:
+                self._users_over.setdefault(stream, {})[user] = None
+
     def remove_silent(self, user: str, binding: Binding, now: float, out: list[Any]) -> None:
         """A phone does not answer any more: forget this contact, unless it has registered again since."""
         if self._bindings.get(user, {}).get(_key(binding)) is binding:
@@ -243,7 +263,8 @@ class Registrar:
 
     def connection_lost(self, flow: SipFlow, now: float, out: list[Any]) -> None:
         """A stream is gone: who registered over it is called where its contact says, or cannot be."""
-        for user, bindings in [*self._bindings.items()]:
+        for user in [*self._users_over.get((flow.transport, flow.remote), ())]:
+            bindings = self._bindings[user]
             over = [each for each in bindings.items() if each[1].sip_flow.connection]
             lost = [(key, each) for key, each in over if flow.carries(each.sip_flow)]
             if not lost:

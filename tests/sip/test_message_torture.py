@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softswitch.sip.message import BadMessage, Message, parse, respond
+from tests.sip.torture import TORTUOUS
 
 HEADERS = {
     "Via": "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1",
@@ -35,37 +36,7 @@ def refused(raw: bytes) -> BadMessage:
     return raised.value
 
 
-WSINV = """INVITE sip:vivekg@chair-dnrc.example.com;unknownparam SIP/2.0
-TO :
- sip:vivekg@chair-dnrc.example.com ;   tag    = 1918181833n
-from   : "J Rosenberg \\\\\\""       <sip:jdrosen@example.com>
-  ;
-  tag = 98asjd8
-MaX-fOrWaRdS: 0068
-Call-ID: wsinv.ndaksdj@192.0.2.1
-Content-Length   : 4
-cseq: 0009
-  INVITE
-Via  : SIP  /   2.0
- /UDP
-    192.0.2.2;branch=390skdjuw
-s :
-NewFangledHeader:   newfangled value
- continued newfangled value
-UnknownHeaderWithUnusualValue: ;;,,;;,;
-Content-Type: application/sdp
-Route:
- <sip:services.example.com;lr;unknownwith=value;unknown-no-value>
-v:  SIP  / 2.0  / TCP     spindle.example.com   ;
-  branch  =   z9hG4bK9ikj8  ,
- SIP  /    2.0   / UDP  192.168.255.111   ; branch=
- z9hG4bK30239
-m:"Quoted string \\"\\"" <sip:jdrosen@example.com> ; newparam =
-      newvalue ;
-  secondparam ; q = 0.33
-
-v=0
-""".replace("\n", "\r\n").encode()
+WSINV = (TORTUOUS.format(4) + "\nv=0\n").replace("\n", "\r\n").encode()
 
 
 def test_short_tortuous_invite() -> None:
