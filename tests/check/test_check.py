@@ -29,8 +29,9 @@ from softswitch.media.recording_file import wav_header
 from softswitch.store.journal import Journal
 from tests.cli.conftest import Run, centre, run
 from tests.net.certificates import Authority
-from tests.net.house import free_port, house
+from tests.net.house import house
 from tests.net.nameserver import nameserver
+from tests.peers.ports import free_port
 
 __all__ = ["centre", "run"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers.phone import free_port
+from tests.peers.ports import free_port
 
 
 def run(directory: Path, settings: str) -> subprocess.CompletedProcess[str]:

@@ -18,6 +18,7 @@ import pytest
 
 from softswitch.config.files import load_node
 from tests.cli.conftest import Run, refused
+from tests.peers.ports import free_port, free_ports
 
 COMMAND = [sys.executable, "-c", "from softswitch.cli.main import main; main()"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,11 +30,10 @@ def place(run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="ss-"))
     monkeypatch.chdir(directory)
     assert run("init --host 127.0.0.1").exit_code == 0
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    media = free_ports(400)
     settings = (directory / "softswitch.yaml").read_text()
-    settings = settings.replace("port: 5060", f"port: {port}").replace("16384-20479", "42000-42399")
+    settings = settings.replace("port: 5060", f"port: {free_port()}")
+    settings = settings.replace("16384-20479", f"{media.start}-{media[-1]}")
     (directory / "softswitch.yaml").write_text(settings)
     assert run("apply centre.yaml").exit_code == 0
     yield directory

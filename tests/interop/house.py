@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,10 +13,11 @@ from tests.net.certificates import Authority
 from tests.peers.audio import longest_break, loudest, read_wav
 from tests.peers.baresip import Baresip
 from tests.peers.linphone import Linphone
-from tests.peers.phone import Phone, free_port
+from tests.peers.phone import Phone
 from tests.peers.pjsua import Pjsua
+from tests.peers.ports import free_port
 from tests.peers.sipp import Sipp
-from tests.system.running import RunningSystem, free_sip_port, until
+from tests.system.running import RunningSystem, until
 
 HOST = "127.0.0.1"
 TALK_S = 1.3
@@ -34,15 +34,15 @@ class House:
 
     def __init__(self, certificates: Path) -> None:
         self.carrier_port = free_port(CARRIER_HOST)
-        self.strong_port = free_sip_port()
+        self.strong_port = free_port()
         strong = {"host": HOST, "port": self.strong_port, "auth_algorithms": ["SHA-256", "MD5"]}
         listen = [{"transport": transport, **strong} for transport in ("UDP", "TCP")]
-        self.tls_port = free_port(HOST, socket.SOCK_STREAM)
+        self.tls_port = free_port(HOST)
         self.authority = Authority(certificates)
         certificate, key = self.authority.issue(HOST)
         secure = {"transport": "TLS", "host": HOST, "port": self.tls_port}
         listen.append({**secure, "certificate": str(certificate), "key": str(key)})
-        self.web_ports = {kind: free_port(HOST, socket.SOCK_STREAM) for kind in ("ws", "wss")}
+        self.web_ports = {kind: free_port(HOST) for kind in ("ws", "wss")}
         for kind, port in self.web_ports.items():
             files = {"certificate": str(certificate), "key": str(key)} if kind == "wss" else {}
             listen.append({"transport": kind.upper(), "host": HOST, "port": port, **files})

@@ -21,7 +21,8 @@ from tests.interop.house import (
 from tests.interop.matrix import Matrix
 from tests.peers.kamailio_edge import Kamailio
 from tests.peers.pjsua import Pjsua
-from tests.system.running import free_sip_port, until
+from tests.peers.ports import free_port
+from tests.system.running import until
 
 FAR_NUMBER, RETURNED_NUMBER = "0981234", "0991234"
 OTHER = {"udp": "tcp", "tcp": "udp"}
@@ -38,7 +39,7 @@ def edge_before(house: House, phones: Phones, transport: str, **settings: Any) -
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_calls_through_the_edge(transport: str, house: House, phones: Phones, matrix: Matrix) -> None:
     """The far end is on the other transport, so that the edge has two entries in every route."""
-    port = free_sip_port(EDGE_HOST)
+    port = free_port(EDGE_HOST)
     proxy = f"{EDGE_HOST}:{port}"
     kind = OTHER[transport]
     behind = phones("pjsua", "behind", kind, host=BEHIND_HOST, registers=False, tone_hz=1650, proxy=proxy)

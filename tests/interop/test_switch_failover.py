@@ -12,7 +12,7 @@ import pytest
 from tests.interop.centre import CARRIER_HOST, OUTSIDE_NUMBER
 from tests.interop.hearing import both_hear
 from tests.interop.house import House, Phones, talk_and_hang_up
-from tests.peers.phone import free_port
+from tests.peers.ports import free_port
 from tests.peers.sipp import Sipp
 
 HOST = "127.0.0.82"
@@ -30,7 +30,7 @@ def test_every_address_has_its_turn(house: House, phones: Phones, silent: int) -
     full, late = (phones("sipp", name, host=HOST, registers=False) for name in ("full", "late"))
     last = phones("sipp", "last", host=HOST, registers=False, tone_hz=1650)
     assert isinstance(full, Sipp) and isinstance(late, Sipp) and isinstance(last, Sipp)
-    ports = [full.port, late.port, silent, free_port(HOST, socket.SOCK_DGRAM), last.port]
+    ports = [full.port, late.port, silent, free_port(HOST), last.port]
     settings = {
         "name": "several",
         "addresses": [f"{HOST}:{port}" for port in ports],

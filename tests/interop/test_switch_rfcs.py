@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.interop.matrix import Matrix
-from tests.net.house import free_port
+from tests.peers.ports import free_port
 from tests.peers.sipp_script import ScriptedPeer, Step, receive, send
 from tests.system.running import RunningSystem, running
 

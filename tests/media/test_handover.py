@@ -16,7 +16,7 @@ from softswitch.media.packets import PacketBatch
 from softswitch.media.tones import tone
 from tests.media.rig import Rig, rtp
 
-FIRST = 25200
+HOST, FIRST = "127.63.8.3", 25200
 
 
 class Station:
@@ -27,7 +27,7 @@ class Station:
         self.rig = Rig(directory / str(index), legs=8)
         self.engine = self.rig.engine
         self.epoll = select.epoll()
-        self.pool = PortPool("127.0.0.1", FIRST + 100 * index, FIRST + 100 * index + 19)
+        self.pool = PortPool(HOST, FIRST + 100 * index, FIRST + 100 * index + 19)
         self.pool.top_up(0.0)
         self.lanes = Lanes(self.pool, 8, self.epoll)
         self.engine._ports = self.lanes
@@ -90,7 +90,7 @@ def test_the_leg_goes_on_with_its_socket_and_its_stream(stations: list[Station],
     one.engine.legs.out_ext[leg], one.engine.legs.received[leg] = 4711, 17
     ssrc = one.engine.legs.out_ssrc[leg]
     other.say(put_leg(port, peer, **{"from": 0}))
-    peer.sendto(rtp(1, 160, 5, bytes(160)), ("127.0.0.1", port))
+    peer.sendto(rtp(1, 160, 5, bytes(160)), (HOST, port))
     turns(stations)
     assert not one.engine.legs.index and not one.engine.snapshot()["legs"]
     legs, leg = other.engine.legs, other.engine.legs.index["A"]
@@ -134,7 +134,7 @@ def test_through_three_workers_and_home(stations: list[Station], peer: socket.so
 def test_a_port_may_be_borrowed_before_a_leg_is_on_it(stations: list[Station], peer: socket.socket) -> None:
     one, other, _ = stations
     port = one.pool.ready()[0]
-    peer.sendto(b"stray", ("127.0.0.1", port))
+    peer.sendto(b"stray", (HOST, port))
     other.say(put_leg(port, peer, **{"from": 0}))
     turns(stations)
     assert "A" in other.engine.legs.index and port not in one.pool.ready()
@@ -157,7 +157,7 @@ def test_of_a_worker_that_hangs_the_command_is_refused(stations: list[Station], 
     port = one.pool.ready()[0]
     other.say(put_leg(port, peer, **{"from": 0}))
     other.turn(1.0 + PATIENCE_S)
-    assert other.refused == [f"port {port} on 127.0.0.1: Address already in use"]
+    assert other.refused == [f"port {port} on {HOST}: Address already in use"]
     turns(stations, 2.0)
     for now in (2.0 + DRAIN_S, 2.1 + DRAIN_S):
         turns(stations, now)

@@ -18,10 +18,12 @@ from softswitch.media.rtcp import Heard, PeerReport, ReportBlock, Sent, pack_rep
 from softswitch.media.tones import tone
 from tests.media.rig import Rig
 
+HOST = "127.63.8.2"
+
 
 @pytest.fixture
 def pool() -> Iterator[PortPool]:
-    pool = PortPool("127.0.0.1", 25000, 25999)
+    pool = PortPool(HOST, 25000, 25999)
     pool.top_up(0.0)
     yield pool
     pool.close()
@@ -36,9 +38,9 @@ def lanes(pool: PortPool) -> Iterator[Lanes]:
     epoll.close()
 
 
-def outsider() -> socket.socket:
+def outsider(host: str = "127.0.0.1") -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.bind(("127.0.0.1", 0))
+    sock.bind((host, 0))
     sock.settimeout(2.0)
     return sock
 
@@ -82,9 +84,9 @@ def test_a_draining_port_may_be_asked_for_by_name(pool: PortPool) -> None:
 
 
 def test_other_peoples_ports_are_passed_over(pool: PortPool) -> None:
-    taken = outsider()
+    taken = outsider(HOST)
     port = taken.getsockname()[1]
-    small = PortPool("127.0.0.1", port - port % 2, port - port % 2 + 9)
+    small = PortPool(HOST, port - port % 2, port - port % 2 + 9)
     small.top_up(0.0)
     assert port - port % 2 not in small.ready()
     with pytest.raises(BadCommand, match="Address already in use"):
@@ -99,14 +101,14 @@ def test_a_leg_on_an_old_port_hears_nothing_of_the_old_peer(pool: PortPool, lane
     port = pool.ready()[0]
     old_peer = outsider()
     for _ in range(3):
-        old_peer.sendto(bytes(172), ("127.0.0.1", port))  # while nobody uses it
+        old_peer.sendto(bytes(172), (HOST, port))  # while nobody uses it
     lanes.attach(3, port)
     batch = PacketBatch(16)
     assert lanes.drain(batch) == 0
-    old_peer.sendto(b"new", ("127.0.0.1", port))
+    old_peer.sendto(b"new", (HOST, port))
     assert lanes.drain(batch) == 1
     assert batch.leg[0] == 3 and batch.length[0] == 3 and batch.port[0] == old_peer.getsockname()[1]
-    old_peer.sendto(bytes(2000), ("127.0.0.1", port))
+    old_peer.sendto(bytes(2000), (HOST, port))
     assert lanes.drain(batch) == 1 and batch.length[0] == 0  # oversized: none of ours
     lanes.detach(3)
     assert lanes.drain(batch) == 0
@@ -118,7 +120,7 @@ def test_a_backlog_is_read_as_soon_as_it_shows(pool: PortPool, lanes: Lanes) -> 
     lanes.attach(0, port)
     peer = outsider()
     for number in range(20):
-        peer.sendto(bytes([number]), ("127.0.0.1", port))
+        peer.sendto(bytes([number]), (HOST, port))
     batch = PacketBatch(64)
     assert [lanes.drain(batch) for _ in range(3)] == [1, 19, 0]
     assert batch.rows[:19, 0].tolist() == list(range(1, 20))
@@ -134,7 +136,7 @@ def test_after_a_packet_the_socket_rests_and_nothing_is_lost(pool: PortPool) -> 
     batch = PacketBatch(64)
     received = []
     for number in range(8):
-        peer.sendto(bytes([number]), ("127.0.0.1", port))
+        peer.sendto(bytes([number]), (HOST, port))
         received.append(lanes.drain(batch))
     # Left out twice; then three are waiting, which is a backlog: no more rest until it is gone.
     assert received == [1, 0, 0, 3, 1, 0, 0, 3]
@@ -211,7 +213,7 @@ def test_with_rtcp_mux_reports_go_and_come_on_the_port_of_the_audio(
     received = int(rig.engine.legs.received[0])
     stranger = outsider()
     for ntp, sock in ((4.0, peer), (9.0, stranger)):
-        sock.sendto(pack_report(phone.ssrc, ntp, "peer", Sent(0, 50, 8000), None), ("127.0.0.1", port))
+        sock.sendto(pack_report(phone.ssrc, ntp, "peer", Sent(0, 50, 8000), None), (HOST, port))
     batch = PacketBatch(8)
     while lanes.drain(batch):
         rig.engine.receive(batch)
@@ -219,7 +221,7 @@ def test_with_rtcp_mux_reports_go_and_come_on_the_port_of_the_audio(
     for clock in range(0, PERIOD, 40):
         reports.tick(clock, 40, now=12.0)
     packet, source = peer.recvfrom(1500)
-    assert source == ("127.0.0.1", port)
+    assert source == (HOST, port)
     assert struct.unpack(">6I", packet[28:52])[4] == ((4 + 2_208_988_800) & 0xFFFF) << 16
     for sock in (peer, stranger):
         sock.close()

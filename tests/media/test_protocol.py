@@ -31,7 +31,7 @@ class Station:
         self.rig = Rig(directory)
         self.now = 0.0
         self.epoll = select.epoll()
-        self.pool = PortPool("127.0.0.1", 24000, 24300)
+        self.pool = PortPool("127.63.8.4", 24000, 24300)
         self.pool.top_up(0.0)
         self.outbox = Outbox()
         self.rig.engine._emit = self.rig.engine._recorders._emit = self.outbox.emit

@@ -19,6 +19,7 @@ from softswitch.net.transports import Transports
 from softswitch.net.udp import Batch
 from softswitch.sip.flow import SipFlow
 from softswitch.sip.message import Message, parse, respond
+from tests.peers.ports import free_port
 
 DEADLINE_S = 5.0
 
@@ -38,19 +39,6 @@ def run(scene: Coroutine[Any, Any, None]) -> None:
         uvloop.run(bounded())
     finally:
         faulthandler.cancel_dump_traceback_later()
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that is free for datagrams and streams."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    while True:
-        with socket.socket(family) as stream, socket.socket(family, socket.SOCK_DGRAM) as datagrams:
-            stream.bind((host, 0))
-            try:
-                datagrams.bind(stream.getsockname()[:2])
-            except OSError:
-                continue
-            return int(stream.getsockname()[1])
 
 
 def request(

@@ -14,7 +14,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from tests.net.house import free_port
+from tests.peers.ports import free_port
 
 UDP_LIMIT = 1232
 

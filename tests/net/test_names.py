@@ -14,8 +14,9 @@ from softswitch.net.resolver import LIMIT_S, MAX_PLACES, Resolver
 from softswitch.net.targets import SILENT_AFTER_S, SILENT_FOR_S, Silences
 from softswitch.sip.message import parse
 from tests.net.certificates import Authority
-from tests.net.house import DEADLINE_S, House, free_port, house, peer, request, run
+from tests.net.house import DEADLINE_S, House, house, peer, request, run
 from tests.net.nameserver import Nameserver, nameserver
+from tests.peers.ports import free_port
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 CARRIER = ("carrier.example", 0)

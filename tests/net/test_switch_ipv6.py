@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from softswitch.sip.flow import SipFlow
 from softswitch.sip.framing import Framer
 from tests.net.engine_phone import EnginePhone, talk
-from tests.net.house import free_port, run
+from tests.net.house import run
+from tests.peers.ports import free_port
 from tests.system.running import running
 
 CENTRE = {"users": {name: {"password": f"{name}-secret"} for name in ("anna", "ben")}}

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.net.certificates import Authority
-from tests.net.house import free_port
 from tests.peers.pjsua import Pjsua
+from tests.peers.ports import free_port
 from tests.system.running import RunningSystem, running
 
 CENTRE = {

@@ -14,8 +14,9 @@ from softswitch.config import Listen, TlsPeers
 from softswitch.net.sockets import CannotListen, bind_all
 from softswitch.net.tls import CannotSecure, client_context, covers
 from tests.net.certificates import Authority
-from tests.net.house import Stream, free_port, house, peer, request, run
+from tests.net.house import Stream, house, peer, request, run
 from tests.net.nameserver import nameserver
+from tests.peers.ports import free_port
 
 
 @pytest.fixture
@@ -312,9 +313,7 @@ def test_a_connection_that_came_in_carries_our_requests_to_whom_its_certificate_
     authority: Authority, tmp_path: Path, via: str, names: tuple[str, ...], reused: bool
 ) -> None:
     async def scene() -> None:
-        wanting = listener(
-            authority, client_authorities=str(authority.file), client_certificates="optional"
-        )
+        wanting = listener(authority, client_authorities=str(authority.file), client_certificates="optional")
         async with house(wanting, **trusting(authority)) as there:
             context = authority.client()
             if names:

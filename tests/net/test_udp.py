@@ -13,7 +13,8 @@ from softswitch.net import stun
 from softswitch.net.sockets import bind_all
 from softswitch.net.udp import KNOWN_PEERS, UdpListener
 from softswitch.sip.message import parse
-from tests.net.house import DEADLINE_S, free_port, house, request, run
+from tests.net.house import DEADLINE_S, house, request, run
+from tests.peers.ports import free_port
 
 MAGIC = bytes.fromhex("2112a442")
 TRANSACTION = bytes(range(12))

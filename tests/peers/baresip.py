@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from tests.peers.audio import read_wav, tone, write_wav
-from tests.peers.phone import DEADLINE_S, Phone, free_port, program
+from tests.peers.phone import DEADLINE_S, Phone, program
+from tests.peers.ports import free_port, free_ports
 
 STATES = {
     "REGISTER_OK": "registered",
@@ -82,7 +83,7 @@ class Baresip(Phone):
         self._automatic = automatic
         self._codecs = codecs
         self._srtp = srtp
-        self._control_port = free_port(host, socket.SOCK_STREAM)
+        self._control_port = free_port(host)
         self._control: socket.socket | None = None
 
     @property
@@ -90,16 +91,16 @@ class Baresip(Phone):
         return f"sip:{self.name}@{self.host}:{self.port};transport={self.transport}"
 
     def start(self) -> None:
-        first_rtp = free_port(self.host) & ~1
+        rtp_ports = free_ports(22, self.host)
         settings = CONFIGURATION.format(
             host=self.host,
             port=self.port,
             control=self._control_port,
             directory=self.directory,
             tone=write_wav(self.directory / "tone.wav", self._tone()),
-            first_rtp=first_rtp,
+            first_rtp=rtp_ports.start,
             modules="".join(f"module {name}.so\n" for name in sorted(self._modules())),
-            last_rtp=first_rtp + 20,
+            last_rtp=rtp_ports[-1],
         )
         (self.directory / "config").write_text(settings)
         (self.directory / "accounts").write_text(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.peers.phone import Phone, program
-from tests.system.running import free_sip_port
+from tests.peers.ports import free_port
 
 CONFIGURATION = Path(__file__).with_name("kamailio") / "edge.cfg"
 MARK = re.compile(r"@@(\w+) (\w+) (\S+) (\d+) (\S*)@@")
@@ -42,7 +42,7 @@ class Kamailio(Phone):
     ) -> None:
         super().__init__(name, directory, host)
         self.transport = transport
-        self.port = port or free_sip_port(host)
+        self.port = port or free_port(host)
         self.requests: list[Relayed] = []
         self._values = {"SWITCH": switch, "BEHIND": behind or switch, "RETURNED": returned}
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from tests.peers.audio import read_wav, tone, write_wav
-from tests.peers.phone import DEADLINE_S, Phone, free_port, program
+from tests.peers.phone import DEADLINE_S, Phone, program
+from tests.peers.ports import free_port
 
 CONFIGURATION = """\
 [sip]
@@ -114,7 +115,7 @@ class Linphone(Phone):
             tls_port=self.port if self.transport == "tls" else 0,
             encryption="srtp" if self._srtp else "none",
             mandatory=int(self._srtp),
-            rtp_port=free_port(self.host) & ~1,
+            rtp_port=free_port(self.host),
             info=int(self._info),
             events=int(not self._info),
         )

@@ -10,7 +10,6 @@ import os
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 from collections import deque
@@ -21,13 +20,6 @@ from typing import Self
 import numpy as np
 
 DEADLINE_S = 10.0
-
-
-def free_port(host: str = "127.0.0.1", kind: int = socket.SOCK_DGRAM) -> int:
-    """A port nobody holds just now, for peers that cannot choose one themselves."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 def program(name: str, package: str) -> str:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.peers.phone import Phone, free_port, program
+from tests.peers.phone import Phone, program
+from tests.peers.ports import free_port
 from tests.peers.rtp import FRAME_S, RtpEnd
 
 SCENARIOS = Path(__file__).with_name("sipp")
@@ -63,7 +64,7 @@ class Sipp(Phone):
     ) -> None:
         super().__init__(name, directory, host)
         self.transport = transport
-        self.port = port or free_port(host, socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM)
+        self.port = port or free_port(host)
         self.tone_hz = tone_hz
         self.user, self.password = user or name, password
         self.identity = identity or f"sip:{name}@{host}"
@@ -130,8 +131,7 @@ class Sipp(Phone):
         self.user, self.password = user, password
         contact = f"sip:{user}@{self.host}:{self.port};transport={self.transport}"
         scenario = self._scenario("register", REGISTRAR=registrar, CONTACT=contact)
-        kind = socket.SOCK_STREAM if self.transport == "tcp" else socket.SOCK_DGRAM
-        command = self._command(scenario, free_port(self.host, kind), registrar)
+        command = self._command(scenario, free_port(self.host), registrar)
         ended = subprocess.run(
             command,
             cwd=self.directory,

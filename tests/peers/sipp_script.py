@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import quoteattr
 
-from tests.net.house import free_port
 from tests.peers.phone import program
+from tests.peers.ports import free_port
 from tests.system.running import until
 
 SDP: Final = """v=0

@@ -6,7 +6,8 @@ import socket
 import sys
 from pathlib import Path
 
-from tests.peers.phone import Phone, free_port
+from tests.peers.phone import Phone
+from tests.peers.ports import free_port
 from tests.system.running import until
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +22,7 @@ from softswitch.control import CommandError, ControlClient, NotRunning
 from softswitch.store import queries
 from softswitch.store.livestate import load
 from softswitch.store.reader import read_facts
+from tests.peers.ports import free_port, free_ports
 
 ROOT = Path(__file__).absolute().parents[2]
 START_S = 40.0
@@ -63,36 +62,6 @@ def until(reached: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S)
     return found
 
 
-def free_sip_port(host: str = "127.0.0.1") -> int:
-    """A port that is free for UDP and TCP."""
-    while True:
-        with socket.socket() as stream, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
-            stream.bind((host, 0))
-            port = int(stream.getsockname()[1])
-            try:
-                datagram.bind((host, port))
-            except OSError:
-                continue
-            return port
-
-
-def free_media_ports(count: int) -> tuple[int, int]:
-    """A range of UDP ports below the ephemeral ones that are all free just now."""
-    chance = random.Random(os.getpid())
-    while True:
-        first = chance.randrange(12000, 32000 - count, 2)
-        probes = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
-        try:
-            for offset, probe in enumerate(probes):
-                probe.bind(("127.0.0.1", first + offset))
-        except OSError:
-            continue
-        finally:
-            for probe in probes:
-                probe.close()
-        return first, first + count - 1
-
-
 class RunningSystem:
     """One system in a directory of its own. `start`, use, `stop`; `close` for good, with the judgement."""
 
@@ -109,24 +78,23 @@ class RunningSystem:
         """`listen` are further SIP sockets, as the configuration has them; `codecs` are those of media."""
         # A short path: Unix sockets allow no more than 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="ss-"))
-        self.port = free_sip_port()
+        self.port = free_port()
         self.recordings = recordings or self.directory / "recordings"
         self.config = self.directory / "softswitch.yaml"
         self.log_path = self.directory / "log"
-        first, last = free_media_ports(ports)
+        self.media_ports = free_ports(ports)
         self.config.write_text(
             _SETTINGS.format(
                 port=self.port,
                 listen="".join(f"    - {json.dumps(each)}\n" for each in listen),
-                first=first,
-                last=last,
+                first=self.media_ports.start,
+                last=self.media_ports[-1],
                 workers=workers,
                 codecs=f"  codecs: {json.dumps(codecs)}\n" if codecs else "",
                 recordings=self.recordings,
             )
         )
         self.node = load_node(self.config)
-        self.media_ports = range(first, last + 1)
         self._centre = self.directory / "centre.yaml"
         self._centre.write_text(json.dumps(centre))
         self._process: subprocess.Popen[bytes] | None = None

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.peers.ports import free_port, free_ports
 from tests.system.conftest import Phones
 from tests.system.handset import all_hear
-from tests.system.running import RunningSystem, free_media_ports, free_sip_port
+from tests.system.running import RunningSystem
 
 SETTINGS = """\
 sip:
@@ -46,16 +47,16 @@ def test_second_server(system: RunningSystem, phones: Phones, place: Path, share
     answering = agent.rings().answer()
     all_hear((asking, answering), 10)
     before = system.pids()
-    first, last = free_media_ports(40)
+    ports = free_ports(40)
     config = place / "second.yaml"
     config.write_text(
         SETTINGS.format(
-            port=system.port if shares == "port" else free_sip_port(),
+            port=system.port if shares == "port" else free_port(),
             state=system.node.state_dir if shares == "state_dir" else place / "state",
             run=system.node.run_dir if shares == "run_dir" else place / "run",
             recordings=place / "recordings",
-            first=first,
-            last=last,
+            first=ports.start,
+            last=ports[-1],
         )
     )
     second = system.try_cli("run", config=config)
