@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.activity import Activity
+from softswitch.call.flow_actions import ACTIONS
 from softswitch.call.last_agents import LAST
 from softswitch.call.waiting import Waiting
-from softswitch.config import Target
 from softswitch.ivr import events as ivr
 from softswitch.ivr.run import FlowRun, Phase
 
@@ -30,19 +29,10 @@ class FlowActivity(Activity):
     def __init__(self, call: Call, run: FlowRun) -> None:
         super().__init__(call)
         self.run = run
-        self._actions: dict[type, Callable[..., None]] = {
-            ivr.PlayPrompts: self._play,
-            ivr.StopPrompts: self._stop,
-            ivr.EnterQueue: self._queue,
-            ivr.DialTarget: self._dial,
-            ivr.HangUp: self._hang_up,
-            ivr.RecordCall: self._record,
-            ivr.FlowFact: self._fact,
-        }
 
     def start(self, now: float, out: list[Any]) -> None:
         self.call.fact("flow_entered", {"flow": self.run.flow.name}, out)
-        self._feed(ivr.FlowStarted(), now, out)
+        self.feed(ivr.FlowStarted(), now, out)
 
     # What happens to the caller
 
@@ -52,13 +42,13 @@ class FlowActivity(Activity):
 
     def leg_digit(self, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
         if self.waiting is None:
-            self._feed(ivr.DigitPressed(digit), now, out)
+            self.feed(ivr.DigitPressed(digit), now, out)
 
     def player_finished(self, now: float, out: list[Any]) -> None:
         if self.waiting is not None:
             self.waiting.player_finished(now, out)
         else:
-            self._feed(ivr.PromptsFinished(), now, out)
+            self.feed(ivr.PromptsFinished(), now, out)
 
     def timeout(self, now: float, out: list[Any]) -> None:
         if self.run.phase is Phase.NEW:
@@ -73,38 +63,26 @@ class FlowActivity(Activity):
 
     def queue_ended(self, outcome: str, now: float, out: list[Any]) -> None:
         self.waiting = None
-        self._feed(ivr.QueueEnded(outcome), now, out)
+        self.feed(ivr.Returned(outcome), now, out)
 
     def dial_ended(self, outcome: str, now: float, out: list[Any]) -> None:
         """A dial step did not come to a conversation: the flow goes on."""
         self.call.turn_to(self, now, out)
-        self._feed(ivr.DialEnded(outcome), now, out)
+        self.feed(ivr.Returned(outcome), now, out)
 
     # What the flow wants
 
-    def _feed(self, event: Any, now: float, out: list[Any]) -> None:
+    def feed(self, event: ivr.Event, now: float, out: list[Any]) -> None:
+        """Tell the flow what has happened, and do what it wants then."""
         self._carry_out(self.run.handle(event, now), now, out)
 
     def _carry_out(self, actions: list[Any], now: float, out: list[Any]) -> None:
         for action in actions:
             if not self.call.ended:
-                self._actions[type(action)](action, now, out)
+                ACTIONS[type(action)](self, action, now, out)
         if self.call.activity is self:
             self.call.wake_at(self.run.next_timeout())
             self.call.keep(out)
-
-    def _play(self, action: ivr.PlayPrompts, now: float, out: list[Any]) -> None:
-        paths = self.call.exchange.prompt_paths(self.run.language, action.names, out)
-        if paths:
-            self.call.play(paths, out, loop=action.loop)
-        else:
-            self._feed(ivr.PromptsFinished(), now, out)
-
-    def _stop(self, action: ivr.StopPrompts, now: float, out: list[Any]) -> None:
-        self.call.stop_playing(out)
-
-    def _queue(self, action: ivr.EnterQueue, now: float, out: list[Any]) -> None:
-        self.enter_queue(action, now, out)
 
     def enter_queue(
         self,
@@ -115,7 +93,7 @@ class FlowActivity(Activity):
     ) -> None:
         settings = self.call.exchange.centre.queues.get(entry.queue)
         if settings is None:
-            self._feed(ivr.QueueEnded("queue_removed"), now, out)
+            self.feed(ivr.Returned("queue_removed"), now, out)
             return
         if entry.agent == LAST:
             last = self.call.exchange.last_agents.of(self.call.caller.number, entry.queue, now)
@@ -139,23 +117,6 @@ class FlowActivity(Activity):
         e164 = self.call.exchange.plan.numbering.normalised(number) if queue.vip else None
         return queue.vip.get(number, queue.vip.get(e164 or "", 0))
 
-    def _dial(self, action: ivr.DialTarget, now: float, out: list[Any]) -> None:
-        target = Target.parse(action.target)
-        if target.kind == "user":
-            self.call.dial(target, self, now, out)
-        else:
-            self.call.go_to(target, now, out)
-
-    def _hang_up(self, action: ivr.HangUp, now: float, out: list[Any]) -> None:
-        self.call.end(action.reason, "switch", now, out)
-
-    def _record(self, action: ivr.RecordCall, now: float, out: list[Any]) -> None:
-        self.call.record = action.wanted
-        self.call.fact("recording_consent", {"given": action.wanted}, out)
-
-    def _fact(self, action: ivr.FlowFact, now: float, out: list[Any]) -> None:
-        self.call.fact(action.type, action.data, out)
-
     # Over a restart
 
     def to_state(self) -> dict[str, Any]:
@@ -174,6 +135,6 @@ class FlowActivity(Activity):
             entry = ivr.EnterQueue(**{name: waiting[name] for name in names})
             self.enter_queue(entry, now, out, waiting["queued_at"])
         elif self.call.exchange.media.has_port(self.call.inbound.worker):
-            self._feed(ivr.FlowStarted(), now, out)
+            self.feed(ivr.FlowStarted(), now, out)
         else:
             self.call.wake_at(now + MEDIA_RETRY_S)

@@ -1,4 +1,4 @@
-"""docs/cli.md and docs/configuration.md, made from what they describe."""
+"""docs/cli.md, docs/configuration.md and docs/flow-steps.md, made from what they describe."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 from softswitch.cli.main import main
 from softswitch.config.reference import configuration_page
+from softswitch.ivr.stepkinds import steps_page
 
 _WIDTH = 100
 _INTRODUCTION = """# Commands
@@ -56,6 +57,7 @@ def write_pages(directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "cli.md").write_text(commands_page(), encoding="utf-8")
     (directory / "configuration.md").write_text(configuration_page(), encoding="utf-8")
+    (directory / "flow-steps.md").write_text(steps_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

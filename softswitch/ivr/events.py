@@ -1,7 +1,9 @@
 """What a flow is told (past tense) and what it wants done (imperative)."""
+
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -28,17 +30,16 @@ class CallerHungUp:
 
 
 @dataclass(frozen=True, slots=True)
-class QueueEnded:
-    """The caller left the queue without an agent; `outcome` is an end reason such as `queue_timeout`."""
+class Returned:
+    """The caller is back from where the step had sent them, or its answer has come.
+
+    `outcome` is an end reason (`queue_timeout`, `user_busy`) or a word of that step, `values` what was
+    brought back. `visit` is that (`FlowRun.visit`) which has asked for it, for answers that may come too late; None:
+    the present one."""
 
     outcome: str
-
-
-@dataclass(frozen=True, slots=True)
-class DialEnded:
-    """The dialled target did not take the call, or did and left; `outcome` is an end reason."""
-
-    outcome: str
+    values: Mapping[str, str] = field(default_factory=dict)
+    visit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,5 +96,5 @@ class FlowFact:
     data: dict[str, Any]
 
 
-Event = FlowStarted | DigitPressed | PromptsFinished | CallerHungUp | QueueEnded | DialEnded
+Event = FlowStarted | DigitPressed | PromptsFinished | CallerHungUp | Returned
 Output = PlayPrompts | StopPrompts | EnterQueue | DialTarget | HangUp | RecordCall | FlowFact

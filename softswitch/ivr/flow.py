@@ -1,4 +1,5 @@
 """A flow: steps by their path, read from the lists and mappings of a configuration file."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from typing import Any
 
 from softswitch.ivr.reading import FlowError, Path, Problem, Reader, Reference, path_text
 from softswitch.ivr.stepkinds import read_step
-from softswitch.ivr.steps import END, Goto, Record, Set, Step
+from softswitch.ivr.steps import END, Step
 
 __all__ = ["Flow", "FlowError", "Problem", "Reference"]
 
@@ -69,16 +70,24 @@ def _names(given: Any, path: Path) -> list[tuple[str, Path]]:
 def _endless(steps: dict[str, Step]) -> list[Problem]:
     """Circles of steps that neither speak nor wait: the switch would never come out of them."""
     problems = []
-    for step in steps.values():
-        seen = set()
-        while isinstance(step, (Goto, Set, Record)) and step.path not in seen:
-            seen.add(step.path)
-            if step.next == END:
-                break
-            step = steps[step.next]
-        if isinstance(step, Goto) and step.path in seen and step.next != END:
-            problems.append(Problem(_path(step.path), "runs in a circle in which the caller is never asked"))
-    return list(dict.fromkeys(problems))
+    done: set[str] = set()
+    for path in steps:
+        circle = _circle(steps, path, (), done)
+        if circle:
+            problems.append(Problem(_path(circle), "runs in a circle in which the caller is never asked"))
+    return problems
+
+
+def _circle(steps: dict[str, Step], path: str, passed: tuple[str, ...], done: set[str]) -> str:
+    """Path of the last step of a circle that is found from here on; '': there is none. `done` are the steps
+    that were looked at."""
+    if path in passed:
+        return passed[-1]
+    if path == END or path in done or not steps[path].quiet:
+        return ""
+    done.add(path)
+    found = (_circle(steps, way, (*passed, path), done) for _, way in steps[path].ways())
+    return next(filter(None, found), "")
 
 
 def _path(text: str) -> Path:

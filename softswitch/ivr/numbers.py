@@ -3,6 +3,7 @@
 Prompts of numbers are called `n_<value>`, and `n_hundred`, `n_thousand`; Mandarin has `n_liang` besides, the
 two that is used before 千.
 """
+
 from __future__ import annotations
 
 GREATEST = 9999

@@ -1,14 +1,17 @@
 """Reading a flow: where each thing stands, what is allowed there, and every mistake with its path."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from softswitch.ivr.steps import END, Spoken, Step
+from softswitch.ivr.spoken import Spoken
+from softswitch.ivr.steps import END, Step
 
 Path = tuple[str | int, ...]
 SPOKEN_KINDS = ("prompt", "number", "digits")
+LANGUAGES = ("en", "zh")
 
 
 def path_text(path: Path) -> str:
@@ -52,8 +55,9 @@ class FlowError(ValueError):
 class Reader:
     """Collects steps, problems and references; `read_step(reader, given, path, next)` knows the kinds."""
 
-    def __init__(self, read_step: Callable[[Reader, Any, Path, str], Step | None],
-                 names: list[tuple[str, Path]]) -> None:
+    def __init__(
+        self, read_step: Callable[[Reader, Any, Path, str], Step | None], names: list[tuple[str, Path]]
+    ) -> None:
         self.compiled: dict[str, Step] = {}
         self.problems: list[Problem] = []
         self.references: list[Reference] = []
@@ -98,8 +102,9 @@ class Fields:
     """The mapping of one step. `shorthand` is the key that a plain value stands for. Each reading method
     records a problem and returns a harmless value when what it finds is wrong."""
 
-    def __init__(self, reader: Reader, given: Any, path: Path, shorthand: str,
-                 allowed: tuple[str, ...]) -> None:
+    def __init__(
+        self, reader: Reader, given: Any, path: Path, shorthand: str, allowed: tuple[str, ...]
+    ) -> None:
         self.reader = reader
         self.path = path
         self.given: dict[str, Any] = {}
@@ -129,6 +134,15 @@ class Fields:
             return value
         self.reader.problem(self.at(key), f"{key} is missing" if value is None else "expected a text")
         return ""
+
+    def variable(self, key: str) -> str:
+        """The name of a variable that the step fills."""
+        name = self.text(key)
+        if name and not name.isidentifier():
+            self.reader.problem(self.at(key), f"{name!r} is no name of a variable; letters, digits and _")
+        if name == "language":
+            self.reader.problem(self.at(key), "the language is chosen by a set step, not by digits")
+        return name
 
     def number(self, key: str, default: float, least: float, most: float) -> float:
         """A number in a range."""
@@ -160,14 +174,17 @@ class Fields:
             return ()
         if not isinstance(value, list):
             return self._spoken(value, self.at(key))
-        return tuple(spoken for number, each in enumerate(items)
-                     for spoken in self._spoken(each, (*self.at(key), number)))
+        return tuple(
+            spoken
+            for number, each in enumerate(items)
+            for spoken in self._spoken(each, (*self.at(key), number))
+        )
 
     def _spoken(self, given: Any, path: Path) -> tuple[Spoken, ...]:
         if isinstance(given, str) and given:
             given = {"prompt": given}
         if isinstance(given, dict) and len(given) == 1:
-            (kind, value), = given.items()
+            ((kind, value),) = given.items()
             if kind in SPOKEN_KINDS and isinstance(value, (str, int)) and not isinstance(value, bool):
                 if kind == "prompt" and "{" not in str(value):
                     self.reader.references.append(Reference(path, "prompt", str(value)))
@@ -183,3 +200,25 @@ class Fields:
         """Note that the value of `key` names something that must exist."""
         if name:
             self.reader.references.append(Reference(self.at(key), kind, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One step as it is written: the value of its kind, the path of that, the step's own path as text, the
+    path of the step after it, and the class that reads it."""
+
+    reader: Reader
+    value: Any
+    path: Path
+    here: str
+    follows: str
+    step: type[Step]
+
+    def problem(self, path: Path, message: str) -> None:
+        self.reader.problem(path, message)
+
+    def fields(self, shorthand: str, value: Any = None) -> Fields:
+        """The value (or another one in its place) as a mapping; `shorthand` is the key that a plain value
+        stands for."""
+        written = self.value if value is None else value
+        return Fields(self.reader, written, self.path, shorthand, tuple(self.step.settings))

@@ -1,151 +1,66 @@
-"""The steps of a flow as frozen values: `path` names a step, `next` is that of the one after it ("": end)."""
+"""What all steps of a flow are: frozen values that say what happens to the caller and where it goes on.
+
+A kind of step is a class in a module of its own in `kinds/`, named in the table of `stepkinds.py`: its
+settings with their descriptions, how it is read, what it does, and the ways that lead out of it.
+"""
+
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
-from typing import ClassVar
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
-from softswitch.ivr import numbers
+if TYPE_CHECKING:
+    from softswitch.ivr.events import Output, Returned
+    from softswitch.ivr.reading import Given
+    from softswitch.ivr.run import FlowRun
 
 END = ""
-_VARIABLE = re.compile(r"\{(\w+)\}")
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """One thing to be said: a prompt by name, a number or digits. `text` may hold `{variable}`."""
-
-    kind: str
-    text: str
-
-    def names(self, variables: dict[str, str], language: str) -> tuple[str, ...]:
-        """Prompt names; none for a number that is not one or is too large to be spoken."""
-        text = substitute(self.text, variables)
-        if self.kind == "prompt":
-            return (text,)
-        if self.kind == "digits":
-            return numbers.digits(text)
-        if not (text.isascii() and text.isdigit()) or int(text) > numbers.GREATEST:
-            return ()
-        return numbers.number(int(text), language)
-
-
-def substitute(text: str, variables: dict[str, str]) -> str:
-    """Put the values of variables in place of `{name}`; an unset variable is empty."""
-    return _VARIABLE.sub(lambda match: variables.get(match[1], ""), text)
+"""Path of what comes after the last step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What all steps have; `kind` is the key that begins the step in a flow file."""
+    """A step: `path` names it in its flow, `next` is the path of the one after it (END: none).
+
+    `kind` is the key that begins the step in a flow file, `about` and `settings` are its row of
+    docs/flow-steps.md: key -> description with the default. `quiet`: neither speaks nor waits nor ends, so
+    that a circle of such steps takes no time. `short` is an example of the short form.
+    """
 
     kind: ClassVar[str] = ""
+    about: ClassVar[str] = ""
+    short: ClassVar[str] = ""
+    settings: ClassVar[dict[str, str]] = {}
+    quiet: ClassVar[bool] = False
 
     path: str
     next: str
 
+    @classmethod
+    def read(cls, given: Given) -> Step:
+        """The step as it is written; mistakes are told to `given.reader`, and a harmless step returned."""
+        raise NotImplementedError
 
-@dataclass(frozen=True, slots=True)
-class Say(Step):
-    """Say something. A digit cuts it short if `barge_in`, and is kept for the next step that asks for one."""
+    def ways(self) -> Iterator[tuple[str, str]]:
+        """Every way out of the step: (what it takes to go there, path)."""
+        yield "", self.next
 
-    kind: ClassVar[str] = "say"
+    def start(self, run: FlowRun, now: float, out: list[Output]) -> str | None:
+        """Begin; returns the path of the next step if there is nothing to wait for."""
+        raise NotImplementedError
 
-    prompts: tuple[Spoken, ...]
-    barge_in: bool = True
+    def heard(self, run: FlowRun, now: float, out: list[Output]) -> None:
+        """Its prompts were played to their end."""
 
+    def interrupted(self, run: FlowRun, digit: str, now: float, out: list[Output]) -> None:
+        """A key while prompts are played."""
 
-@dataclass(frozen=True, slots=True)
-class Asking(Step):
-    """What `menu` and `collect` share: the caller is asked at most 1 + `retries` times. No key within
-    `timeout_s` after the prompts is no input. `on_…`: path of the step that follows when all tries are used.
-    """
+    def pressed(self, run: FlowRun, digit: str, now: float, out: list[Output]) -> None:
+        """A key while it listens."""
 
-    prompts: tuple[Spoken, ...]
-    timeout_s: float
-    retries: int
-    no_input: tuple[Spoken, ...]
-    wrong_input: tuple[Spoken, ...]
-    on_no_input: str
-    on_wrong_input: str
+    def timeout(self, run: FlowRun, now: float, out: list[Output]) -> None:
+        """Its deadline has passed."""
 
-
-@dataclass(frozen=True, slots=True)
-class Menu(Asking):
-    """One digit decides where the flow goes on: digit -> path."""
-
-    kind: ClassVar[str] = "menu"
-
-    choices: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Collect(Asking):
-    """Up to `digits` digits into the variable `into`; fewer, but at least `min_digits`, are ended by the
-    terminator ('': none) or by `between_s` without a further one."""
-
-    kind: ClassVar[str] = "collect"
-
-    into: str = ""
-    digits: int = 1
-    min_digits: int = 1
-    terminator: str = "#"
-    between_s: float = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Set(Step):
-    """Set variables; the variable `language` is the language of the prompts from here on."""
-
-    kind: ClassVar[str] = "set"
-
-    values: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Queue(Step):
-    """Wait for an agent. `routes`: outcome of the queue -> path; any other outcome goes to `next`."""
-
-    kind: ClassVar[str] = "queue"
-
-    queue: str
-    priority: int
-    music: str | None
-    require: str | None
-    agent: str
-    routes: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Dial(Step):
-    """Call `target`. `routes`: outcome -> path; any other outcome goes to `next`."""
-
-    kind: ClassVar[str] = "dial"
-
-    target: str
-    routes: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Ending(Step):
-    """End the call with an end reason."""
-
-    kind: ClassVar[str] = "hang_up"
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Record(Step):
-    """From here on the call's conversations are recorded, or they are not, whatever the rules say."""
-
-    kind: ClassVar[str] = "record"
-
-    wanted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Goto(Step):
-    """Go on at the step whose path is `next`."""
-
-    kind: ClassVar[str] = "goto"
+    def returned(self, run: FlowRun, event: Returned, now: float, out: list[Output]) -> None:
+        """What it had sent away for has come back."""

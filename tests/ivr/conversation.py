@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from softswitch.ivr.events import Event, FlowFact, Output, PlayPrompts
+from softswitch.ivr.events import (
+    DigitPressed,
+    Event,
+    FlowFact,
+    FlowStarted,
+    Output,
+    PlayPrompts,
+    PromptsFinished,
+)
 from softswitch.ivr.flow import Flow
-from softswitch.ivr.run import DigitPressed, FlowRun, FlowStarted, PromptsFinished
+from softswitch.ivr.run import FlowRun
 
 
 class Conversation:

@@ -6,22 +6,19 @@ import json
 
 import pytest
 
-from softswitch.ivr.run import (
-    TABLE,
+from softswitch.ivr.events import (
     CallerHungUp,
-    DialEnded,
     DialTarget,
     DigitPressed,
     EnterQueue,
-    FlowRun,
     FlowStarted,
     HangUp,
-    Phase,
     PlayPrompts,
     PromptsFinished,
-    QueueEnded,
+    Returned,
     StopPrompts,
 )
+from softswitch.ivr.run import TABLE, FlowRun, Phase
 from tests.ivr.conversation import Conversation
 
 MENU = {"menu": {"prompts": "main_menu", "choices": {"1": "sales", "2": [{"say": "queue_support"}]}}}
@@ -37,7 +34,7 @@ def test_the_first_flow_of_every_call_centre() -> None:
     assert caller.listen().heard() == ("main_menu",)
     assert caller.press("1").did() == [StopPrompts(), PlayPrompts(("queue_sales",))]
     assert caller.listen().did() == [EnterQueue("sales")]
-    assert caller.tell(QueueEnded("queue_timeout")).did() == FINISHED
+    assert caller.tell(Returned("queue_timeout")).did() == FINISHED
 
 
 # say
@@ -46,9 +43,23 @@ def test_the_first_flow_of_every_call_centre() -> None:
 def test_say_speaks_prompts_numbers_and_digits_in_the_language_of_the_call() -> None:
     step = {"say": ["you_are_number", {"number": "{place}"}, {"digits": "{place}"}, {"number": 2000}]}
     assert Conversation(step, place="21").heard() == (
-        "you_are_number", "n_20", "n_1", "n_2", "n_1", "n_2", "n_thousand")
+        "you_are_number",
+        "n_20",
+        "n_1",
+        "n_2",
+        "n_1",
+        "n_2",
+        "n_thousand",
+    )
     assert Conversation(step, place="21", language="zh").heard() == (
-        "you_are_number", "n_20", "n_1", "n_2", "n_1", "n_liang", "n_thousand")
+        "you_are_number",
+        "n_20",
+        "n_1",
+        "n_2",
+        "n_1",
+        "n_liang",
+        "n_thousand",
+    )
 
 
 @pytest.mark.parametrize("place", ["", "many", "10000", "-3", "²"])
@@ -74,13 +85,15 @@ def test_without_barge_in_it_is_heard_to_its_end_and_the_digit_still_counts() ->
 
 
 def test_digits_typed_ahead_answer_several_questions() -> None:
-    caller = Conversation({"say": "welcome"}, {"say": "call_recorded"}, MENU, {"name": "sales", **COLLECT},
-                          REPEAT)
+    caller = Conversation(
+        {"say": "welcome"}, {"say": "call_recorded"}, MENU, {"name": "sales", **COLLECT}, REPEAT
+    )
     caller.heard()
     assert caller.press("1").heard() == ("enter_pin",)
     assert caller.press("1234").heard() == ("n_1", "n_2", "n_3", "n_4")
-    typist = Conversation({"say": {"prompts": "welcome", "barge_in": False}}, MENU,
-                          {"name": "sales", **COLLECT}, REPEAT)
+    typist = Conversation(
+        {"say": {"prompts": "welcome", "barge_in": False}}, MENU, {"name": "sales", **COLLECT}, REPEAT
+    )
     typist.heard()
     assert typist.press("11234").listen().heard() == ("n_1", "n_2", "n_3", "n_4")
 
@@ -92,8 +105,9 @@ def test_wrong_digits_typed_ahead_throw_away_the_rest() -> None:
 
 
 def test_what_is_left_of_them_does_not_answer_a_later_question() -> None:
-    caller = Conversation({"say": {"prompts": "welcome", "barge_in": False}}, MENU,
-                          {"name": "sales", **COLLECT}, REPEAT)
+    caller = Conversation(
+        {"say": {"prompts": "welcome", "barge_in": False}}, MENU, {"name": "sales", **COLLECT}, REPEAT
+    )
     caller.press("91").listen().heard()
     assert caller.press("1").heard() == ("enter_pin",)
     assert caller.press("23#").heard() == ("n_2", "n_3")
@@ -102,7 +116,7 @@ def test_what_is_left_of_them_does_not_answer_a_later_question() -> None:
 def test_digits_typed_ahead_of_a_queue_do_not_answer_what_comes_after_it() -> None:
     caller = Conversation({"say": {"prompts": "welcome", "barge_in": False}}, {"queue": "sales"}, MENU, SALES)
     caller.press("1").listen().heard()
-    assert caller.tell(QueueEnded("queue_timeout")).heard() == ("main_menu",)
+    assert caller.tell(Returned("queue_timeout")).heard() == ("main_menu",)
 
 
 # menu
@@ -151,8 +165,9 @@ def test_steps_of_a_choice_go_on_after_the_menu() -> None:
 
 
 def test_own_prompts_for_no_and_wrong_input() -> None:
-    caller = Conversation({"menu": {**MENU["menu"], "no_input": ["please_wait"], "wrong_input": "no_input"}},
-                          SALES)
+    caller = Conversation(
+        {"menu": {**MENU["menu"], "no_input": ["please_wait"], "wrong_input": "no_input"}}, SALES
+    )
     caller.heard()
     assert caller.press("8").heard() == ("no_input", "main_menu")
     assert caller.listen().wait(5).heard() == ("please_wait", "main_menu")
@@ -208,8 +223,9 @@ def test_collect_without_terminator_takes_every_key() -> None:
 
 
 def test_set_changes_variables_and_the_language() -> None:
-    caller = Conversation({"set": {"place": 12, "again": "{place}{place}", "language": "zh"}},
-                          {"say": {"number": "{place}"}})
+    caller = Conversation(
+        {"set": {"place": 12, "again": "{place}{place}", "language": "zh"}}, {"say": {"number": "{place}"}}
+    )
     assert caller.heard() == ("n_12",)
     assert caller.run.language == "zh"
     assert caller.run.variables["again"] == "1212"
@@ -222,10 +238,14 @@ def test_goto_goes_back_and_a_flow_that_never_ends_is_ended() -> None:
     assert caller.did()[-1] == HangUp("flow_failed")
 
 
-@pytest.mark.parametrize(("step", "reason"), [
-    ("hang_up", "flow_finished"), ({"hang_up": None}, "flow_finished"),
-    ({"hang_up": "forbidden"}, "forbidden"),
-])
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        ("hang_up", "flow_finished"),
+        ({"hang_up": None}, "flow_finished"),
+        ({"hang_up": "forbidden"}, "forbidden"),
+    ],
+)
 def test_hang_up_says_why(step: object, reason: str) -> None:
     assert Conversation(step, {"say": "goodbye"}).did() == [HangUp(reason)]
 
@@ -237,43 +257,63 @@ def test_the_end_of_the_steps_is_the_end_of_the_call() -> None:
 # queue and dial
 
 
-@pytest.mark.parametrize(("outcome", "then"), [
-    ("queue_timeout", ("please_wait",)), ("queue_full", ("all_agents_busy",)),
-    ("queue_removed", ("goodbye",)),
-])
+@pytest.mark.parametrize(
+    ("outcome", "then"),
+    [
+        ("queue_timeout", ("please_wait",)),
+        ("queue_full", ("all_agents_busy",)),
+        ("queue_removed", ("goodbye",)),
+    ],
+)
 def test_queue_goes_its_way_by_outcome(outcome: str, then: tuple[str, ...]) -> None:
     caller = Conversation(
         {"queue": {"name": "sales", "priority": 3, "music": "jazz", "on_timeout": "wait", "on_full": "full"}},
-        {"name": "end", "say": "goodbye"}, "hang_up",
-        {"name": "wait", "say": "please_wait"}, {"name": "full", "say": "all_agents_busy"})
+        {"name": "end", "say": "goodbye"},
+        "hang_up",
+        {"name": "wait", "say": "please_wait"},
+        {"name": "full", "say": "all_agents_busy"},
+    )
     assert caller.did() == [EnterQueue("sales", 3, "jazz")]
-    assert caller.tell(QueueEnded(outcome)).heard() == then
+    assert caller.tell(Returned(outcome)).heard() == then
 
 
-@pytest.mark.parametrize(("outcome", "then"), [
-    ("user_busy", ("please_wait",)), ("user_no_answer", ("no_input",)), ("user_rejected", ("thank_you",)),
-    ("do_not_disturb", ("thank_you",)), ("user_not_registered", ("technical_problem",)),
-    ("normal_hang_up_agent", ("goodbye",)),
-])
+@pytest.mark.parametrize(
+    ("outcome", "then"),
+    [
+        ("user_busy", ("please_wait",)),
+        ("user_no_answer", ("no_input",)),
+        ("user_rejected", ("thank_you",)),
+        ("do_not_disturb", ("thank_you",)),
+        ("user_not_registered", ("technical_problem",)),
+        ("normal_hang_up_agent", ("goodbye",)),
+    ],
+)
 def test_dial_goes_its_way_by_outcome(outcome: str, then: tuple[str, ...]) -> None:
     caller = Conversation(
-        {"dial": {"target": "user:bob", "on_busy": [{"say": "please_wait"}],
-                  "on_no_answer": [{"say": "no_input"}], "on_rejected": [{"say": "thank_you"}],
-                  "on_unreachable": [{"say": "technical_problem"}]}},
-        {"say": "goodbye"})
+        {
+            "dial": {
+                "target": "user:bob",
+                "on_busy": [{"say": "please_wait"}],
+                "on_no_answer": [{"say": "no_input"}],
+                "on_rejected": [{"say": "thank_you"}],
+                "on_unreachable": [{"say": "technical_problem"}],
+            }
+        },
+        {"say": "goodbye"},
+    )
     assert caller.did() == [DialTarget("user:bob")]
-    assert caller.tell(DialEnded(outcome)).heard() == then
+    assert caller.tell(Returned(outcome)).heard() == then
 
 
 def test_digits_pressed_in_the_queue_are_not_kept_for_the_flow() -> None:
     caller = Conversation({"queue": "sales"}, MENU, SALES)
-    assert caller.press("1").tell(QueueEnded("queue_timeout")).heard() == ("main_menu",)
+    assert caller.press("1").tell(Returned("queue_timeout")).heard() == ("main_menu",)
 
 
 def test_a_queue_that_refuses_at_once_for_ever_ends_the_call() -> None:
     caller = Conversation({"name": "again", "queue": {"name": "sales", "on_full": "again"}})
     for _ in range(30):
-        caller.tell(QueueEnded("queue_full"))
+        caller.tell(Returned("queue_full"))
     did = caller.did()
     assert did == [EnterQueue("sales")] * 10 + [HangUp("flow_failed")]
 
@@ -281,7 +321,7 @@ def test_a_queue_that_refuses_at_once_for_ever_ends_the_call() -> None:
 def test_a_queue_that_takes_time_may_be_entered_again_and_again() -> None:
     caller = Conversation({"name": "again", "queue": {"name": "sales", "on_timeout": "again"}})
     for _ in range(30):
-        caller.wait(60).tell(QueueEnded("queue_timeout"))
+        caller.wait(60).tell(Returned("queue_timeout"))
     assert caller.did() == [EnterQueue("sales")] * 31
 
 
@@ -289,14 +329,12 @@ def test_a_queue_that_takes_time_may_be_entered_again_and_again() -> None:
 
 IN_PHASE = {
     Phase.NEW: lambda: Conversation(MENU, SALES, start=False),
-    Phase.SAYING: lambda: Conversation({"say": "welcome"}, MENU, SALES),
-    Phase.ASKING: lambda: Conversation(MENU, SALES),
+    Phase.SPEAKING: lambda: Conversation(MENU, SALES),
     Phase.LISTENING: lambda: Conversation(MENU, SALES).listen(),
     Phase.AWAY: lambda: Conversation({"queue": "sales"}, MENU, SALES),
     Phase.ENDED: lambda: Conversation("hang_up"),
 }
-EVENTS = [FlowStarted(), DigitPressed("1"), PromptsFinished(), CallerHungUp(), QueueEnded("queue_timeout"),
-          DialEnded("user_busy")]
+EVENTS = [FlowStarted(), DigitPressed("1"), PromptsFinished(), CallerHungUp(), Returned("queue_timeout")]
 
 
 @pytest.mark.parametrize("phase", list(Phase))
@@ -319,7 +357,7 @@ def test_every_phase_with_every_event(phase: Phase, event: object) -> None:
     caller.tell(event)  # type: ignore[arg-type]
     if (phase, type(event)) not in TABLE:
         assert caller.out == [] and caller.run.state() == before and caller.run.phase is phase
-    waits = {Phase.SAYING, Phase.ASKING, Phase.AWAY, Phase.ENDED, Phase.NEW}
+    waits = {Phase.SPEAKING, Phase.AWAY, Phase.ENDED, Phase.NEW}
     assert caller.run.phase in waits or caller.run.next_timeout() is not None
 
 
@@ -338,7 +376,7 @@ def test_a_restarted_run_begins_its_step_again() -> None:
 def test_a_caller_who_waited_in_a_queue_comes_back_to_the_step_after_it() -> None:
     state = Conversation({"queue": "sales"}, {"say": "goodbye"}).run.state()
     later = FlowRun.from_state(json.loads(json.dumps(state)))
-    assert PlayPrompts(("goodbye",)) in later.handle(QueueEnded("queue_timeout"), 500.0)
+    assert PlayPrompts(("goodbye",)) in later.handle(Returned("queue_timeout"), 500.0)
 
 
 def test_an_ended_run_stays_ended() -> None:

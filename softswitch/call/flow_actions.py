@@ -1,0 +1,60 @@
+"""What a flow may want done, and how the call does it: one function for each output of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from softswitch.config import Target
+from softswitch.ivr import events as ivr
+
+if TYPE_CHECKING:
+    from softswitch.call.flow_activity import FlowActivity
+
+
+def _play(flow: FlowActivity, action: ivr.PlayPrompts, now: float, out: list[Any]) -> None:
+    paths = flow.call.exchange.prompt_paths(flow.run.language, action.names, out)
+    if paths:
+        flow.call.play(paths, out, loop=action.loop)
+    else:
+        flow.feed(ivr.PromptsFinished(), now, out)
+
+
+def _stop(flow: FlowActivity, action: ivr.StopPrompts, now: float, out: list[Any]) -> None:
+    flow.call.stop_playing(out)
+
+
+def _queue(flow: FlowActivity, action: ivr.EnterQueue, now: float, out: list[Any]) -> None:
+    flow.enter_queue(action, now, out)
+
+
+def _dial(flow: FlowActivity, action: ivr.DialTarget, now: float, out: list[Any]) -> None:
+    target = Target.parse(action.target)
+    if target.kind == "user":
+        flow.call.dial(target, flow, now, out)
+    else:
+        flow.call.go_to(target, now, out)
+
+
+def _hang_up(flow: FlowActivity, action: ivr.HangUp, now: float, out: list[Any]) -> None:
+    flow.call.end(action.reason, "switch", now, out)
+
+
+def _record(flow: FlowActivity, action: ivr.RecordCall, now: float, out: list[Any]) -> None:
+    flow.call.record = action.wanted
+    flow.call.fact("recording_consent", {"given": action.wanted}, out)
+
+
+def _fact(flow: FlowActivity, action: ivr.FlowFact, now: float, out: list[Any]) -> None:
+    flow.call.fact(action.type, action.data, out)
+
+
+ACTIONS: dict[type, Callable[[FlowActivity, Any, float, list[Any]], None]] = {
+    ivr.PlayPrompts: _play,
+    ivr.StopPrompts: _stop,
+    ivr.EnterQueue: _queue,
+    ivr.DialTarget: _dial,
+    ivr.HangUp: _hang_up,
+    ivr.RecordCall: _record,
+    ivr.FlowFact: _fact,
+}
