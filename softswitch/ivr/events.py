@@ -34,8 +34,8 @@ class Returned:
     """The caller is back from where the step had sent them, or its answer has come.
 
     `outcome` is an end reason (`queue_timeout`, `user_busy`) or a word of that step, `values` what was
-    brought back. `visit` is that (`FlowRun.visit`) which has asked for it, for answers that may come too late; None:
-    the present one."""
+    brought back. `visit` is that (`FlowRun.visit`) which has asked for it, for answers that may come
+    too late; None: the present one."""
 
     outcome: str
     values: Mapping[str, str] = field(default_factory=dict)
