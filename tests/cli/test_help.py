@@ -64,4 +64,5 @@ def test_the_page_of_settings_is_up_to_date() -> None:
 
 def test_the_pages_can_be_written(tmp_path: Path) -> None:
     write_pages(tmp_path / "docs")
-    assert sorted(path.name for path in (tmp_path / "docs").iterdir()) == ["cli.md", "configuration.md"]
+    made = sorted(path.name for path in (tmp_path / "docs").iterdir())
+    assert made == ["cli.md", "configuration.md", "flow-steps.md"]
