@@ -1,0 +1,66 @@
+"""Commands about agents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from softswitch.acd import events as acd
+from softswitch.acd.roster import LONGEST_WRAP_UP_S
+from softswitch.call.commands.group import Arguments, Command, CommandGroup, by
+from softswitch.config.errors import ConfigError, Problem, did_you_mean
+from softswitch.directory.commands import text_argument
+
+
+class AgentCommands(CommandGroup):
+    """Sign in and out, status, wrap-up: for the agent, or by a supervisor."""
+
+    def commands(self) -> dict[str, Command]:
+        return {
+            "agent.sign_in": self._sign_in,
+            "agent.sign_out": self._sign_out,
+            "agent.status": self._agent_status,
+            "agent.wrap_up": self._wrap_up,
+        }
+
+    def _sign_in(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        return self._tell(args, lambda name: acd.AgentSignedIn(name, by(args)), now, out)
+
+    def _sign_out(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        reason = str(args.get("reason") or "signed_out")
+        return self._tell(args, lambda name: acd.AgentSignedOut(name, reason, by(args)), now, out)
+
+    def _agent_status(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        status = text_argument(args, "status")
+        if status not in ("available", "not_available", "on_break"):
+            allowed = "available, not_available, on_break"
+            raise ConfigError([Problem(("status",), f"{status!r} is no status; allowed: {allowed}")])
+        reason = str(args.get("reason") or "")
+        reasons = self._exchange.centre.statuses.break_reasons
+        if status == "on_break" and reason and reason not in reasons:
+            message = f"{reason!r} is no reason of statuses.break_reasons; {did_you_mean(reason, reasons)}"
+            raise ConfigError([Problem(("reason",), message)])
+        return self._tell(args, lambda name: acd.AgentStatusSet(name, status, reason, by(args)), now, out)  # type: ignore[arg-type]
+
+    def _wrap_up(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        seconds = args.get("extend_s")
+        if seconds is None:
+            return self._tell(args, acd.WrapUpEnded, now, out)
+        if not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST_WRAP_UP_S:
+            message = f"{seconds!r} is no time; allowed: up to {LONGEST_WRAP_UP_S:.0f} s"
+            raise ConfigError([Problem(("extend_s",), message)])
+        return self._tell(args, lambda name: acd.WrapUpExtended(name, seconds), now, out)
+
+    def _tell(
+        self, args: Arguments, event: Callable[[str], acd.Event], now: float, out: list[Any]
+    ) -> dict[str, Any]:
+        """Pass an event of this agent on and answer with what the agent is now."""
+        name = text_argument(args, "name")
+        agents = self._exchange.centre.agents
+        if name not in agents:
+            raise ConfigError(
+                [Problem(("name",), f"there is no agent {name!r}; {did_you_mean(name, agents)}")]
+            )
+        self._exchange.acd_event(event(name), now, out)
+        row: dict[str, Any] = self._exchange.acd.snapshot(now)["agents"][name]
+        return {"agent": name, **row}

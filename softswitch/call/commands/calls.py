@@ -1,0 +1,65 @@
+"""Commands about calls that are under way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from softswitch.call.commands.group import Arguments, Command, CommandGroup
+from softswitch.call.supervision import MODES, SupervisionActivity
+from softswitch.config.errors import ConfigError, Problem
+from softswitch.directory.commands import text_argument
+
+if TYPE_CHECKING:
+    from softswitch.call.call import Call
+
+
+class CallCommands(CommandGroup):
+    """List, end, supervise."""
+
+    def commands(self) -> dict[str, Command]:
+        return {
+            "call.list": self._calls,
+            "call.hang_up": self._hang_up,
+            "call.supervise": self._supervise,
+        }
+
+    def _calls(self, args: Arguments, now: float, out: list[Any]) -> list[dict[str, Any]]:
+        return [describe(call, now) for call in self._exchange.calls.values()]
+
+    def _hang_up(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        id = text_argument(args, "call")
+        call = self._exchange.calls.get(id)
+        if call is None:
+            raise ConfigError([Problem(("call",), f"there is no call {id!r}; see call list")])
+        call.end("administrative_hang_up", "switch", now, out)
+        return {"call": id}
+
+    def _supervise(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        id, mode = text_argument(args, "call"), text_argument(args, "mode")
+        call = self._exchange.calls.get(id)
+        if call is None or not isinstance(call.activity, SupervisionActivity):
+            raise ConfigError([Problem(("call",), f"{id!r} is no call of a supervisor; see call list")])
+        if mode not in MODES.values():
+            allowed = ", ".join(MODES.values())
+            raise ConfigError([Problem(("mode",), f"{mode!r} is no mode; allowed: {allowed}")])
+        call.activity.change(mode, out)
+        return {"call": id, "mode": mode}
+
+
+def describe(call: Call, now: float) -> dict[str, Any]:
+    """One line of `call list`."""
+    if call.conversation is not None:
+        state = "talking"
+    elif call.activity is None:
+        state = "ending"
+    else:
+        state = call.activity.kind if call.waiting is None else "waiting"
+    return {
+        "call": call.id,
+        "from": call.caller.number,
+        "to": call.dialled,
+        "state": state,
+        "queue": call.queue,
+        "agent": call.agent,
+        "for_s": round(now - call.started, 1),
+    }

@@ -1,0 +1,73 @@
+"""Commands about phones, numbers, addresses and mailboxes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from softswitch.call.commands.group import Arguments, Command, CommandGroup
+from softswitch.call.explain import explain
+from softswitch.call.mailboxes import MOST
+from softswitch.config.errors import ConfigError, Problem, did_you_mean
+from softswitch.directory.commands import text_argument
+
+
+class DirectoryCommands(CommandGroup):
+    """Who is registered, where a number leads, who is banned, what waits in a mailbox."""
+
+    def commands(self) -> dict[str, Command]:
+        return {
+            "registration.list": self._registrations,
+            "route.explain": self._explain,
+            "ban.list": self._bans,
+            "ban.remove": self._lift_ban,
+            "mailbox.set": self._set_mailbox,
+            "mailbox.list": self._mailboxes,
+        }
+
+    def _registrations(self, args: Arguments, now: float, out: list[Any]) -> list[dict[str, Any]]:
+        return [
+            {
+                "user": user,
+                "contact": binding.uri,
+                "transport": binding.sip_flow.transport,
+                "address": "{}:{}".format(*binding.sip_flow.remote),
+                "expires_s": round(binding.expires_at - now),
+                "ping_ms": self._exchange.qualifying.round_trip_ms(user, binding.uri),
+            }
+            for user, bindings in sorted(self._exchange.registrar.users().items())
+            for binding in bindings
+        ]
+
+    def _explain(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        return explain(self._exchange.plan, args, self._exchange.utc(now))
+
+    def _bans(self, args: Arguments, now: float, out: list[Any]) -> list[dict[str, Any]]:
+        return self._exchange.bans.listing(now)
+
+    def _lift_ban(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        address = text_argument(args, "address")
+        if not self._exchange.bans.lift(address, "command", out):
+            raise ConfigError([Problem(("address",), f"{address!r} is not banned; see ban list")])
+        return {"address": address}
+
+    def _set_mailbox(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        exchange, user = self._exchange, text_argument(args, "user")
+        users = exchange.centre.users
+        if user not in users:
+            raise ConfigError([Problem(("user",), f"there is no user {user!r}; {did_you_mean(user, users)}")])
+        new, old = (_count(args, name) for name in ("new", "old"))
+        exchange.mailboxes.set(user, new, old, out)
+        return {"user": user, "new": new, "old": old}
+
+    def _mailboxes(self, args: Arguments, now: float, out: list[Any]) -> list[dict[str, Any]]:
+        return [
+            {"user": user, "new": counts.new, "old": counts.old}
+            for user, counts in sorted(self._exchange.mailboxes.all().items())
+        ]
+
+
+def _count(args: Arguments, name: str) -> int:
+    value = args.get(name, 0)
+    if type(value) is not int or not 0 <= value <= MOST:
+        raise ConfigError([Problem((name,), f"{value!r} is no number of messages; allowed: 0 to {MOST}")])
+    return value

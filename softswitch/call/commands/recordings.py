@@ -1,0 +1,51 @@
+"""Commands about recordings."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from softswitch.call.commands.group import Arguments, Command, CommandGroup
+from softswitch.call.outputs import Fact
+from softswitch.call.recording_control import NotRecorded, control
+from softswitch.config.errors import ConfigError, Problem
+from softswitch.directory.commands import text_argument
+
+RECORDING_NOTES = (
+    "recording_erased",
+    "recording_exported",
+    "recording_played",
+    "recording_held",
+    "recording_released",
+    "recording_classified",
+)
+RECORDING_ACTIONS = ("start", "pause", "resume", "segment")
+
+
+class RecordingCommands(CommandGroup):
+    """Steer those that are being made, note what was done with finished ones."""
+
+    def commands(self) -> dict[str, Command]:
+        return {
+            **{f"recording.{action}": partial(self._recording, action) for action in RECORDING_ACTIONS},
+            "recording.note": self._note,
+        }
+
+    def _recording(self, action: str, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        id = text_argument(args, "call")
+        call = self._exchange.calls.get(id)
+        if call is None or call.conversation is None:
+            raise ConfigError([Problem(("call",), f"there is no conversation in call {id!r}; see call list")])
+        try:
+            recording = control(call.conversation, action, str(args.get("by") or "command"), now, out)
+        except NotRecorded as error:
+            raise ConfigError([Problem(("call",), str(error))]) from None
+        return {"call": id, "recording": recording}
+
+    def _note(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        """What was done with a finished recording, for the journal."""
+        type, recording = text_argument(args, "type"), text_argument(args, "recording")
+        if type not in RECORDING_NOTES:
+            raise ConfigError([Problem(("type",), f"{type!r}; allowed: {', '.join(RECORDING_NOTES)}")])
+        out.append(Fact(type, {key: str(args[key]) for key in args if key != "type"}))
+        return {"recording": recording}
