@@ -256,7 +256,7 @@ class Call:
     ) -> None:
         """Join the caller with a leg that answered; `recording` goes on, or `record` begins one."""
         self.turn_to(None, now, out)
-        self.agent = leg.party.agent or self.agent
+        self.agent, self.queue = leg.party.agent or self.agent, queue or self.queue
         transfer = self.transfer
         if transfer is not None:
             recording, transfer.recording = transfer.recording, None

@@ -56,7 +56,14 @@ class Conversation:
         party = self.callee.party
         self.call.fact(
             "call_bridged",
-            {"leg": self.callee.id, party.kind: party.name, "agent": self.agent, "queue": self.queue},
+            {
+                "leg": self.callee.id,
+                "caller": self.caller.id,
+                party.kind: party.name,
+                "agent": self.agent,
+                "queue": self.queue,
+                "held_by": [leg.id for leg in self.legs if leg.holds],
+            },
             out,
         )
         if self.recording is not None:
@@ -94,6 +101,7 @@ class Conversation:
             "bridge_ended",
             {
                 "leg": self.callee.id,
+                "caller": self.caller.id,
                 "talk_s": round(now - self.started, 3),
                 "agent": self.agent,
                 "queue": self.queue,

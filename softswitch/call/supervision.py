@@ -73,5 +73,10 @@ class SupervisionActivity(Activity):
         return {"kind": self.kind, "call": self.conversation.call.id, "user": self.user, "mode": self.mode}
 
     def _fact(self, type: str, out: list[Any]) -> None:
-        told = {"supervisor": self.call.caller.name, "mode": self.mode, "agent": self.conversation.agent}
+        told = {
+            "supervisor": self.call.caller.name,
+            "leg": self.call.inbound.id,
+            "mode": self.mode,
+            "agent": self.conversation.agent,
+        }
         self.conversation.call.fact(type, told, out)

@@ -92,7 +92,8 @@ class Transfer:
         call.transfer = self
         call.forwarded.clear()
         call.referred_by = f"Referred-By: <sip:{self.by.number}@{call.exchange.sip_host}>\r\n"
-        call.fact("transfer_started", self._description(), out)
+        legs = {"leg": self.leg.id if self.leg is not None else None, "stays": call.inbound.id}
+        call.fact("transfer_started", {**self._description(), **legs}, out)
         if referral is not None:
             referral.accept(now, out)
 

@@ -90,6 +90,9 @@ def leg_started(db: sqlite3.Connection, fact: Told) -> None:
         " sip_call_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (of["call"], of["leg"], of.get("direction"), of.get("address"), of.get("user"), of.get("agent"),
          of.get("trunk"), fact.at, of.get("sip_call_id")))
+    if of.get("direction") == "inbound":
+        db.execute("UPDATE calls SET caller_leg = coalesce(caller_leg, ?) WHERE call = ?",
+                   (of["leg"], of["call"]))
 
 
 def leg_answered(db: sqlite3.Connection, fact: Told) -> None:
@@ -121,15 +124,24 @@ def call_bridged(db: sqlite3.Connection, fact: Told) -> None:
         "UPDATE legs SET bridged_at = coalesce(bridged_at, ?), agent = coalesce(?, agent),"
         " user = coalesce(?, user), queue = coalesce(?, queue) WHERE call = ? AND leg = ?",
         (fact.at, of.get("agent"), of.get("user"), of.get("queue"), of["call"], of.get("leg")))
-    db.execute("UPDATE calls SET agent = coalesce(?, agent), queue = coalesce(?, queue) WHERE call = ?",
-               (of.get("agent"), of.get("queue"), of["call"]))
+    db.execute("UPDATE legs SET bridged_at = coalesce(bridged_at, ?) WHERE call = ? AND leg = ?",
+               (fact.at, of["call"], of.get("caller")))
+    db.execute("UPDATE calls SET agent = coalesce(?, agent), queue = coalesce(?, queue),"
+               " caller_leg = coalesce(?, caller_leg) WHERE call = ?",
+               (of.get("agent"), of.get("queue"), of.get("caller"), of["call"]))
 
 
 def bridge_ended(db: sqlite3.Connection, fact: Told) -> None:
-    """A leg may be bridged several times: what was talked adds up."""
+    """A leg may be bridged several times: what was talked adds up, on either side."""
     of = fact.of
-    db.execute("UPDATE legs SET talk_s = coalesce(talk_s, 0) + ? WHERE call = ? AND leg = ?",
-               (of["talk_s"], of["call"], of.get("leg")))
+    db.execute("UPDATE legs SET talk_s = coalesce(talk_s, 0) + ? WHERE call = ? AND leg IN (?, ?)",
+               (of["talk_s"], of["call"], of.get("leg"), of.get("caller")))
+
+
+def transfer_started(db: sqlite3.Connection, fact: Told) -> None:
+    """The call is from now on that of the party who stays."""
+    db.execute("UPDATE calls SET caller_leg = coalesce(?, caller_leg) WHERE call = ?",
+               (fact.of.get("stays"), fact.of["call"]))
 
 
 def recording_started(db: sqlite3.Connection, fact: Told) -> None:
@@ -168,7 +180,8 @@ def call_ended(db: sqlite3.Connection, fact: Told) -> None:
         "UPDATE calls SET outcome = ?, reason = ?, ended_by = ?, queue = coalesce(?, queue),"
         " agent = coalesce(?, agent), duration_s = coalesce(?, max(0, ended_at - started_at)),"
         " wait_s = coalesce(?, (SELECT total(waited_s) FROM queue_calls q WHERE q.call = calls.call)),"
-        " talk_s = coalesce(?, (SELECT total(talk_s) FROM legs WHERE legs.call = calls.call)) WHERE call = ?",
+        " talk_s = coalesce(?, (SELECT total(talk_s) FROM legs WHERE legs.call = calls.call"
+        " AND leg IS NOT caller_leg)) WHERE call = ?",
         (of.get("outcome"), of.get("reason"), of.get("ended_by"), of.get("queue"), of.get("agent"),
          of.get("duration_s"), of.get("wait_s"), of.get("talk_s"), call))
 

@@ -13,7 +13,7 @@ from sqlite_utils import Database, Migrations
 
 DATABASE_NAME = "softswitch.db"
 # Raise it when a view function changes: the views of an older version are rebuilt from the journal.
-VIEWS_VERSION = 3
+VIEWS_VERSION = 4
 POSITION_TABLE = "journal_position"
 _BUSY_TIMEOUT_S = 1.0
 
@@ -90,7 +90,13 @@ _INDEXES = {
     "supervisions": (["call"],),
 }
 
-VIEW_TABLES = (*_CALL_TABLES, *_OTHER_TABLES)
+_SEGMENTS: Columns = {
+    "log_position": int, "leg": str, "call": str, "kind": str, "agent": str, "user": str, "trunk": str,
+    "queue": str, "flow": str, "started_at": float, "ended_at": float, "seconds": float,
+    "started_mono": float, "started_boot": str,
+}
+
+VIEW_TABLES = (*_CALL_TABLES, *_OTHER_TABLES, "segments")
 
 
 @migrations()
@@ -122,6 +128,15 @@ def m003_call_ids(db: Database) -> None:
 def m004_service_level(db: Database) -> None:
     """Within which time an answer counted towards the service level when the call left the queue."""
     db.table("queue_calls").add_column("service_level_s", float)
+
+
+@migrations()
+def m005_segments(db: Database) -> None:
+    """What each party did and when; of the parties of a call, whose it is now."""
+    db.table("segments").create(_SEGMENTS, pk=("log_position", "leg"))
+    db.table("segments").create_index(["call"])
+    db.execute("CREATE INDEX segments_open ON segments (call, leg) WHERE ended_at IS NULL")
+    db.table("calls").add_column("caller_leg", str)
 
 
 def database_path(state_dir: Path) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 
-from softswitch.store import agent_views, call_views
+from softswitch.store import agent_views, call_views, segment_views
 from softswitch.store.reader import Fact, OnDamage, ignore_damage
 from softswitch.store.record import VERSION
 from softswitch.store.schema import POSITION_TABLE, VIEW_TABLES, VIEWS_VERSION
@@ -50,7 +50,7 @@ _VIEWS: tuple[View, ...] = (
     call_views.flow_entered, call_views.flow_step,
     call_views.call_queued, call_views.queue_left, call_views.offer_made, call_views.offer_ended,
     call_views.leg_started, call_views.leg_answered, call_views.leg_ended, call_views.leg_moved,
-    call_views.call_bridged, call_views.bridge_ended,
+    call_views.call_bridged, call_views.bridge_ended, call_views.transfer_started,
     call_views.recording_started, call_views.recording_finished,
     agent_views.agent_signed_in, agent_views.agent_signed_out,
     agent_views.agent_status_changed, agent_views.agent_state_changed, agent_views.wrap_up_started,
@@ -63,7 +63,9 @@ _BAD_FACT = (
     LookupError, TypeError, ValueError, ArithmeticError, AttributeError, sqlite3.InterfaceError,
     sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.IntegrityError,
 )  # fmt: skip
-VIEW_OF: dict[str, View] = {view.__name__: view for view in _VIEWS}
+VIEW_OF: dict[str, tuple[View, ...]] = {}
+for _view in (*_VIEWS, *segment_views.VIEWS):
+    VIEW_OF[_view.__name__] = (*VIEW_OF.get(_view.__name__, ()), _view)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +132,12 @@ def clear_views(db: sqlite3.Connection) -> None:
 
 
 def _apply(db: sqlite3.Connection, position: int, fact: Fact, on_damage: OnDamage) -> None:
-    view = VIEW_OF.get(fact["type"])
-    if view is None or fact.get("v") != VERSION:
+    views = VIEW_OF.get(fact["type"], ())
+    if fact.get("v") != VERSION:
         return
     try:
-        view(db, told(position, fact))
+        for view in views:
+            view(db, told(position, fact))
     except _BAD_FACT as error:
         on_damage(position, f"{fact['type']} was passed over: {type(error).__name__}: {error}")
 

@@ -61,7 +61,7 @@ def test_the_record_of_an_answered_call(tmp_path: Path) -> None:
         "answered_at": started + 1, "ended_at": started + 18, "flow": "main",
         "queue": "sales", "agent": "alice",
         "outcome": "answered", "reason": "normal_hang_up_caller", "ended_by": "caller", "wait_s": 2.0,
-        "talk_s": 30.0, "duration_s": 34.0, "recordings": 1,
+        "talk_s": 30.0, "duration_s": 34.0, "recordings": 1, "caller_leg": None,
     }
     (visit,) = list_queue_calls(db)
     figures = (visit["outcome"], visit["agent"], visit["offers"], visit["waited_s"])
