@@ -78,7 +78,7 @@ REASONS: dict[str, Reason] = _catalogue(
     Reason("queue_full", "rejected", 486, 17, "Queue is full",
            "The queue holds max_length calls. Raise max_length or give the queue a target for overflow."),
     Reason("queue_closed", "rejected", 480, 20, "Queue is closed",
-           "The queue was closed by command. Open it with `softswitch queue open`, or give it on_closed."),
+           "A command, a code or the calendar has closed the queue; see status. Give it on_closed."),
     Reason("queue_removed", "failed", 480, 20, "Queue no longer exists",
            "The queue was removed from the configuration while the call waited in it."),
     Reason("no_agents", "rejected", 480, 20, "No agents",

@@ -19,6 +19,7 @@ LAYERS = {
     "sdp": 2,
     "rtp": 2,
     "numbering": 2,
+    "calendars": 2,
     "prompts": 2,
     "progress_tones": 2,
     "acd": 3,
@@ -46,7 +47,7 @@ ONLY = {
     "phone": {"sip", "sdp", "rtp", "media.tones", "control", "store", "config", "reasons"},
 }
 
-PURE = {"sip", "sdp", "rtp", "call", "ivr", "acd", "directory", "numbering"}
+PURE = {"sip", "sdp", "rtp", "call", "ivr", "acd", "directory", "numbering", "calendars"}
 
 # Tables of data with functions over them: as pure as the standard library's.
 PURE_LIBRARIES = {"numbering": {"phonenumbers"}}

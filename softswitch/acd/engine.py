@@ -142,6 +142,11 @@ class Acd:
         queued = self._room.calls.get(call)
         return queued.queue if queued else None
 
+    def closed_by(self, queue: str) -> list[str]:
+        """What closes the queue now, of command and hours; [] while it is open."""
+        found = self._room.queues.get(queue)
+        return [*found.closed_by] if found else []
+
     # Configuration
 
     def _queue_configured(self, event: events.QueueConfigured, now: float, out: list[Output]) -> None:
@@ -164,9 +169,9 @@ class Acd:
 
     def _queue_closed(self, event: events.QueueClosed, now: float, out: list[Output]) -> None:
         queue = self._room.queues.get(event.queue)
-        if queue is None or queue.closed:
+        if queue is None or event.cause in queue.closed_by:
             return
-        queue.closed = True
+        queue.closed_by[event.cause] = event.reason
         self._room.closures[event.queue] = None
         closed = {"queue": event.queue, "reason": event.reason, **by_whom(event.by)}
         out.append(AcdFact("queue_closed", closed))
@@ -177,10 +182,12 @@ class Acd:
 
     def _queue_opened(self, event: events.QueueOpened, now: float, out: list[Output]) -> None:
         queue = self._room.queues.get(event.queue)
-        if queue is not None and queue.closed:
-            queue.closed = False
-            self._room.closures[event.queue] = None
-            out.append(AcdFact("queue_opened", {"queue": event.queue, **by_whom(event.by)}))
+        if queue is None or event.cause not in queue.closed_by:
+            return
+        del queue.closed_by[event.cause]
+        self._room.closures[event.queue] = None
+        still = {"closed_by": [*queue.closed_by]} if queue.closed else {}
+        out.append(AcdFact("queue_opened", {"queue": event.queue, **by_whom(event.by), **still}))
 
     def _send_away(self, queued: QueuedCall, now: float, out: list[Output]) -> None:
         agents = self._matching.withdraw_all(queued, "queue_removed", now, out)

@@ -28,17 +28,19 @@ class QueueRemoved:
 @dataclass(frozen=True, slots=True)
 class QueueClosed:
     """Nobody is let into the queue from now on; who waits stays or leaves as its `at_closing` says. `by` is
-    who closed it."""
+    who closed it. `cause` is command or hours: the queue is open when neither closes it any longer."""
 
     queue: str
     reason: str = ""
     by: str = ""
+    cause: str = "command"
 
 
 @dataclass(frozen=True, slots=True)
 class QueueOpened:
     queue: str
     by: str = ""
+    cause: str = "command"
 
 
 @dataclass(frozen=True, slots=True)

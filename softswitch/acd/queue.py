@@ -45,12 +45,13 @@ class QueueStatistics:
 class CallQueue:
     """Calls and agents of one queue. An agent stands in every line whose calls they may take."""
 
-    __slots__ = ("_agents", "_excluded", "_lines", "_ordinary", "_places", "_rules", "closed", "config",
-                 "statistics")
+    __slots__ = ("_agents", "_excluded", "_lines", "_ordinary", "_places", "_rules", "closed_by",
+                 "config", "statistics")
 
     def __init__(self, queue: config.Queue) -> None:
         self.statistics = QueueStatistics()
-        self.closed = False
+        # What closes the queue (command, hours) -> the reason given.
+        self.closed_by: dict[str, str] = {}
         self._places: list[QueueRank] = []
         self._lines: dict[Demand, Line] = {}
         self._agents: dict[str, Agent] = {}
@@ -63,6 +64,10 @@ class CallQueue:
     @property
     def name(self) -> str:
         return self.config.name
+
+    @property
+    def closed(self) -> bool:
+        return bool(self.closed_by)
 
     def configure(self, queue: config.Queue, calls: Iterable[QueuedCall], now: float) -> None:
         """Take up a new configuration: whoever stands in the lines is sorted anew."""

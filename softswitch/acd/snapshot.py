@@ -18,7 +18,7 @@ QUEUE_KEY = "acd/queue/"
 def whole_state(roster: Roster, room: WaitingRoom) -> dict[str, Any]:
     """Key -> JSON value of every agent and queued call."""
     agents = {AGENT_KEY + name: agent.to_state() for name, agent in roster.agents.items()}
-    closed = {QUEUE_KEY + name: {"closed": True} for name, queue in room.queues.items() if queue.closed}
+    closed = {QUEUE_KEY + name: _closed(queue) for name, queue in room.queues.items() if queue.closed}
     return agents | closed | {CALL_KEY + name: queued.to_state() for name, queued in room.calls.items()}
 
 
@@ -34,11 +34,15 @@ def take_changes(roster: Roster, room: WaitingRoom) -> dict[str, Any]:
         changes[CALL_KEY + name] = queued.to_state() if queued else None
     for name in room.closures:
         queue = room.queues.get(name)
-        changes[QUEUE_KEY + name] = {"closed": True} if queue is not None and queue.closed else None
+        changes[QUEUE_KEY + name] = _closed(queue) if queue is not None and queue.closed else None
     room.closures.clear()
     roster.changed.clear()
     room.changed.clear()
     return changes
+
+
+def _closed(queue: CallQueue) -> dict[str, Any]:
+    return {"closed_by": dict(queue.closed_by)}
 
 
 def restore(state: dict[str, Any], roster: Roster, room: WaitingRoom, now: float) -> Iterator[Agent]:
@@ -49,7 +53,7 @@ def restore(state: dict[str, Any], roster: Roster, room: WaitingRoom, now: float
         elif key.startswith(QUEUE_KEY):
             queue = room.queues.get(key.removeprefix(QUEUE_KEY))
             if queue is not None:
-                queue.closed = value["closed"]
+                queue.closed_by = dict(value["closed_by"])
         elif key.startswith(AGENT_KEY):
             agent = roster.agents.get(key.removeprefix(AGENT_KEY))
             if agent is not None:
@@ -70,6 +74,7 @@ def _queue_row(queue: CallQueue, room: WaitingRoom, now: float) -> dict[str, Any
     counted = queue.statistics
     return {
         "waiting": queue.length(), "closed": queue.closed,
+        "closed_by": dict(queue.closed_by),
         "ringing": sum(1 for call in queue.calls() if room.calls[call].offers),
         "longest_wait_s": 0.0 if oldest is None else round(now - oldest, 3),
         "agents_ready": queue.ready_count(), "agents_excluded": queue.excluded(),

@@ -10,6 +10,8 @@ from softswitch.call.callerid import chosen_number
 from softswitch.call.flow_activity import FlowActivity
 from softswitch.call.forwarding import SERVICES, ForwardingActivity, destination
 from softswitch.call.identity import Introduction, claimed, introduction, trunk_of
+from softswitch.call.opening import SERVICES as QUEUE_SERVICES
+from softswitch.call.opening import QueueServiceActivity, queue_meant
 from softswitch.call.parking import is_slot, parked_activity
 from softswitch.call.party import Party
 from softswitch.call.pickup import may_pick_up, pick_up, ringing_activity
@@ -232,6 +234,11 @@ class Arrivals:
             return
         if found.name in SERVICES:
             self._to_forwarding(call, found, now, out)
+            return
+        if found.name in QUEUE_SERVICES:
+            queue = queue_meant(self._exchange, call.caller.name, found.number)
+            if call.answer(now, out):
+                call.begin(QueueServiceActivity(call, found.name, queue), now, out)
             return
         wanted, argument = dialled_service(self._exchange, call.caller.name, found.name, found.number)
         agent = self._exchange.centre.agents[wanted]

@@ -27,6 +27,7 @@ from softswitch.call.last_agents import LastAgents
 from softswitch.call.mailboxes import Mailboxes
 from softswitch.call.media import MediaPlane
 from softswitch.call.media_events import media_event
+from softswitch.call.opening import OpeningHours
 from softswitch.call.outputs import Fact, Keep, MediaCommand
 from softswitch.call.overload import Overload
 from softswitch.call.proxying import Proxying
@@ -129,6 +130,7 @@ class Exchange:
         self.forwards = Forwards()
         self.mailboxes = Mailboxes(self)
         self.last_agents = LastAgents(self)
+        self.opening = OpeningHours(self)
         self.watching = Watching(self)
         self.proxying = Proxying(self, nonce_secret)
 
@@ -222,6 +224,7 @@ class Exchange:
         # Queues before the agents who serve them, whatever order the file has.
         for kind, name, value in sorted(changes, key=lambda change: change[0] != "queue"):
             take_up(self, kind, name, value, now, out)
+        self.opening.configured({kind for kind, _, _ in changes}, now, out)
 
     # Queues
 
@@ -349,6 +352,7 @@ _TIMEOUTS: dict[str, Callable[..., None]] = {
     "ban": Exchange._ban_timeout,
     "qualify": Exchange._qualify_timeout,
     "refusal": Exchange._refusal_timeout,
+    "hours": lambda exchange, id, now, out: exchange.opening.look(now, out),
 }
 
 

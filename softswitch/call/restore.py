@@ -68,6 +68,7 @@ def restore(
         if not exchange.media.has(recording.worker):
             recording.finished({"error": f"media worker {recording.worker} is no longer configured"}, out)
     _forget_lost_calls(exchange, state, now, out)
+    exchange.opening.start(now)
     exchange.watching.restore((kept for _, kept in _under(state, "watch/")), now, out)
     talking = sum(call.conversation is not None for call in exchange.calls.values())
     out.append(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from softswitch.config import (
     Agent,
+    Calendar,
     CallingClass,
     FeatureCodes,
     Listen,
@@ -20,6 +21,7 @@ from softswitch.config import (
     Trunk,
     User,
 )
+from softswitch.config.calendar import CalendarDay
 from softswitch.config.commented import commented, yaml_value
 
 _NODE_HEAD = """\
@@ -60,6 +62,7 @@ flows:
 
 _CLASS = CallingClass(name="neighbours", prefixes=("+43", "+41"))
 _ROUTE = OutboundRoute(name="everything", trunks=("carrier",))
+_CALENDAR = Calendar(name="office", week={"mon-fri": ("09:00-17:00",)}, dates={"12-31": CalendarDay()})
 _QUEUES = ("sales", "support", "billing")
 _AGENTS = {"alice": ("sales", "support"), "bob": ("support", "billing")}
 
@@ -103,6 +106,8 @@ def centre_file(password: Callable[[], str], pin: Callable[[], str]) -> str:
             *_as_comment(_group("calling_classes", "", [_CLASS], ("name",))),
             "\n# Over which trunks numbers outside are called, and when. Take away the # to use it.\n",
             *_as_comment(_group("routes", "", [_ROUTE], ("name",))),
+            "\n# Opening hours, for hours of queues. Take away the # to use it.\n",
+            *_as_comment(_group("calendars", "", [_CALENDAR], ("name",))),
         ]
     )
 
@@ -114,7 +119,13 @@ def _as_comment(lines: Iterator[str]) -> Iterator[str]:
 def _group(
     group: str,
     about: str,
-    models: list[User] | list[Agent] | list[Queue] | list[Trunk] | list[CallingClass] | list[OutboundRoute],
+    models: list[User]
+    | list[Agent]
+    | list[Queue]
+    | list[Trunk]
+    | list[CallingClass]
+    | list[OutboundRoute]
+    | list[Calendar],
     without: tuple[str, ...],
 ) -> Iterator[str]:
     """A group by name; the keys are explained at the first object, the others have only what they set."""

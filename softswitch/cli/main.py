@@ -13,6 +13,7 @@ from softswitch.cli.agent import agent
 from softswitch.cli.apply import apply
 from softswitch.cli.backup import backup, restore
 from softswitch.cli.ban import ban
+from softswitch.cli.calendar import calendar
 from softswitch.cli.cdr import cdr
 from softswitch.cli.check import check
 from softswitch.cli.doctor import doctor
@@ -100,6 +101,7 @@ for _command in (
     user,
     agent,
     queue,
+    calendar,
     trunk,
     number,
     route,

@@ -54,5 +54,7 @@ def open_again(name: str, by: str, config_path: Path | None, as_json: bool) -> N
     result = call(node_of(config_path), "queue.open", {"name": name, "by": by})
     if as_json:
         print_json(result)
+    elif result["closed"]:
+        click.echo(f"Queue {name} is closed by its calendar all the same; see softswitch calendar show.")
     else:
         click.echo(f"Queue {name} is open.")

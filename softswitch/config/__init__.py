@@ -9,6 +9,7 @@ from __future__ import annotations
 from softswitch.config.acd import Agent, Queue, Statuses, TimelineStep
 from softswitch.config.bans import Bans
 from softswitch.config.base import Model, Target
+from softswitch.config.calendar import Calendar
 from softswitch.config.centre import (
     KINDS,
     SINGLES,
@@ -29,6 +30,7 @@ __all__ = [
     "SINGLES",
     "Agent",
     "Bans",
+    "Calendar",
     "CallingClass",
     "Centre",
     "FeatureCodes",

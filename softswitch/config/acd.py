@@ -191,6 +191,9 @@ class Queue(Model):
         ge=1,
         description="Most calls waiting; a further one overflows to on_timeout; unset: no limit.",
     )
+    hours: Name | None = Field(
+        default=None, description="Calendar by which the queue opens and closes; unset: it is always open."
+    )
     on_closed: TargetText | None = Field(
         default=None, description="Target of callers while the queue is closed; unset: the flow goes on."
     )

@@ -21,6 +21,7 @@ from softswitch.config.base import (
     Srtp,
     TargetText,
 )
+from softswitch.config.calendar import Calendar
 from softswitch.config.dialplan import CallingClass, Numbering, OutboundRoute
 from softswitch.config.trunk import Trunk
 
@@ -172,6 +173,13 @@ class FeatureCodes(Model):
     wrap_up: Code | None = Field(
         default="*25", description="Wrap-up is over; followed by minutes (1 to 60): so much longer."
     )
+    close_queue: Code | None = Field(
+        default="*28",
+        description="Followed by a queue's number or name: it is closed, as by `queue close` (supervise).",
+    )
+    open_queue: Code | None = Field(
+        default="*29", description="Followed by a queue's number or name: closed no longer (supervise)."
+    )
     forward_always: Code | None = Field(
         default="*72", description="Followed by a number or user: forward all calls there."
     )
@@ -216,6 +224,9 @@ class Centre(Model):
     routes: dict[Name, OutboundRoute] = Field(
         default={},
         description="Over which trunks numbers outside are called; none: over all, in their order.",
+    )
+    calendars: dict[Name, Calendar] = Field(
+        default={}, description="Opening hours and holidays, for `hours` of queues and flows."
     )
     numbering: Numbering = Field(default=Numbering(), description="How numbers are read.")
     statuses: Statuses = Field(default=Statuses(), description="What agents may say of themselves.")
@@ -264,6 +275,7 @@ KINDS: dict[str, Kind] = {
     "flow": Kind(Flow, "flows"),
     "calling_class": Kind(CallingClass, "calling_classes"),
     "route": Kind(OutboundRoute, "routes"),
+    "calendar": Kind(Calendar, "calendars"),
 }
 SINGLES: dict[str, type[Model]] = {
     "feature_codes": FeatureCodes,

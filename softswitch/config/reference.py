@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from softswitch.config.base import NAME, PATTERNS, AbsolutePath, AddressText, Model, NetworkText, TargetText
+from softswitch.config.calendar import DateText, WeekDays
 from softswitch.config.centre import KINDS, SINGLES, Centre
 from softswitch.config.commented import yaml_value
 from softswitch.config.dialplan import TimeZone
@@ -45,6 +46,8 @@ _CHECKED = {
         (WeightedAddressText, "address, ;priority=N, ;weight=N"),
         (NetworkText, "IP address or network"),
         (TimeZone, "IANA time zone"),
+        (WeekDays, "day or days of the week"),
+        (DateText, "date"),
         (PortsText, "range of ports, FIRST-LAST"),
         (HeaderName, "name of a header or *"),
         (HeaderLine, "NAME: VALUE"),
@@ -119,6 +122,8 @@ def _allowed(annotation: Any, metadata: list[Any]) -> str:
 
 
 def _simple(annotation: Any, metadata: list[Any]) -> str:
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return f"group of {', '.join(annotation.model_fields)}"
     pattern, check = _first(metadata, "pattern"), _first(metadata, "func")
     if pattern:
         return "name" if pattern == NAME else PATTERNS[pattern]

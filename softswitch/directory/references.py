@@ -49,6 +49,8 @@ def _queues(centre: Centre, names: Names) -> Iterator[Problem]:
         path: Path = ("queues", queue.name)
         yield from missing_target(names, (*path, "on_timeout"), queue.on_timeout)
         yield from missing_target(names, (*path, "on_closed"), queue.on_closed)
+        if queue.hours is not None:
+            yield from missing(names, (*path, "hours"), "calendar", queue.hours)
         for place, step in enumerate(queue.timeline):
             yield from missing_target(names, (*path, "timeline", place, "to"), step.to)
     yield from _skills(centre)

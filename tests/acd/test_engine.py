@@ -615,6 +615,21 @@ def test_nobody_is_let_into_a_closed_queue() -> None:
     assert only_offer(floor.tell(CallQueued("c2", "sales"))).agent == "ann"
 
 
+def test_a_queue_is_open_when_neither_command_nor_hours_close_it() -> None:
+    floor = Floor()
+    floor.tell(QueueClosed("sales", "outside_hours", "calendar:office", "hours"))
+    floor.tell(QueueClosed("sales", "fire_alarm", "maria"))
+    assert floor.queue()["closed_by"] == {"hours": "outside_hours", "command": "fire_alarm"}
+    (opened,) = facts(floor.tell(QueueOpened("sales", "calendar:office", "hours")), "queue_opened")
+    assert opened == {"queue": "sales", "by": "calendar:office", "closed_by": ["command"]}
+    assert floor.queue()["closed"]
+    again = Floor(start=floor.at)
+    again.acd.restore(floor.acd.state(), again.at)
+    assert again.acd.closed_by("sales") == ["command"]
+    (opened,) = facts(floor.tell(QueueOpened("sales", "maria")), "queue_opened")
+    assert opened == {"queue": "sales", "by": "maria"} and not floor.queue()["closed"]
+
+
 def test_who_waits_when_the_queue_is_closed_stays() -> None:
     floor = Floor()
     floor.tell(CallQueued("c1", "sales"))
@@ -639,7 +654,7 @@ def test_who_waits_leaves_if_the_queue_says_so_unless_a_phone_rings() -> None:
 def test_a_queue_is_still_closed_after_a_restart() -> None:
     floor = Floor()
     floor.tell(QueueClosed("sales"))
-    assert floor.acd.take_changes()["acd/queue/sales"] == {"closed": True}
+    assert floor.acd.take_changes()["acd/queue/sales"] == {"closed_by": {"command": ""}}
     again = Floor(start=floor.at)
     again.acd.restore(floor.acd.state(), again.at)
     assert commands(again.tell(CallQueued("c1", "sales"))) == [

@@ -243,6 +243,7 @@ class World:
 
     def __init__(self, centre: dict[str, Any] = CENTRE, **node: Any) -> None:
         self.now = START
+        self.clock = 1_800_000_000.0
         self._count = 0
         self.node = Node.model_validate(
             {
@@ -279,7 +280,7 @@ class World:
         self._starts += 1
         entropy = random.Random(self._starts).randbytes
         self.exchange = Exchange(self.node, self.directory, prompts, nonce_secret=b"key", entropy=entropy)
-        self.exchange.clock_set(1_800_000_000.0)
+        self.exchange.clock_set(self.clock)
         self.commands = SwitchCommands(self.exchange)
         self.turn(lambda now, out: restore(self.exchange, self.kept, self._starts, now, out))
         self.connect_media()
