@@ -190,6 +190,7 @@ def _check_timers(world: World) -> None:
             "recording": exchange.recordings,
             "patience": legs,
             "qualify": {""},
+            "hours": {""},
             "ban": exchange.bans.to_state(),
             "refusal": exchange.authenticator.delayed,
         }.get(kind, exchange.calls)
