@@ -36,6 +36,13 @@ def _dial(flow: FlowActivity, action: ivr.DialTarget, now: float, out: list[Any]
         flow.call.go_to(target, now, out)
 
 
+def _ask_calendar(flow: FlowActivity, action: ivr.AskCalendar, now: float, out: list[Any]) -> None:
+    exchange = flow.call.exchange
+    known = action.calendar in exchange.centre.calendars
+    state = exchange.opening.state(action.calendar, now).state if known else "removed"
+    flow.feed(ivr.Returned(state), now, out)
+
+
 def _hang_up(flow: FlowActivity, action: ivr.HangUp, now: float, out: list[Any]) -> None:
     flow.call.end(action.reason, "switch", now, out)
 
@@ -54,6 +61,7 @@ ACTIONS: dict[type, Callable[[FlowActivity, Any, float, list[Any]], None]] = {
     ivr.StopPrompts: _stop,
     ivr.EnterQueue: _queue,
     ivr.DialTarget: _dial,
+    ivr.AskCalendar: _ask_calendar,
     ivr.HangUp: _hang_up,
     ivr.RecordCall: _record,
     ivr.FlowFact: _fact,

@@ -75,6 +75,13 @@ class DialTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class AskCalendar:
+    """Say by `Returned` at once whether the calendar is open, closed or holiday."""
+
+    calendar: str
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """End the call; `reason` is an end reason. Nothing comes after it."""
 
@@ -97,4 +104,4 @@ class FlowFact:
 
 
 Event = FlowStarted | DigitPressed | PromptsFinished | CallerHungUp | Returned
-Output = PlayPrompts | StopPrompts | EnterQueue | DialTarget | HangUp | RecordCall | FlowFact
+Output = PlayPrompts | StopPrompts | EnterQueue | DialTarget | AskCalendar | HangUp | RecordCall | FlowFact

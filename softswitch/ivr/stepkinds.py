@@ -8,6 +8,7 @@ from softswitch.ivr.kinds.collect import Collect
 from softswitch.ivr.kinds.dial import Dial
 from softswitch.ivr.kinds.goto import Goto
 from softswitch.ivr.kinds.hang_up import HangUpStep
+from softswitch.ivr.kinds.hours import Hours
 from softswitch.ivr.kinds.menu import Menu
 from softswitch.ivr.kinds.queue import Queue
 from softswitch.ivr.kinds.record import Record
@@ -35,6 +36,7 @@ _KINDS: tuple[type[Step], ...] = (
     HangUpStep,
     Goto,
     Record,
+    Hours,
 )
 KINDS: dict[str, type[Step]] = {each.kind: each for each in _KINDS}
 

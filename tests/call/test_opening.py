@@ -142,3 +142,53 @@ def test_who_may_not_supervise_closes_nothing() -> None:
     dave.call("*28100")
     assert dave.events[-1][2] == 404
     assert closed_by(world) == []
+
+
+HOURS_STEP = [
+    {
+        "hours": {
+            "calendar": "office",
+            "open": [{"queue": "sales"}],
+            "closed": [{"say": "goodbye"}],
+            "holiday": [{"say": "welcome"}],
+        }
+    },
+    {"say": "thank_you"},
+]
+
+
+@pytest.mark.parametrize(
+    ("moment", "heard"), [(MORNING, []), (MORNING + 300, ["goodbye"]), (MORNING + 86400, ["welcome"])]
+)
+def test_a_flow_goes_on_by_the_hours(moment: float, heard: list[str]) -> None:
+    world = world_at(moment)
+    world.configure({"flows": {"main": {"steps": HOURS_STEP}}})
+    world.phone("carol").call("100")
+    played = [each["items"] for each in world.media if each["do"] == "put_player" and each["legs"]]
+    assert played == [[f"/prompts/en/{name}.flac"] for name in heard]
+    assert len(world.exchange.acd.queued()) == (not heard)
+
+
+def test_on_holidays_it_goes_on_as_when_closed_if_nothing_else_is_said() -> None:
+    world = world_at(MORNING + 86400)
+    step = {"hours": {"calendar": "office", "closed": [{"say": "goodbye"}]}}
+    world.configure({"flows": {"main": {"steps": [step, {"say": "thank_you"}]}}})
+    world.phone("carol").call("100")
+    (player,) = [each["items"] for each in world.media if each["do"] == "put_player" and each["legs"]]
+    assert player == ["/prompts/en/goodbye.flac"]
+
+
+def test_mistakes_of_the_step_are_named() -> None:
+    world = world_at()
+    asked = {"name": "x", "say": "goodbye"}
+    for step, message in (
+        ({"calendar": "offise", "open": "x"}, "there is no calendar 'offise'; did you mean office"),
+        ({"calendar": "office"}, "leads to the next step in any case; give open, closed or holiday"),
+        ("office", "leads to the next step in any case"),
+    ):
+        with pytest.raises(ConfigError) as error:
+            world.configure({"flows": {"main": {"steps": [asked, {"hours": step}]}}})
+        assert message in str(error.value)
+    circle = [{"name": "x", "hours": {"calendar": "office", "closed": "x"}}]
+    with pytest.raises(ConfigError, match="runs in a circle in which the caller is never asked"):
+        world.configure({"flows": {"main": {"steps": circle}}})
