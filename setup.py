@@ -2,14 +2,14 @@
 
 from setuptools import Extension, setup
 
-_SOURCES = ("module", "g711", "g722", "io", "ring", "kernels", "loop", "srtp", "opus", "library")
+_SOURCES = ("module", "g711", "g722", "addresses", "io", "ring", "kernels", "loop", "srtp", "opus", "library")
 
 setup(
     ext_modules=[
         Extension(
             "softswitch.media._codecs",
             sources=[f"codecs/{name}.c" for name in _SOURCES],
-            depends=["codecs/buffers.h", "codecs/g711.h", "codecs/srtp.h", "codecs/library.h"],
+            depends=[f"codecs/{name}.h" for name in ("addresses", "buffers", "g711", "srtp", "library")],
             include_dirs=["codecs"],
             libraries=["dl"],
             define_macros=[("Py_LIMITED_API", "0x030b0000")],

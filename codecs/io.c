@@ -1,5 +1,6 @@
 /* Batch packet I/O over one UDP socket a leg, and RTP header parsing. */
 #define _GNU_SOURCE
+#include "addresses.h"
 #include "buffers.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -22,17 +23,28 @@ static void set_pace(Pace *pace, int packets, int rest)
     pace->rest = (uint8_t)(packets == 1 ? rest : pace->silent == SILENT ? rest + rest / 2 : 0);
 }
 
+typedef union {
+    struct sockaddr any;
+    struct sockaddr_in narrow;
+    struct sockaddr_in6 wide;
+} Source;
+
 static int receive_one(int fd, uint8_t *row, Py_ssize_t stride, int32_t *length, uint32_t *ip, uint16_t *port)
 {
-    struct sockaddr_in source;
+    Source source;
     socklen_t source_length = sizeof source;
-    ssize_t got = recvfrom(fd, row, (size_t)stride, MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&source,
-                           &source_length);
+    ssize_t got = recvfrom(fd, row, (size_t)stride, MSG_DONTWAIT | MSG_TRUNC, &source.any, &source_length);
     if (got < 0)
         return 0;
     *length = got > stride ? 0 : (int32_t)got; /* truncated: no RTP of ours */
-    *ip = ntohl(source.sin_addr.s_addr);
-    *port = ntohs(source.sin_port);
+    if (source.any.sa_family == AF_INET) {
+        *ip = ntohl(source.narrow.sin_addr.s_addr);
+        if (*ip >= ADDRESS_WIDE)
+            *ip = ADDRESS_NONE; /* nobody's, and not to be taken for an IPv6 address */
+    } else {
+        *ip = address_number(&source.wide.sin6_addr, source.wide.sin6_scope_id);
+    }
+    *port = ntohs(source.narrow.sin_port); /* in the same place in both */
     return 1;
 }
 
@@ -94,14 +106,23 @@ PyObject *io_send(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     const uint8_t *rows = a.view[3].buf;
     Py_ssize_t stride = a.view[3].len / m;
     struct sockaddr_in target = {.sin_family = AF_INET};
+    struct sockaddr_in6 wide = {.sin6_family = AF_INET6};
     for (Py_ssize_t k = 0; k < n; k++) {
         int32_t l = leg[k], row = index[k];
         if (l < 0 || l >= legs || fds[l] < 0 || row < 0 || row >= m || length[k] < 0 || length[k] > stride)
             continue;
+        const struct sockaddr *to = (const struct sockaddr *)&target;
+        socklen_t size = sizeof target;
         target.sin_addr.s_addr = htonl(ip[l]);
         target.sin_port = htons(port[l]);
-        sent += sendto(fds[l], rows + row * stride, (size_t)length[k], MSG_DONTWAIT, (struct sockaddr *)&target,
-                       sizeof target) >= 0;
+        if (ip[l] >= ADDRESS_WIDE) {
+            wide.sin6_port = target.sin_port;
+            if (!address_of(ip[l], &wide))
+                continue;
+            to = (const struct sockaddr *)&wide;
+            size = sizeof wide;
+        }
+        sent += sendto(fds[l], rows + row * stride, (size_t)length[k], MSG_DONTWAIT, to, size) >= 0;
     }
     arrays_close(&a);
     return PyLong_FromSsize_t(sent);

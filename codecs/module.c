@@ -79,6 +79,14 @@ static PyMethodDef methods[] = {
            "parse(rows u1[m,stride], length i4[n], seq u2[n], ts u4[n], ssrc u4[n], mark u1[n], offset i4[n],"
            " size i4[n], m)\n\nRTP headers (RFC 3550 section 5.1); offset 0 where a row is no RTP packet."
            " mark is marker << 7 | payload type."),
+    KERNEL("wide_number", wide_number,
+           "wide_number(address, scope) -> number\n\nThe number that stands for an IPv6 address of 16 bytes in columns"
+           " of IPv4 addresses: of class E, a new one if it has none; 2^32 - 1 when all are given out."),
+    KERNEL("wide_address", wide_address, "wide_address(number) -> (address, scope), or None"),
+    KERNEL("wide_keep", wide_keep,
+           "wide_keep(numbers u4[n]) -> numbers left\n\nForget all others; without an argument only count."),
+    KERNEL("wide_salt", wide_salt,
+           "wide_salt(salt)\n\nBefore the first number: nobody outside can choose addresses that are slow to find."),
     KERNEL("place", ring_place,
            "place(ring i2[legs,L], have u1[legs,L], leg i4[n], position i8[n], rows u1[m,stride], index i4[n],"
            " offset i4[n], size i4[n], law u1[n], status u1[n], L, m, floor)\n\nDecode G.711 payloads into the"

@@ -61,6 +61,7 @@ def children_of(node: Node, config: Path) -> list[Child]:
                     legs=legs,
                     log_level=level,
                 ),
+                *(["--host6", node.media.host6] if node.media.host6 else []),
                 *_precedence(node, index),
                 "--wait",
             ],

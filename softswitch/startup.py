@@ -34,7 +34,8 @@ def prepare(node: Node) -> list[Listener]:
     for lock in (views_lock(node.state_dir), writer_lock(node.state_dir)):
         # Only tried: the processes that write take them. Here their holder is told in one line.
         StoreLock(lock).release()
-    _check_media_host(node.media.host)
+    for setting in ("host", "host6"):
+        _check_media_host(setting, getattr(node.media, setting))
     try:
         load_manifest(prompts_directory(node.prompts_dir))
         read_secrets(node.secrets_path)
@@ -69,12 +70,15 @@ def _answers(path: Path) -> bool:
     return True
 
 
-def _check_media_host(host: str) -> None:
+def _check_media_host(setting: str, host: str | None) -> None:
+    if host is None:
+        return
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((host, 0))
         except OSError as error:
             raise CannotStart(
-                f"cannot use media.host {host}: {error.strerror or error}; give an address of this machine"
+                f"cannot use media.{setting} {host}: {error.strerror or error};"
+                " give an address of this machine"
             ) from None

@@ -99,7 +99,7 @@ class Exchange:
         self._utc_offset = 0.0
         self._plan = DialPlan(directory.centre)
         self.deadlines = Deadlines()
-        self.media = MediaPlane(node.media.sdp_host, node.media.worker_count)
+        self.media = MediaPlane(node.media.sdp_hosts, node.media.worker_count)
         self.acd = Acd(entropy)
         self.registrar = Registrar(
             min_expires_s=node.sip.min_expires_s,

@@ -59,7 +59,7 @@ class Leg(LegMedia):
         False: the party must be called with SRTP, and this way is not fit for it; nothing has been sent.
         """
         try:
-            sdp = self._offer(codecs, self.security.over(binding.sip_flow, None))
+            sdp = self._offer(codecs, binding.sip_flow)
         except NotAcceptable:
             return False
         shown, introduction = introduce(self.call, self.party, caller)
@@ -150,7 +150,7 @@ class Leg(LegMedia):
         lines = connected(self.call, self.party, other)
         if lines and self.session is not None and self.audio is not None:
             self.sdp_version += 1
-            offer = self._offer(self.audio.send.encoding, self._security())
+            offer = self._offer([self.audio.send.encoding], self._flow)
             self.session.identify(lines, offer, now, out)
             self.call.keep(out)
 

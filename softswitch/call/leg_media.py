@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.call.leg_security import LegSecurity
 from softswitch.call.media import NOWHERE, leg_fields
+from softswitch.sdp.addresses import beside, family_of, same_host
 from softswitch.sdp.crypto import Security
 from softswitch.sdp.description import BadSdp, SessionDescription
 from softswitch.sdp.negotiation import (
@@ -22,6 +23,7 @@ from softswitch.sdp.negotiation import (
 if TYPE_CHECKING:
     from softswitch.call.call import Call
     from softswitch.call.party import Party
+    from softswitch.sip.flow import SipFlow
     from softswitch.sip.message import Message
     from softswitch.sip.session import Session
 
@@ -145,17 +147,29 @@ class LegMedia:
 
     # Offers and answers
 
-    def _security(self) -> Security:
-        flow = self.session.dialog.sip_flow if self.session is not None else None
-        return self.security.over(flow, self.audio)
+    @property
+    def _flow(self) -> SipFlow | None:
+        return self.session.dialog.sip_flow if self.session is not None else None
 
-    def _offer(self, codecs: Sequence[str], security: Security) -> bytes:
+    def _security(self) -> Security:
+        return self.security.over(self._flow, self.audio)
+
+    def _family(self, audio: NegotiatedAudio | None, flow: SipFlow | None) -> int:
+        """Of its audio: as agreed, else that of the signalling where the workers have an address of it."""
+        if audio is not None and audio.remote_host:
+            return family_of(audio.remote_host)
+        hosts = self.call.exchange.media.hosts
+        family = family_of(flow.local[0]) if flow is not None else 0
+        return family if family in hosts else next(iter(hosts))
+
+    def _offer(self, codecs: Sequence[str], flow: SipFlow | None) -> bytes:
         """Our offer, led by `codecs`: those that the other leg has, so that nothing is transcoded.
 
-        Raises NotAcceptable.
+        `flow`: where it is sent over. Raises NotAcceptable.
         """
+        security = self.security.over(flow, self.audio)
         return make_offer(
-            host=self.call.exchange.media.host,
+            host=self.call.exchange.media.hosts[self._family(self.audio, flow)],
             port=self.port,
             codecs=_led_by(codecs, self.codecs),
             session_id=self.sdp_id,
@@ -196,10 +210,10 @@ class LegMedia:
         """Our answer, with codec `prefer` if it was offered; no offer at all is answered with one of ours."""
         if not offer:
             codec = prefer or self.codecs[0]
-            return self._offer([codec], self._security()), to_be_answered(codec)
+            return self._offer([codec], self._flow), to_be_answered(codec)
         sdp, audio = answer_offer(
             self._first_offer() if offer is self.remote_sdp else SessionDescription.parse(offer),
-            host=self.call.exchange.media.host,
+            host=self.call.exchange.media.hosts,
             port=self.port,
             codecs=self.codecs,
             session_id=self.sdp_id,
@@ -225,6 +239,7 @@ class LegMedia:
                 comfort_noise=self.call.exchange.node.media.comfort_noise,
                 rtcp_mux=True,
             )
+            beside(audio.remote_host, self.call.exchange.media.hosts)
         except (BadSdp, NotAcceptable):
             return False
         self._put_media(audio, out)
@@ -233,7 +248,10 @@ class LegMedia:
     def _put_media(self, audio: NegotiatedAudio, out: list[Any]) -> None:
         held, self.audio = self.holds, audio
         self.silent_since = None
-        fields = leg_fields(self.place, audio, learn=self._learns(audio), keys_by=self.keys_by)
+        fields = leg_fields(
+            self.place, audio, family=self._family(audio, self._flow), learn=self._learns(audio),
+            keys_by=self.keys_by,
+        )  # fmt: skip
         self.call.exchange.media.put(self.worker, "leg", self.id, fields, out)
         if self.holds != held:
             self.call.hold_changed(self, out)
@@ -241,14 +259,15 @@ class LegMedia:
     def _learns(self, audio: NegotiatedAudio) -> bool:
         """Whether the first packets tell the media address, because that in the SDP is behind a NAT.
 
-        A phone whose SDP names another address than its SIP comes from is taken to be behind one.
+        A phone whose SDP names another address than its SIP comes from is taken to be behind one, unless the
+        one is IPv6 and the other IPv4.
         """
         if self.party.kind == "trunk" or self.session is None:
             return self.learn
         # The old sign for hold, or no answer yet: nobody sends here, and a stranger is not to be learned.
         if audio.remote_host in ("", "0.0.0.0", "::"):
             return False
-        return audio.remote_host != self.session.dialog.sip_flow.remote[0]
+        return not same_host(audio.remote_host, self.session.dialog.sip_flow.remote[0])
 
     def move(self, worker: int, out: list[Any]) -> None:
         """Go on at another worker with the same port; the party does not notice."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from softswitch.call.outputs import MediaCommand
+from softswitch.sdp.addresses import IPV6, Hosts
 from softswitch.sdp.negotiation import NegotiatedAudio
 
 
@@ -70,8 +71,8 @@ class MediaPlane:
     A worker that a former process had and this one has not is never connected, and told nothing.
     """
 
-    def __init__(self, host: str, workers: int) -> None:
-        self.host = host
+    def __init__(self, hosts: Hosts, workers: int) -> None:
+        self.hosts = hosts
         self.workers = [Worker(number) for number in range(workers)]
 
     @property
@@ -184,12 +185,15 @@ def _deletion(worker: int, kind: str, id: str) -> MediaCommand:
     return MediaCommand(worker, {"do": "delete", "kind": kind, "id": id})
 
 
-def leg_fields(place: Place, audio: NegotiatedAudio, *, learn: bool, keys_by: str) -> dict[str, Any]:
+def leg_fields(
+    place: Place, audio: NegotiatedAudio, *, family: int, learn: bool, keys_by: str
+) -> dict[str, Any]:
     """The fields of `put_leg` for what the two sides agreed on; port 0: the other side is not known yet."""
     keys = audio.crypto
     srtp = {"suite": keys.suite, "send": keys.send, "receive": keys.receive} if keys else None
     return {
         "port": place.port,
+        **({"family": family} if family == IPV6 else {}),
         "remote": [audio.remote_host, audio.remote_port] if audio.remote_port else None,
         "learn": learn,
         "codec": audio.send.encoding,

@@ -23,13 +23,18 @@ def check_addresses(node: Node, running: bool) -> Iterator[Finding]:
             f"sip.listen {_shown(listen)}", listen.host, listen.advertised_address[0], "advertised"
         )
     yield from _advertised("media.host", node.media.host, node.media.sdp_host, "media.advertised_host")
+    host6 = node.media.host6
+    if host6 is not None:
+        told = node.media.advertised_host6 or host6
+        yield from _advertised("media.host6", host6, told, "media.advertised_host6")
+        yield _round_trip(node, "host6", host6)
     if _is_loopback(node.media.sdp_host) and not all(_is_loopback(each.host) for each in node.sip.listen):
         yield warning(
             "media.host",
             f"phones elsewhere are told to send audio to {node.media.sdp_host}: nothing is heard",
             "set media.host to the address that phones reach",
         )
-    yield _round_trip(node)
+    yield _round_trip(node, "host", node.media.host)
 
 
 def _port(listen: Listen, running: bool) -> Finding:
@@ -72,9 +77,9 @@ def _advertised(about: str, host: str, told: str, setting: str) -> Iterator[Find
         yield warning(about, f"others are told {told}, which hardly anybody reaches", f"change {setting}")
 
 
-def _round_trip(node: Node) -> Finding:
-    """An RTP packet from one media port to another, over the address of media.host."""
-    about, ports, host = "media", node.media.port_range, node.media.host
+def _round_trip(node: Node, setting: str, host: str) -> Finding:
+    """An RTP packet from one media port to another, over the address of the setting."""
+    about, ports = "media" if setting == "host" else "media IPv6", node.media.port_range
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with (
         socket.socket(family, socket.SOCK_DGRAM) as sender,
@@ -87,7 +92,7 @@ def _round_trip(node: Node) -> Finding:
             return error(
                 about,
                 f"{host}: {problem.strerror or problem}",
-                "set media.host to an address of this machine",
+                f"set media.{setting} to an address of this machine",
             )
         if there is None:
             return warning(about, f"every port of {node.media.ports} is taken", "give more in media.ports")

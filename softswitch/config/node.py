@@ -148,10 +148,18 @@ ToneCountry = Literal["AT", "AU", "BR", "CH", "CN", "DE", "ES", "FR", "GB", "IN"
 class Media(Model):
     """Audio."""
 
-    host: Host = Field(default="127.0.0.1", description="Local address of the RTP ports.")
+    host: Host = Field(default="127.0.0.1", description="Local address of the RTP ports, IPv4 or IPv6.")
     advertised_host: Host | None = Field(
         default=None,
         description="Address that SDP names, when it differs from host (NAT, or host is 0.0.0.0).",
+    )
+    host6: Host | None = Field(
+        default=None,
+        description="IPv6 address of the RTP ports beside the IPv4 address of host: audio then goes over"
+        " the family that the other side names, or that its signalling comes over.",
+    )
+    advertised_host6: Host | None = Field(
+        default=None, description="IPv6 address that SDP names, when it differs from host6 (which is ::)."
     )
     ports: PortsText = Field(
         default="16384-20479",
@@ -200,15 +208,26 @@ class Media(Model):
     )
 
     @model_validator(mode="after")
-    def _on_ipv4(self) -> Media:
-        for name in ("host", "advertised_host"):
-            if ":" in (getattr(self, name) or ""):
-                raise ValueError(f"{name} is an IPv6 address; allowed: IPv4, which is what audio is on")
+    def _of_their_families(self) -> Media:
+        for host, advertised in (("host", "advertised_host"), ("host6", "advertised_host6")):
+            told, bound = getattr(self, advertised), getattr(self, host)
+            if told is not None and bound is None:
+                raise ValueError(f"{advertised} is given without {host}; give both or none")
+            if told is not None and (":" in told) != (":" in bound):
+                raise ValueError(f"{advertised} and {host} are not of one family; allowed: IPv4, or IPv6")
+        if self.host6 is not None and (":" not in self.host6 or ":" in self.host):
+            raise ValueError("host6 is the IPv6 address beside an IPv4 address in host; allowed alone: host")
         return self
 
     @property
     def sdp_host(self) -> str:
         return self.advertised_host or self.host
+
+    @property
+    def sdp_hosts(self) -> dict[int, str]:
+        """What SDP names, by family."""
+        told = [self.sdp_host, self.advertised_host6 or self.host6]
+        return {6 if ":" in host else 4: host for host in told if host}
 
     @property
     def port_range(self) -> PortRange:

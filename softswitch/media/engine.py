@@ -44,9 +44,9 @@ _NOBODY = np.zeros(0, np.int32)
 
 
 class Ports(Protocol):
-    """Where legs get their sockets from. `attach` raises BadCommand."""
+    """Where legs get their sockets from. `attach` raises BadCommand; it may change those of a leg."""
 
-    def attach(self, leg: int, port: int) -> None: ...
+    def attach(self, leg: int, port: int, family: int) -> None: ...
 
     def detach(self, leg: int) -> None: ...
 
@@ -198,6 +198,8 @@ class MediaEngine:
             old = self.legs.settings[leg]
             if old is not None and old.port != settings.port:
                 raise BadCommand(f"put_leg: {settings.id} is on port {old.port}; a leg keeps its port")
+            if old is not None and old.family != settings.family:
+                self._ports.attach(leg, settings.port, settings.family)
             self.srtp.put(leg, keys, self.clock)
             self.legs.change(leg, settings, self.clock)
             self._routing.stale_cohorts.add(int(self.legs.cohort[leg]))
@@ -218,7 +220,7 @@ class MediaEngine:
         leg = self.legs.add(settings, self.clock, cohort)
         try:
             self.srtp.put(leg, keys, self.clock)
-            self._ports.attach(leg, settings.port)
+            self._ports.attach(leg, settings.port, settings.family)
         except BadCommand:
             self.srtp.drop(leg)
             self.legs.remove(leg)

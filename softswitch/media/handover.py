@@ -18,6 +18,7 @@ from typing import Any
 
 import orjson
 
+from softswitch.media.addresses import IPV4
 from softswitch.media.engine import MediaEngine
 from softswitch.media.lanes import OWN, Lanes, PortPair, PortPool
 from softswitch.media.legs import BadCommand
@@ -75,7 +76,8 @@ class Handover:
         former = command.get("from", self._index)
         if former == self._index or not isinstance(former, int):
             return False
-        if id not in self._waiting and not self._say(former, {"ask": id, "port": command.get("port")}):
+        wanted = {"ask": id, "port": command.get("port"), "family": command.get("family", IPV4)}
+        if id not in self._waiting and not self._say(former, wanted):
             return False
         self._waiting[id] = now + PATIENCE_S, dict(command)
         return True
@@ -99,7 +101,7 @@ class Handover:
     def _given(self, id: str, row: Mapping[str, str] | None, pair: PortPair) -> None:
         self._pool.adopt(pair, in_use=row is not None)
         if id not in self._waiting:
-            self._pool.give_back(self._pool.take(pair.port), self._lanes.now)
+            self._pool.give_back(self._pool.take(pair.port, pair.family), self._lanes.now)
             return
         if row is not None:
             self._engine.legs.expect(id, row)
@@ -136,10 +138,10 @@ class Handover:
                 self._say(home, message)
 
     def _asked(self, message: Mapping[str, Any]) -> None:
-        id, port, by = message["ask"], message["port"], message["by"]
+        id, port, family, by = (message[name] for name in ("ask", "port", "family", "by"))
         leg = self._engine.legs.index.get(id)
         has_leg = leg is not None and int(self._engine.legs.port[leg]) == port
-        pair = self._lanes.pair(leg) if leg is not None and has_leg else self._pool.spare(port)
+        pair = self._lanes.pair(leg) if leg is not None and has_leg else self._pool.spare(port, family)
         if pair is None:
             self._say(by, {"none": id})
             return

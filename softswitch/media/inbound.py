@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softswitch.media import _codecs
+from softswitch.media.addresses import NOBODY
 from softswitch.media.comfort import NoiseFloor, noise_level
 from softswitch.media.dtmf import FRAME, DigitDetector
 from softswitch.media.g711 import LINEAR
@@ -157,12 +158,14 @@ class Receiver:
         elsewhere after silence.
         """
         legs = self._legs
+        if ip == NOBODY:
+            return False
         host = ip == legs.sdp_ip[leg]
         rank = EXACT if host and port == legs.sdp_port[leg] else SAME_HOST if host else FOREIGN
         if legs.locked[leg] and moved:
             legs.locked[leg], legs.rank[leg], legs.run[leg] = False, 0, 0
         if rank > legs.rank[leg] and not legs.locked[leg]:
-            legs.remote_ip[leg], legs.remote_port[leg] = ip, port
+            legs.learned(leg, ip, port)
             legs.rank[leg], legs.run[leg] = rank, 0
         elif ip != legs.remote_ip[leg] or port != legs.remote_port[leg]:
             return False

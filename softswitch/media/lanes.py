@@ -5,19 +5,24 @@ from __future__ import annotations
 import select
 import socket
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from softswitch.media import _codecs
+from softswitch.media.addresses import FAMILIES, IPV4, IPV6, family_of
 from softswitch.media.legs import BadCommand, LegTable
 from softswitch.media.packets import Indices, PacketBatch
 
 READY_PAIRS = 1024
 """So many legs may ring at once: the switch names a port in an offer long before the leg is put."""
 DRAIN_S = 5.0
-_IP_MTU_DISCOVER, _IP_PMTUDISC_DO = 10, 2
+# By the family of a socket: where the kernel is told not to fragment, and to mark packets as voice.
+_PATH_MTU = {IPV4: (socket.IPPROTO_IP, 10), IPV6: (socket.IPPROTO_IPV6, 23)}
+_CLASS = {IPV4: (socket.IPPROTO_IP, socket.IP_TOS), IPV6: (socket.IPPROTO_IPV6, socket.IPV6_TCLASS)}
+_PMTUDISC_DO = 2
 _MOST_WAITING = 4096
 # A host whose ports are nearly all taken must not cost a tick; the next round goes on where this one stopped.
 _MOST_REFUSED = 32
@@ -32,6 +37,10 @@ class PortPair:
     rtp: socket.socket
     rtcp: socket.socket
     home: int = OWN
+
+    @property
+    def family(self) -> int:
+        return IPV6 if self.rtp.family == socket.AF_INET6 else IPV4
 
     @classmethod
     def bind(cls, host: str, port: int) -> PortPair:
@@ -56,11 +65,14 @@ class PortPair:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    family = family_of(host)
+    sock = socket.socket(FAMILIES[family], socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     try:
         # Without fragmentation the kernel skips the choice of a packet id: up to a tenth of a send.
-        sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DO)
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _TOS_EXPEDITED)
+        sock.setsockopt(*_PATH_MTU[family], _PMTUDISC_DO)
+        sock.setsockopt(*_CLASS[family], _TOS_EXPEDITED)
+        if family == IPV6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind((host, port))
     except OSError:
         sock.close()
@@ -68,19 +80,26 @@ def _bound(host: str, port: int) -> socket.socket:
     return sock
 
 
+def by_family(*hosts: str) -> dict[int, str]:
+    """Addresses to bind on, each of its own family."""
+    return {family_of(host): host for host in hosts}
+
+
 class PortPool:
     """Pairs ready for the switch to choose from. `granted` lists what it has not been told of yet, `returned`
-    what was borrowed, has been drained and closed."""
+    what was borrowed, has been drained and closed. A port is granted when it is bound in every family."""
 
-    def __init__(self, host: str, first: int, last: int) -> None:
-        self._host = host
+    def __init__(self, hosts: Mapping[int, str], first: int, last: int) -> None:
+        self._hosts = hosts
         self._range = range(first + first % 2, last, 2)
         # Half of a small range: looking for more than there is would go through all of it at every wake.
         self._ahead = min(READY_PAIRS, max(1, len(self._range) // 2))
         self._cursor = 0
-        self._ready: dict[int, PortPair] = {}
+        self._ready: dict[int, dict[int, PortPair]] = {}
+        self._beside: dict[int, dict[int, PortPair]] = {}
+        """Of ports in use, what is bound in the families that their legs do not use."""
         self._draining: deque[tuple[float, PortPair]] = deque()
-        self._in_use: set[int] = set()
+        self._in_use: dict[int, int] = {}
         self._in_use_elsewhere: dict[int, int] = {}
         self._adopted: set[int] = set()
         self.granted: list[int] = []
@@ -98,44 +117,68 @@ class PortPool:
             self._cursor = (self._cursor + 1) % len(self._range)
             if port in self._ready or port in self._in_use or port in self._in_use_elsewhere:
                 continue
-            try:
-                self._offer(PortPair.bind(self._host, port))
-            except OSError:  # someone else's port: the next one serves as well
-                refused += 1
+            refused += not self._make_ready(port)  # someone else's port: the next one serves as well
 
     def _offer(self, pair: PortPair) -> None:
-        self._in_use.discard(pair.port)
+        """A pair that nobody uses any more."""
+        if self._in_use.get(pair.port) not in (None, pair.family):
+            pair.close()  # its leg went on in another family
+            return
+        self._in_use.pop(pair.port, None)
         if pair.home != OWN:
             pair.close()
             self.returned.append(pair)
             return
-        self._ready[pair.port] = pair
-        self.granted.append(pair.port)
+        self._beside.setdefault(pair.port, {})[pair.family] = pair
+        self._make_ready(pair.port)
+
+    def _make_ready(self, port: int) -> bool:
+        """Binds the port where it is not bound yet. False: it is taken, and left alone."""
+        pairs = self._beside.pop(port, {})
+        try:
+            for family in self._hosts.keys() - pairs.keys():
+                pairs[family] = PortPair.bind(self._hosts[family], port)
+        except OSError:
+            for pair in pairs.values():
+                pair.close()
+            return False
+        self._ready[port] = pairs
+        self.granted.append(port)
+        return True
 
     def ready(self) -> list[int]:
         return sorted(self._ready)
 
-    def take(self, port: int) -> PortPair:
+    def take(self, port: int, family: int = IPV4) -> PortPair:
         """The bound pair, bound now if it was not. Raises BadCommand."""
-        pair = self._ready.pop(port, None) or self._reclaim(port)
-        if pair is None:
-            if port % 2 or not 0 < port < 65535:
-                raise BadCommand(f"port {port}: must be even, the port above it carries RTCP")
-            try:
-                pair = PortPair.bind(self._host, port)
-            except OSError as error:
-                raise BadCommand(f"port {port} on {self._host}: {error.strerror}") from error
+        pairs = self._ready.get(port, {})
+        pair = pairs.pop(family, None) or self._reclaim(port, family) or self._bind(port, family)
+        self._ready.pop(port, None)
+        if pairs:
+            self._beside[port] = pairs
         if port in self._adopted:
             self._adopted.discard(port)
         else:
             pair.discard()
-        self._in_use.add(port)
+        self._in_use[port] = family
         return pair
 
-    def _reclaim(self, port: int) -> PortPair | None:
+    def _bind(self, port: int, family: int) -> PortPair:
+        if port % 2 or not 0 < port < 65535:
+            raise BadCommand(f"port {port}: must be even, the port above it carries RTCP")
+        host = self._hosts.get(family)
+        if host is None:
+            raise BadCommand(f"port {port}: this worker has no address of IPv{family}")
+        aside = self._beside.get(port, {}).pop(family, None)
+        try:
+            return aside or PortPair.bind(host, port)
+        except OSError as error:
+            raise BadCommand(f"port {port} on {host}: {error.strerror}") from error
+
+    def _reclaim(self, port: int, family: int) -> PortPair | None:
         """A pair that still drains, wanted again by the switch that used it."""
         for entry in self._draining:
-            if entry[1].port == port:
+            if (entry[1].port, entry[1].family) == (port, family):
                 self._draining.remove(entry)
                 return entry[1]
         return None
@@ -149,33 +192,34 @@ class PortPool:
     def adopt(self, pair: PortPair, *, in_use: bool) -> None:
         """A pair of another worker, to be taken next; `in_use`: what has arrived is for whoever takes it."""
         self._in_use_elsewhere.pop(pair.port, None)
-        self._ready[pair.port] = pair
+        self._ready[pair.port] = {pair.family: pair}
         if in_use:
             self._adopted.add(pair.port)
 
-    def spare(self, port: int) -> PortPair | None:
+    def spare(self, port: int, family: int = IPV4) -> PortPair | None:
         """A pair that nobody uses, if it is bound."""
-        draining = next((pair for _, pair in self._draining if pair.port == port), None)
-        return self._ready.get(port) or draining
+        draining = [pair for _, pair in self._draining if (pair.port, pair.family) == (port, family)]
+        return self._ready.get(port, {}).get(family) or next(iter(draining), None)
 
     def lend(self, pair: PortPair) -> None:
-        """Another worker has the pair now, and its own descriptors of it."""
-        self._ready.pop(pair.port, None)
-        self._reclaim(pair.port)
-        self._in_use.discard(pair.port)
+        """Another worker has the pair now, and its own descriptors of it: it may bind the port otherwise."""
+        others = {**self._ready.pop(pair.port, {}), **self._beside.pop(pair.port, {})}
+        self._reclaim(pair.port, pair.family)
+        self._in_use.pop(pair.port, None)
         self._in_use_elsewhere[pair.port] = pair.home
-        pair.close()
+        for each in (pair, *others.values()):
+            each.close()
 
     def came_back(self, port: int) -> int:
         """A pair that was lent is closed; returns whose it was. One of our own is ready again."""
         home = self._in_use_elsewhere.pop(port, None)
         if home == OWN:
-            with suppress(OSError):
-                self._offer(PortPair.bind(self._host, port))
+            self._make_ready(port)
         return OWN if home is None else home
 
     def close(self) -> None:
-        for pair in [*self._ready.values(), *(pair for _, pair in self._draining)]:
+        bound = [pair for pairs in (*self._ready.values(), *self._beside.values()) for pair in pairs.values()]
+        for pair in [*bound, *(pair for _, pair in self._draining)]:
             pair.close()
 
 
@@ -197,8 +241,11 @@ class Lanes:
         self._rest = rest
         self._top = 0
 
-    def attach(self, leg: int, port: int) -> None:
-        pair = self.pool.take(port)
+    def attach(self, leg: int, port: int, family: int) -> None:
+        """Raises BadCommand. A leg that has sockets of another family changes them."""
+        pair = self.pool.take(port, family)
+        if leg in self._pairs:
+            self.detach(leg)
         self._pairs[leg] = pair
         self._fds[leg] = pair.rtp.fileno()
         self._pace[leg] = 0

@@ -5,7 +5,6 @@ Positions are in samples at 8 kHz on the engine's clock, signed 64 bit, so that 
 
 from __future__ import annotations
 
-import socket
 import struct
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from softswitch.media import _codecs
+from softswitch.media import _codecs, addresses
 from softswitch.media.formats import CLOCK_SCALE, CODECS
 from softswitch.media.succession import Succession
 from softswitch.media.tablefile import KEY, key_of
@@ -43,6 +42,7 @@ class LegSettings(NamedTuple):
 
     id: str
     port: int
+    family: int
     remote: tuple[int, int] | None
     learn: bool
     law: int
@@ -74,10 +74,12 @@ class LegSettings(NamedTuple):
             kinds.setdefault(_CN, COMFORT_NOISE)
             if dtmf_receive is not None:
                 kinds[dtmf_receive] = TELEPHONE_EVENT
+            family = _family(command.get("family", addresses.IPV4))
             return cls(
                 id=str(command["id"]),
                 port=int(command["port"]),
-                remote=_address(command.get("remote")),
+                family=family,
+                remote=_address(command.get("remote"), family),
                 learn=bool(command.get("learn", False)),
                 law=CODECS[codec],
                 payload_type=_payload_type(command["payload_type"]),
@@ -88,7 +90,7 @@ class LegSettings(NamedTuple):
                 tones=bool(command.get("tones", False)),
                 comfort=comfort,
                 rtcp_mux=bool(command.get("rtcp_mux", False)),
-                rtcp=_address(command.get("rtcp")),
+                rtcp=_address(command.get("rtcp"), family),
                 send=bool(command.get("send", True)),
                 listen=bool(command.get("listen", True)),
             )
@@ -120,17 +122,25 @@ def _kind(encoding: Any) -> int:
     return {"TELEPHONE-EVENT": TELEPHONE_EVENT, "CN": COMFORT_NOISE}.get(name, UNKNOWN)
 
 
-def _address(value: Any) -> tuple[int, int] | None:
+def _family(value: Any) -> int:
+    if value not in addresses.FAMILIES:
+        raise BadCommand(f"family {value!r}: allowed are 4 and 6")
+    return int(value)
+
+
+def _address(value: Any, family: int) -> tuple[int, int] | None:
+    """Number and port; None for the unspecified address."""
     if value is None:
         return None
-    host, port = value
-    try:
-        ip = int.from_bytes(socket.inet_pton(socket.AF_INET, host), "big")
-    except OSError:
-        raise BadCommand(f"remote {host!r} is no IPv4 address") from None
-    if not 0 < int(port) < 65536:
+    host, port = str(value[0]), int(value[1])
+    number = addresses.number_of(host)
+    if not 0 < port < 65536:
         raise BadCommand(f"remote port {port}: allowed are 1 to 65535")
-    return (ip, int(port)) if ip else None
+    if number is None:
+        return None
+    if addresses.family_of(host) != family:
+        raise BadCommand(f"remote {host} is not reached from a leg of IPv{family}; say family")
+    return number, port
 
 
 @lru_cache(maxsize=256)
@@ -167,6 +177,8 @@ COLUMNS: dict[str, tuple[Any, Any]] = {
     # where packets come from and go to
     "remote_ip": (np.uint32, 0), "remote_port": (np.uint16, 0), "sdp_ip": (np.uint32, 0),
     "sdp_port": (np.uint16, 0), "locked": (bool, False), "rank": (np.uint8, 0), "run": (np.uint8, 0),
+    # the same for other processes where it is IPv6
+    "remote_wide": (addresses.PACKED, b""), "sdp_wide": (addresses.PACKED, b""),
     # the stream in: extended sequence number, and a pair of timestamp and position that belong together
     "in_started": (bool, False), "in_ssrc": (np.uint32, 0), "in_ext": (np.int64, 0),
     "in_first": (np.int64, 0),
@@ -201,7 +213,7 @@ COLUMNS: dict[str, tuple[Any, Any]] = {
 }  # fmt: skip
 
 
-_SOURCE = ("remote_ip", "remote_port", "locked", "rank", "run")
+_SOURCE = ("remote_ip", "remote_wide", "remote_port", "locked", "rank", "run")
 _STREAMS = (
     "in_started", "in_ssrc", "in_ext", "in_first", "in_ts", "in_pos", "transit", "jitter", "event_ts",
     "event_seen", "expected_before", "received", "late", "dropped_source", "placed", "placed_late", "sent",
@@ -229,6 +241,8 @@ class LegTable:
     remote_port: NDArray[np.uint16]
     sdp_ip: NDArray[np.uint32]
     sdp_port: NDArray[np.uint16]
+    remote_wide: NDArray[np.void]
+    sdp_wide: NDArray[np.void]
     locked: NDArray[np.bool_]
     rank: NDArray[np.uint8]
     run: NDArray[np.uint8]
@@ -345,13 +359,17 @@ class LegTable:
 
     def _take_up(self, leg: int, former: Mapping[str, Any]) -> None:
         """Goes on with the streams of a leg that a former worker had."""
+        for name in ("remote", "sdp"):
+            number = addresses.unpack(former[f"{name}_wide"].tobytes())
+            if number is not None:
+                former = {**former, f"{name}_ip": number}
         same_peer = all(former[name] == getattr(self, name)[leg] for name in ("sdp_ip", "sdp_port", "learn"))
         for name in (*_STREAMS, *(_SOURCE if same_peer else ())):
             getattr(self, name)[leg] = former[name]
 
     def row(self, leg: int) -> dict[str, str]:
         """What the leg keeps in another worker: columns by name, each as hexadecimal digits."""
-        names = ("port", "sdp_ip", "sdp_port", "learn", *_STREAMS, *_SOURCE)
+        names = ("port", "sdp_ip", "sdp_wide", "sdp_port", "learn", *_STREAMS, *_SOURCE)
         return {name: getattr(self, name)[leg].tobytes().hex() for name in names}
 
     def expect(self, id: str, row: Mapping[str, str]) -> None:
@@ -384,9 +402,22 @@ class LegTable:
             ip, port = settings.remote or (0, 0)
             self.remote_ip[leg], self.remote_port[leg] = ip, port
             self.sdp_ip[leg], self.sdp_port[leg] = ip, port
+            self.remote_wide[leg] = self.sdp_wide[leg] = addresses.pack(ip)
             self.learn[leg] = settings.learn
             self.locked[leg] = False
             self.rank[leg] = self.run[leg] = 0
+
+    def learned(self, leg: int, ip: int, port: int) -> None:
+        """Where the leg's packets come from, and go to."""
+        self.remote_ip[leg], self.remote_port[leg] = ip, port
+        self.remote_wide[leg] = addresses.pack(ip)
+
+    def forget_strangers(self) -> None:
+        """Addresses that were seen on packets, and are no leg's, once there are many."""
+        if not addresses.crowded():
+            return
+        reports = [each.rtcp[0] for each in self.settings if each is not None and each.rtcp]
+        addresses.keep((self.remote_ip, self.sdp_ip, np.array(reports, np.uint32)))
 
     def remove(self, leg: int) -> None:
         settings = self.settings[leg]

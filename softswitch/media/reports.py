@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from softswitch.media.addresses import number_of_source, target_of
 from softswitch.media.lanes import Lanes
 from softswitch.media.legs import LegSettings, LegTable
 from softswitch.media.quality import opinion, rating
@@ -125,7 +127,7 @@ class Reports:
         except OSError:  # a peer without an RTCP port is common, and no reason to do anything
             return
 
-    def _target(self, leg: int, settings: LegSettings) -> tuple[str, int]:
+    def _target(self, leg: int, settings: LegSettings) -> tuple[Any, ...]:
         """Where the peer wants its reports; of one behind a NAT only the address of its audio is known."""
         legs = self._legs
         ip, port = int(legs.remote_ip[leg]), int(legs.remote_port[leg])
@@ -133,7 +135,7 @@ class Reports:
             port = min(65535, port + 1)
             if settings.rtcp is not None and legs.remote_ip[leg] == legs.sdp_ip[leg]:
                 ip, port = settings.rtcp
-        return ".".join(map(str, ip.to_bytes(4, "big"))), port
+        return target_of(ip, port)
 
     def receive(self, leg: int, now: float) -> None:
         """What has arrived on a leg's RTCP socket."""
@@ -143,7 +145,7 @@ class Reports:
                 packet, source = sock.recvfrom(_MAX_PACKET)
             except OSError:
                 return
-            self._received(leg, packet, int.from_bytes(bytes(map(int, source[0].split("."))), "big"), now)
+            self._received(leg, packet, number_of_source(source), now)
 
     def received_beside_audio(self, leg: int, packet: bytes, ip: int, port: int, now: float) -> None:
         """RTCP on the RTP port, where that was agreed (RFC 5761)."""

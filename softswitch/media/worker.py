@@ -14,11 +14,13 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
+from softswitch.media import _codecs
 from softswitch.media.engine import SAMPLES_PER_MS, EngineSettings, MediaEngine
 from softswitch.media.handover import Handover
-from softswitch.media.lanes import Lanes, PortPool
+from softswitch.media.lanes import Lanes, PortPool, by_family
 from softswitch.media.load import LoadReport
 from softswitch.media.packets import Indices, PacketBatch
 from softswitch.media.precedence import pin, take_precedence
@@ -40,12 +42,13 @@ class Worker:
     """Everything of one worker, and its loop. `run` returns after `stop`."""
 
     def __init__(
-        self, index: int, run_dir: Path, ports: tuple[int, int], host: str, settings: EngineSettings
-    ) -> None:
+        self, index: int, run_dir: Path, ports: tuple[int, int], hosts: Mapping[int, str],
+        settings: EngineSettings,
+    ) -> None:  # fmt: skip
         self._wake_s = settings.wake_ms / 1000
         self._epoll = select.epoll()
         self._outbox = Outbox()
-        self._pool = PortPool(host, *ports)
+        self._pool = PortPool(hosts, *ports)
         self._lanes = Lanes(self._pool, settings.legs, self._epoll, rest=_REST_MS // settings.wake_ms)
         self._engine = MediaEngine(
             settings,
@@ -57,9 +60,9 @@ class Worker:
             entropy=os.urandom,
             succession=run_dir / f"media-{index}.legs",
         )
+        name = f"media-{index}@{next(iter(hosts.values()))}"
         self._reports = Reports(
-            self._engine.legs, self._lanes, self._engine.srtp, f"media-{index}@{host}", time.time,
-            self._outbox.emit,
+            self._engine.legs, self._lanes, self._engine.srtp, name, time.time, self._outbox.emit
         )
         self._engine.slow_path.handlers["rtcp"] = self._rtcp_beside_audio
         path = str(run_dir / f"media-{index}.sock")
@@ -130,6 +133,7 @@ class Worker:
             if self._load.due(now):
                 self._outbox.emit(self._load.event(now))
             self._handover.turn(now)
+            self._engine.legs.forget_strangers()
         self._control.turn(now)
 
     def _rtcp_beside_audio(self, leg: int, packet: bytes, ip: int, port: int) -> None:
@@ -166,7 +170,8 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--index", type=int, default=0, help="number of this worker")
     parser.add_argument("--run-dir", type=Path, required=True, help="for the control socket and the taps")
     parser.add_argument("--ports", type=_port_range, default=(16384, 20479), help="UDP ports, FIRST-LAST")
-    parser.add_argument("--host", default="127.0.0.1", help="address to bind the ports on")
+    parser.add_argument("--host", default="127.0.0.1", help="address to bind the ports on, IPv4 or IPv6")
+    parser.add_argument("--host6", help="IPv6 address to bind them on too")
     parser.add_argument("--wake-ms", type=int, choices=(1, 2, 4, 5, 10, 20), default=5)
     parser.add_argument("--jitter-ms", type=int, default=40, help="jitter depth of mixed and recorded audio")
     parser.add_argument("--legs", type=int, default=2048, help="most legs at once")
@@ -192,7 +197,9 @@ def main() -> None:
     for message in filter(None, refused):
         log.warning("%s", message)
     settings = EngineSettings(arguments.wake_ms, arguments.jitter_ms, arguments.legs)
-    worker = Worker(arguments.index, arguments.run_dir, arguments.ports, arguments.host, settings)
+    hosts = by_family(arguments.host, *([arguments.host6] if arguments.host6 else []))
+    _codecs.wide_salt(int.from_bytes(os.urandom(8), "big"))
+    worker = Worker(arguments.index, arguments.run_dir, arguments.ports, hosts, settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
     print("ready", flush=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from softswitch.sdp.addresses import Hosts, NotAcceptable, beside, is_unspecified, plain, rtcp_address
 from softswitch.sdp.crypto import PLAIN, Crypto, CryptoLine, Security, accepted_line, answer_line
 from softswitch.sdp.description import Attributes, BadSdp, Media, SessionDescription
 from softswitch.sdp.refusal import nothing_common
@@ -16,10 +16,6 @@ TELEPHONE_EVENT = "TELEPHONE-EVENT"
 _DTMF_PAYLOAD_TYPES = {8000: 101, 48000: 110, 16000: 113}
 """Of telephone-events, by the clock of the audio that they belong to (RFC 4733 section 2.1)."""
 _PTIMES_MS = (10, 20, 30, 40, 60)
-
-
-class NotAcceptable(ValueError):
-    """No audio can be agreed on (488); the text says why."""
 
 
 class AudioFormat(NamedTuple):
@@ -92,7 +88,6 @@ _NOISE = AudioFormat(13, "CN", 8000)
 """Comfort noise (RFC 3389), for audio that counts at 8000."""
 # Payload types that need no rtpmap (RFC 3551 §6), as far as we know their codec.
 _STATIC = {str(entry[0]): (name, entry[2]) for name, entry in _OFFERED.items() if entry[0] < 96}
-_RTCP = re.compile(r"([0-9]{1,5})( IN IP[46] ([0-9A-Fa-f.:]{2,45}))?")
 _RTPMAP = re.compile(r"([0-9]{1,3})\s+([A-Za-z0-9_.+-]+)/([0-9]{1,6})(?:/([0-9]{1,2}))?\s*")
 
 
@@ -126,7 +121,7 @@ def make_offer(
 def answer_offer(
     offer: SessionDescription | bytes | str,
     *,
-    host: str,
+    host: str | Hosts,
     port: int,
     codecs: Sequence[str],
     session_id: int,
@@ -140,11 +135,13 @@ def answer_offer(
     """An answer with one codec: `prefer` if it is offered and in `codecs`, else the offerer's first in
     `codecs`.
 
-    The first usable audio line is taken, every other line is answered with port 0. Raises BadSdp for what is
-    no description, NotAcceptable if no audio line can be used.
+    The first usable audio line is taken, every other line is answered with port 0. `host`: our address, or
+    those of each family, of which that of the line is taken. Raises BadSdp for what is no description,
+    NotAcceptable if no audio line can be used.
     """
     description = _read(offer)
-    index, media, crypto = _offered_audio(description, security)
+    hosts = {4: host, 6: host} if isinstance(host, str) else host
+    index, media, crypto = _offered_audio(description, security, hosts)
     terms = _terms(media.formats, media.attributes)
     usable = [audio for audio in terms.audio if audio.encoding in codecs]
     if not usable:
@@ -168,7 +165,7 @@ def answer_offer(
         else Media(other.kind, 0, other.protocol, other.formats)
         for each, other in enumerate(description.media)
     ]
-    return _describe(host, session_id, version, tuple(lines)), audio
+    return _describe(beside(audio.remote_host, hosts), session_id, version, tuple(lines)), audio
 
 
 def read_answer(
@@ -248,11 +245,18 @@ def _audio_lines(description: SessionDescription) -> list[tuple[int, Media]]:
     return found
 
 
-def _offered_audio(description: SessionDescription, security: Security) -> tuple[int, Media, Crypto | None]:
+def _offered_audio(
+    description: SessionDescription, security: Security, hosts: Hosts
+) -> tuple[int, Media, Crypto | None]:
     """The first line that may be answered, one with SRTP before one without; raises NotAcceptable."""
     problem = ""
-    plain: tuple[int, Media, Crypto | None] | None = None
+    clear: tuple[int, Media, Crypto | None] | None = None
     for index, media in _audio_lines(description):
+        try:
+            beside(description.host_of(media), hosts)
+        except NotAcceptable as unreachable:
+            problem = problem or str(unreachable)
+            continue
         secure = media.protocol.upper() in _SECURE
         crypto = answer_line(media.values("crypto"), security.keys) if security.offers else None
         if crypto is not None:
@@ -262,10 +266,10 @@ def _offered_audio(description: SessionDescription, security: Security) -> tuple
         elif security.mode == "required":
             problem = problem or "SRTP is required, and plain RTP was offered"
         else:
-            plain = plain or (index, media, None)
-    if plain is None:
+            clear = clear or (index, media, None)
+    if clear is None:
         raise NotAcceptable(problem)
-    return plain
+    return clear
 
 
 def _why_not(media: Media, security: Security) -> str:
@@ -363,8 +367,8 @@ def _agreed(
     crypto: Crypto | None,
     rtcp_mux: bool,
 ) -> NegotiatedAudio:
-    host = description.host_of(media)
-    on_hold = _is_unspecified(host)
+    host = plain(description.host_of(media))
+    on_hold = is_unspecified(host)
     remote = description.direction_of(media)
     sends = direction in ("sendrecv", "sendonly") and remote in ("sendrecv", "recvonly") and not on_hold
     receives = direction in ("sendrecv", "recvonly") and remote in ("sendrecv", "sendonly")
@@ -379,41 +383,14 @@ def _agreed(
         direction=_direction(sends, receives),
         crypto=crypto,
         rtcp_mux=rtcp_mux and media.attribute("rtcp-mux") is not None,
-        rtcp=_rtcp(host, media),
+        rtcp=rtcp_address(host, media),
     )
-
-
-def _rtcp(host: str, media: Media) -> tuple[str, int] | None:
-    """Where a=rtcp wants RTCP, if it says something that can be used, of the address family of the audio."""
-    value = media.attribute("rtcp")
-    match = _RTCP.fullmatch(value) if value else None
-    if match is None or not 0 < int(match[1]) < 65536:
-        return None
-    to, port = match[3] or host, int(match[1])
-    try:
-        usable = not _is_unspecified(to) and (":" in to) == (":" in host)
-    except NotAcceptable:
-        return None
-    return (to, port) if usable and (to, port) != (host, media.port + 1) else None
 
 
 def _direction(sends: bool, receives: bool) -> str:
     if sends:
         return "sendrecv" if receives else "sendonly"
     return "recvonly" if receives else "inactive"
-
-
-@lru_cache(maxsize=4096)
-def _is_unspecified(host: str) -> bool:
-    """Whether the address is the old sign for hold. A name or a multicast address is refused: media is sent
-    to one host, and looking up a name would hold up everybody's."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        raise NotAcceptable("media address is not an IP address") from None
-    if address.is_multicast or (address.version == 4 and address.is_reserved):
-        raise NotAcceptable("media address is not one host's")
-    return address.is_unspecified
 
 
 def _ptime_ms(attributes: Attributes) -> int:

@@ -75,9 +75,9 @@ class Phone:
         def done(status: int, message: Any, now: float, out: list[Any]) -> None:
             self.events.append(("registered", status))
 
-        headers = (
-            f"Contact: <sip:{self.name}@{self.flow.local[0]}:{self.flow.local[1]}>\r\nExpires: {expires}\r\n"
-        )
+        host, port = self.flow.local
+        host = f"[{host}]" if ":" in host else host
+        headers = f"Contact: <sip:{self.name}@{host}:{port}>\r\nExpires: {expires}\r\n"
         aor = f"sip:{self.name}@{SWITCH[0]}"
         self.world.do(
             self,
@@ -447,7 +447,8 @@ class World:
         """What phones send; each says by its own address who it is."""
         for send in out:
             if phone is None or self.phones.get(phone.flow.local) is phone:
-                flow = SipFlow(send.flow.transport, SWITCH, send.flow.local, send.flow.connection)
+                to = SWITCH if phone is None else phone.flow.remote
+                flow = SipFlow(send.flow.transport, to, send.flow.local, send.flow.connection)
                 self.wire.append((None, flow, send.data))
 
     def _keep(self, keep: Keep) -> None:

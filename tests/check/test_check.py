@@ -172,6 +172,8 @@ def test_free_taken_and_foreign_ports(tmp_path: Path) -> None:
         ({}, {"host": "0.0.0.0"}, "media.host", "set media.advertised_host"),
         ({"host": "0.0.0.0", "advertised": "192.0.2.1"}, {}, "media.host", "nothing is heard"),
         ({}, {"host": "198.51.100.1"}, "media", "set media.host to an address of this machine"),
+        ({}, {"host6": "2001:db8::1"}, "media", "set media.host6 to an address of this machine"),
+        ({}, {"host6": "::"}, "media.host6", "set media.advertised_host6"),
     ],
 )
 def test_what_others_are_told(

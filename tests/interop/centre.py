@@ -58,7 +58,7 @@ def strong_user(name: str) -> dict[str, Any]:
 def centre(carrier_port: int) -> dict[str, Any]:
     callers = [f"caller-{peer}-{transport}" for peer, transport in product(PEERS, TRANSPORTS)]
     users = [*AGENTS, *callers, "gateway", "slow", "quick", "hunter", "sender", "colleague", "speaks-gsm"]
-    users += ["web-ws", "web-wss", "web-other"]
+    users += ["web-ws", "web-wss", "web-other", "six", "six-too", "four"]
     users += [f"{role}-{peer}" for role, peer in product(("calls", "called", "codec"), PEERS)]
     users += [f"holds-{peer}-{role}" for peer, role in product(PEERS, ("caller", "agent"))]
     roles = product(("watches", "watched", "seen", "lit", "behind"), TRANSPORTS)

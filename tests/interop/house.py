@@ -19,7 +19,7 @@ from tests.peers.ports import free_port
 from tests.peers.sipp import Sipp
 from tests.system.running import RunningSystem, until
 
-HOST = "127.0.0.1"
+HOST, HOST6 = "127.0.0.1", "::1"
 TALK_S = 1.3
 PORTS = 400  # a call that comes back until it has no hops left has 35 at once
 # Above what prompts and music have, so that none of it is taken for a voice.
@@ -46,8 +46,11 @@ class House:
         for kind, port in self.web_ports.items():
             files = {"certificate": str(certificate), "key": str(key)} if kind == "wss" else {}
             listen.append({"transport": kind.upper(), "host": HOST, "port": port, **files})
+        self.port6 = free_port(HOST6)
+        listen.append({"transport": "UDP", "host": HOST6, "port": self.port6})
+        codecs = ("PCMA", "PCMU", "G722", "OPUS")
         self.system = RunningSystem(
-            centre(self.carrier_port), listen=listen, ports=PORTS, codecs=("PCMA", "PCMU", "G722", "OPUS")
+            centre(self.carrier_port), listen=listen, ports=PORTS, codecs=codecs, host6=HOST6
         )
 
     def calls_of(self, source: str) -> list[str]:
@@ -109,7 +112,10 @@ class Phones:
             CLASSES[kind](user, self.directory, transport=transport, **options)
         )
         if registers:
-            phone.register(f"{HOST}:{self.port(strong, transport)}", user, password(user))
+            registrar = f"{HOST}:{self.port(strong, transport)}"
+            if phone.host == HOST6:
+                registrar = f"[{HOST6}]:{self._house.port6}"
+            phone.register(registrar, user, password(user))
             phone.wait_for("registered")
         return phone
 
@@ -131,6 +137,9 @@ class Phones:
         if transport == "tls":
             return self._house.tls_port
         return self._house.strong_port if strong else self._house.system.port
+
+    def uri6(self, number: str) -> str:
+        return f"sip:{number}@[{HOST6}]:{self._house.port6}"
 
     def uri(self, number: str, transport: str = "udp", *, strong: bool = False) -> str:
         address = f"sip:{number}@{HOST}:{self.port(strong, transport)}"

@@ -66,6 +66,8 @@ FEATURES = {
     "required": "Require of what is unknown: 420",
     "tel": "tel URI (RFC 3966)",
     "ipv6": "calls and is called, signalling on IPv6",
+    "audio_ipv6": "audio on IPv6, both ways",
+    "ipv6_ipv4": "IPv6 on one side, IPv4 on the other",
     "web": "text, binary, pieces; ping; connects anew (RFC 7118)",
     "behind_edge": "registers and calls through a proxy",
     "edge_calls": "edge of a carrier: calls both ways, cancels, holds",

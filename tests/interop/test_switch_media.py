@@ -73,6 +73,27 @@ def test_opus_over_srtp_reaches_pcma_over_plain_rtp_and_is_recorded(
         matrix.proven(phone, "opus_pcma", "srtp_plain", "recorded")
 
 
+@pytest.mark.parametrize(
+    ("codec", "other"), [("PCMU", "::1"), ("PCMU", "127.0.0.1"), ("OPUS", "127.0.0.1")]
+)
+def test_audio_on_ipv6(codec: str, other: str, house: House, phones: Phones, matrix: Matrix) -> None:
+    """To a phone on IPv6, relayed; to one on IPv4, relayed; and mixed, since it speaks another codec."""
+    user = "six-too" if other == "::1" else "four"
+    callee = phones("baresip", user, host=other, tone_hz=1250)
+    caller = phones("baresip", "six", host="::1", codecs=(codec,))
+    caller.call(phones.uri6(callee.name))
+    callee.wait_for("ringing")
+    callee.answer()
+    for phone in (caller, callee):
+        phone.wait_for("talking")
+    talk_and_hang_up(callee, caller)
+    both_hear(caller, callee)
+    assert house.record(house.calls_of("user:six")[-1])["outcome"] == "answered"
+    matrix.proven(caller, "audio_ipv6", "register_md5", "call_md5", "user_calls")
+    if other != "::1":
+        matrix.proven(caller, "ipv6_ipv4")
+
+
 def test_who_speaks_gsm_only_is_refused(phones: Phones, matrix: Matrix) -> None:
     caller = phones("pjsua", "speaks-gsm", codecs=("GSM",))
     assert isinstance(caller, Pjsua)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from softswitch.media.handover import PATIENCE_S, Handover
-from softswitch.media.lanes import DRAIN_S, Lanes, PortPool
+from softswitch.media.lanes import DRAIN_S, Lanes, PortPool, by_family
 from softswitch.media.packets import PacketBatch
 from softswitch.media.tones import tone
 from tests.media.rig import Rig, rtp
@@ -27,7 +27,7 @@ class Station:
         self.rig = Rig(directory / str(index), legs=8)
         self.engine = self.rig.engine
         self.epoll = select.epoll()
-        self.pool = PortPool(HOST, FIRST + 100 * index, FIRST + 100 * index + 19)
+        self.pool = PortPool(by_family(HOST), FIRST + 100 * index, FIRST + 100 * index + 19)
         self.pool.top_up(0.0)
         self.lanes = Lanes(self.pool, 8, self.epoll)
         self.engine._ports = self.lanes

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from softswitch.media.lanes import DRAIN_S, READY_PAIRS, Lanes, PortPool
+from softswitch.media.addresses import IPV4
+from softswitch.media.lanes import DRAIN_S, READY_PAIRS, Lanes, PortPool, by_family
 from softswitch.media.legs import BadCommand
 from softswitch.media.packets import PacketBatch
 from softswitch.media.reports import PERIOD, Reports
@@ -23,7 +24,7 @@ HOST = "127.63.8.2"
 
 @pytest.fixture
 def pool() -> Iterator[PortPool]:
-    pool = PortPool(HOST, 25000, 25999)
+    pool = PortPool(by_family(HOST), 25000, 25999)
     pool.top_up(0.0)
     yield pool
     pool.close()
@@ -47,7 +48,7 @@ def outsider(host: str = "127.0.0.1") -> socket.socket:
 
 def test_as_many_pairs_are_ready_as_legs_may_ring_but_half_of_a_small_range() -> None:
     for last, ready in ((20001, 1), (20199, 50), (20000 + 4 * READY_PAIRS, READY_PAIRS)):
-        pool = PortPool("127.63.8.1", 20000, last)
+        pool = PortPool(by_family("127.63.8.1"), 20000, last)
         pool.top_up(0.0)
         assert len(pool.granted) == ready
         pool.close()
@@ -86,7 +87,7 @@ def test_a_draining_port_may_be_asked_for_by_name(pool: PortPool) -> None:
 def test_other_peoples_ports_are_passed_over(pool: PortPool) -> None:
     taken = outsider(HOST)
     port = taken.getsockname()[1]
-    small = PortPool(HOST, port - port % 2, port - port % 2 + 9)
+    small = PortPool(by_family(HOST), port - port % 2, port - port % 2 + 9)
     small.top_up(0.0)
     assert port - port % 2 not in small.ready()
     with pytest.raises(BadCommand, match="Address already in use"):
@@ -102,7 +103,7 @@ def test_a_leg_on_an_old_port_hears_nothing_of_the_old_peer(pool: PortPool, lane
     old_peer = outsider()
     for _ in range(3):
         old_peer.sendto(bytes(172), (HOST, port))  # while nobody uses it
-    lanes.attach(3, port)
+    lanes.attach(3, port, IPV4)
     batch = PacketBatch(16)
     assert lanes.drain(batch) == 0
     old_peer.sendto(b"new", (HOST, port))
@@ -117,7 +118,7 @@ def test_a_leg_on_an_old_port_hears_nothing_of_the_old_peer(pool: PortPool, lane
 
 def test_a_backlog_is_read_as_soon_as_it_shows(pool: PortPool, lanes: Lanes) -> None:
     port = pool.ready()[0]
-    lanes.attach(0, port)
+    lanes.attach(0, port, IPV4)
     peer = outsider()
     for number in range(20):
         peer.sendto(bytes([number]), (HOST, port))
@@ -131,7 +132,7 @@ def test_after_a_packet_the_socket_rests_and_nothing_is_lost(pool: PortPool) -> 
     epoll = select.epoll()
     lanes = Lanes(pool, 8, epoll, rest=2)
     port = pool.ready()[0]
-    lanes.attach(0, port)
+    lanes.attach(0, port, IPV4)
     peer = outsider()
     batch = PacketBatch(64)
     received = []

@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from softswitch.media.handover import Handover
-from softswitch.media.lanes import Lanes, PortPool
+from softswitch.media.lanes import Lanes, PortPool, by_family
 from softswitch.media.protocol import PATIENCE_S, ControlServer, Outbox
 from tests.media.rig import Rig
 
@@ -31,7 +31,7 @@ class Station:
         self.rig = Rig(directory)
         self.now = 0.0
         self.epoll = select.epoll()
-        self.pool = PortPool("127.63.8.4", 24000, 24300)
+        self.pool = PortPool(by_family("127.63.8.4"), 24000, 24300)
         self.pool.top_up(0.0)
         self.outbox = Outbox()
         self.rig.engine._emit = self.rig.engine._recorders._emit = self.outbox.emit

@@ -28,8 +28,9 @@ STATES = {
 }
 
 CONFIGURATION = """\
-sip_listen {host}:{port}
+sip_listen {address}:{port}
 net_interface {host}
+net_af {family}
 call_local_timeout 120
 audio_source aufile,{tone}
 audio_player aubridge,nowhere
@@ -40,7 +41,7 @@ auplay_srate 8000
 snd_path {directory}
 rtp_ports {first_rtp}-{last_rtp}
 jitter_buffer_delay 2-10
-ctrl_tcp_listen {host}:{control}
+ctrl_tcp_listen {address}:{control}
 module_path /usr/lib/baresip/modules
 {modules}module aufile.so
 module aubridge.so
@@ -88,12 +89,18 @@ class Baresip(Phone):
 
     @property
     def uri(self) -> str:
-        return f"sip:{self.name}@{self.host}:{self.port};transport={self.transport}"
+        return f"sip:{self.name}@{self._address}:{self.port};transport={self.transport}"
+
+    @property
+    def _address(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
 
     def start(self) -> None:
         rtp_ports = free_ports(22, self.host)
         settings = CONFIGURATION.format(
             host=self.host,
+            address=self._address,
+            family="ipv6" if ":" in self.host else "ipv4",
             port=self.port,
             control=self._control_port,
             directory=self.directory,
@@ -104,7 +111,7 @@ class Baresip(Phone):
         )
         (self.directory / "config").write_text(settings)
         (self.directory / "accounts").write_text(
-            self._account(f"{self.name}@{self.host}:{self.port}", "regint=0")
+            self._account(f"{self.name}@{self._address}:{self.port}", "regint=0")
         )
         (self.directory / "contacts").write_text("")
         self.launch([program("baresip", "baresip-core"), "-f", str(self.directory)], HOME=str(self.directory))

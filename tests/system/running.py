@@ -45,7 +45,7 @@ sip:
 {listen}media:
   ports: {first}-{last}
   workers: {workers}
-{codecs}recording:
+{media}recording:
   directory: {recordings}
 """
 
@@ -74,8 +74,9 @@ class RunningSystem:
         ports: int = 200,
         listen: Sequence[dict[str, Any]] = (),
         codecs: Sequence[str] = (),
+        host6: str = "",
     ) -> None:
-        """`listen` are further SIP sockets, as the configuration has them; `codecs` are those of media."""
+        """`listen` are further SIP sockets, as the configuration has them; `codecs`, `host6` are of media."""
         # A short path: Unix sockets allow no more than 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="ss-"))
         self.port = free_port()
@@ -90,7 +91,11 @@ class RunningSystem:
                 first=self.media_ports.start,
                 last=self.media_ports[-1],
                 workers=workers,
-                codecs=f"  codecs: {json.dumps(codecs)}\n" if codecs else "",
+                media="".join(
+                    f"  {name}: {json.dumps(value)}\n"
+                    for name, value in (("codecs", codecs), ("host6", host6))
+                    if value
+                ),
                 recordings=self.recordings,
             )
         )
