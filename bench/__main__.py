@@ -6,26 +6,30 @@ Ends with 0 when there are figures, 1 when calls failed, 2 when something needed
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
-from bench import acd, call, media, sip
+from bench.audio import AUDIO, AudioBench
 from bench.harness import CannotMeasure, Result
 from bench.output import as_json, print_table
+from bench.peers import PEERS
 
-BENCHES = {"acd": acd, "call": call, "media": media, "sip": sip}
+BENCHES = ("setup", "register", *AUDIO, "acd", "call", "media", "sip")
 FAILED, MISSING = 1, 2
+Bench = ModuleType | AudioBench
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one bench, or list them; the exit status."""
-    options = _parser().parse_args(arguments)
+    benches = {name: AUDIO.get(name) or importlib.import_module(f"bench.{name}") for name in BENCHES}
+    options = _parser(benches).parse_args(arguments)
     if options.bench == "LIST":
-        for name, bench in BENCHES.items():
-            print(f"{name:10} {bench.SUMMARY}")
+        _list(benches)
         return 0
     try:
-        result: Result = BENCHES[options.bench].run(options, _progress)
+        result: Result = benches[options.bench].run(options, _progress)
     except CannotMeasure as error:
         print(f"bench {options.bench}: {error}", file=sys.stderr)
         return MISSING
@@ -36,16 +40,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if result.valid else FAILED
 
 
+def _list(benches: dict[str, Bench]) -> None:
+    """Every load with its peers, every peer with where it is or how it comes to be there."""
+    for name, bench in benches.items():
+        peers = ", ".join(getattr(bench, "PEERS", ()))
+        print(f"{name:11} {bench.SUMMARY}{f' (against {peers})' if peers else ''}")
+    print("\npeers")
+    for peer in PEERS.values():
+        where = peer.found()
+        print(f"{peer.name:11} {peer.what}: {where if where else f'missing: {peer.install}'}")
+
+
 def _progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(benches: dict[str, Bench]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure a running system.")
-    benches = parser.add_subparsers(dest="bench", required=True, metavar="LIST | NAME")
-    benches.add_parser("LIST", help="list the benches")
-    for name, bench in BENCHES.items():
-        described = benches.add_parser(name, help=bench.SUMMARY, description=bench.__doc__)
+    commands = parser.add_subparsers(dest="bench", required=True, metavar="LIST | NAME")
+    commands.add_parser("LIST", help="list the benches and the peers")
+    for name, bench in benches.items():
+        described = commands.add_parser(name, help=bench.SUMMARY, description=bench.__doc__)
         described.add_argument("--json", action="store_true", help="one JSON object on the last line")
         bench.add_options(described)
     return parser

@@ -14,7 +14,7 @@ import math
 import time
 from random import Random
 
-from bench.figures import Figures, Round, median, quantile
+from bench.figures import Figures, Round, median, quantile, slope
 from bench.harness import Progress, Result, measure
 from softswitch.acd.engine import Acd
 from softswitch.acd.events import (
@@ -143,13 +143,6 @@ def simulated() -> tuple[int, float]:
     began = time.process_time()
     rows = Day(centre, load, 1).run().rows()
     return sum(row["offered"] for row in rows), time.process_time() - began
-
-
-def slope(x: list[float], y: list[float]) -> float:
-    """Of the line through the points by least squares."""
-    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
-    over = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True))
-    return over / sum((a - mean_x) ** 2 for a in x)
 
 
 def _queue(number: int) -> Queue:

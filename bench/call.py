@@ -19,6 +19,7 @@ from bench.evidence import Evidence, gather
 from bench.figures import Figures, Round, quantile
 from bench.harness import CannotMeasure, Result, measure
 from bench.load import Load
+from bench.options import count_option, positive_option, tree_option
 from bench.sipp import require_sipp
 from bench.system import ROOT, System, system
 
@@ -56,10 +57,16 @@ class Profile:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--calls", type=count_option, default=140, help="calls in a round (default 140)")
-    parser.add_argument("--rate", type=_positive, default=20.0, help="calls begun a second (default 20)")
-    parser.add_argument("--menu", type=_positive, default=0.5, help="seconds until the caller presses 1")
-    parser.add_argument("--ring", type=_positive, default=0.2, help="seconds until the agent answers")
-    parser.add_argument("--talk", type=_positive, default=1.5, help="seconds of conversation (default 1.5)")
+    parser.add_argument(
+        "--rate", type=positive_option, default=20.0, help="calls begun a second (default 20)"
+    )
+    parser.add_argument(
+        "--menu", type=positive_option, default=0.5, help="seconds until the caller presses 1"
+    )
+    parser.add_argument("--ring", type=positive_option, default=0.2, help="seconds until the agent answers")
+    parser.add_argument(
+        "--talk", type=positive_option, default=1.5, help="seconds of conversation (default 1.5)"
+    )
     parser.add_argument("--no-record", dest="record", action="store_false", help="do not record the calls")
     parser.add_argument(
         "--rounds", type=count_option, default=2, help="rounds, of which the median (default 2)"
@@ -184,24 +191,3 @@ def _figures(profile: Profile, window: Window, evidence: Evidence) -> Figures:
         "listener_stall_ms_max": 1000 * evidence.heard["stall_s"],
         "sip_retransmissions": evidence.retransmissions,
     }
-
-
-def count_option(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
-
-
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError("must be greater than 0")
-    return number
-
-
-def tree_option(text: str) -> Path:
-    tree = Path(text).resolve()
-    if not (tree / "softswitch" / "node.py").is_file():
-        raise argparse.ArgumentTypeError(f"{text} is no source tree of softswitch")
-    return tree

@@ -61,6 +61,13 @@ def quantile(values: Iterable[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
+def slope(x: Sequence[float], y: Sequence[float]) -> float:
+    """Of the line through the points by least squares."""
+    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
+    over = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True))
+    return over / sum((a - mean_x) ** 2 for a in x)
+
+
 def summarise(rounds: Sequence[Figures]) -> dict[str, Summary]:
     """Every figure over the rounds; ValueError when a round lacks one that others have."""
     names = {name: None for figures in rounds for name in figures}
@@ -73,10 +80,11 @@ def summarise(rounds: Sequence[Figures]) -> dict[str, Summary]:
 def ratios(first: Sequence[Figures], second: Sequence[Figures]) -> dict[str, Summary]:
     """`first` divided by `second`, pair by pair of neighbouring rounds, where `second` is never 0.
 
-    Neighbours share the mood of the machine, so that their ratio spreads less than the figures themselves.
+    Slopes are not divided: around 0 their ratio says nothing. Neighbours share the mood of the machine, so
+    that their ratio spreads less than the figures themselves.
     """
     pairs = [
-        {name: one[name] / other[name] for name in one if other.get(name)}
+        {name: one[name] / other[name] for name in one if other.get(name) and not name.endswith("slope")}
         for one, other in zip(first, second, strict=True)
     ]
     common: Mapping[str, None] = dict.fromkeys(

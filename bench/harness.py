@@ -18,14 +18,18 @@ class CannotMeasure(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a bench found: `summaries` by system, the first the one under test; none when a call failed."""
+    """What a bench found: `summaries` by system, the first the one under test; none when a call failed.
+
+    `ratios`: the one under test divided by each of the others. `notes`: what was left out, and why.
+    """
 
     bench: str
     rounds: int
     summaries: Mapping[str, Mapping[str, Summary]]
-    ratios: Mapping[str, Summary]
+    ratios: Mapping[str, Mapping[str, Summary]]
     failed: int
     problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
     machine: Mapping[str, Any] = field(default_factory=machine)
 
     @property
@@ -34,7 +38,11 @@ class Result:
 
 
 def measure(
-    bench: str, systems: Mapping[str, Callable[[], Round]], rounds: int, progress: Progress
+    bench: str,
+    systems: Mapping[str, Callable[[], Round]],
+    rounds: int,
+    progress: Progress,
+    notes: Sequence[str] = (),
 ) -> Result:
     """Run every system `rounds` times, A B A B, and sum up.
 
@@ -47,31 +55,42 @@ def measure(
             progress(f"{bench}: {name}, round {number} of {rounds}")
             done = run()
             if not done.valid:
-                return Result(bench, number, {}, {}, done.failed, done.problems)
+                return Result(bench, number, {}, {}, done.failed, _told_by(name, systems, done), (*notes,))
             found[name].append(done.figures)
-    first, *others = found.values()
+    (_, first), *others = found.items()
     return Result(
         bench,
         rounds,
         {name: summarise(figures) for name, figures in found.items()},
-        ratios(first, others[0]) if others else {},
+        {name: ratios(first, figures) for name, figures in others},
         0,
         (),
+        (*notes,),
     )
 
 
-def merged(results: Sequence[Result]) -> Result:
+def _told_by(name: str, systems: Mapping[str, object], done: Round) -> tuple[str, ...]:
+    """The problems, with who had them where there are several systems."""
+    return tuple(f"{name}: {each}" for each in done.problems) if len(systems) > 1 else done.problems
+
+
+def merged(results: Sequence[Result], notes: Sequence[str] = ()) -> Result:
     """The figures of several measurements as one result, or of all their problems."""
-    failed, problems = (
-        sum(each.failed for each in results),
-        tuple(p for each in results for p in each.problems),
-    )
+    failed = sum(each.failed for each in results)
+    problems = tuple(problem for each in results for problem in each.problems)
+    said = (*notes, *(note for each in results for note in each.notes))
     rounds = max(each.rounds for each in results)
     if failed or problems:
-        return Result(results[0].bench, rounds, {}, {}, failed, problems)
-    summaries: dict[str, dict[str, Summary]] = {}
-    for each in results:
-        for system, found in each.summaries.items():
-            summaries.setdefault(system, {}).update(found)
-    ratios_of_all = {name: summary for each in results for name, summary in each.ratios.items()}
-    return Result(results[0].bench, rounds, summaries, ratios_of_all, 0, ())
+        return Result(results[0].bench, rounds, {}, {}, failed, problems, said)
+    summaries = _together([each.summaries for each in results])
+    return Result(
+        results[0].bench, rounds, summaries, _together([each.ratios for each in results]), 0, (), said
+    )
+
+
+def _together(parts: Sequence[Mapping[str, Mapping[str, Summary]]]) -> dict[str, dict[str, Summary]]:
+    found: dict[str, dict[str, Summary]] = {}
+    for part in parts:
+        for system, figures in part.items():
+            found.setdefault(system, {}).update(figures)
+    return found

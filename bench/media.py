@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bench.call import count_option
 from bench.figures import Figures, Round
 from bench.harness import CannotMeasure, Progress, Result, measure, merged
 from bench.media_loads import LEGS, LOADS, MIX, Load, relay
@@ -20,6 +19,7 @@ from bench.media_probe import Probe, busy
 from bench.media_rounds import Extent, Window, limit_window, load_window
 from bench.media_srtp import slowest_us
 from bench.media_worker import WAKE_MS, worker_under_test
+from bench.options import count_option
 from softswitch.media import libcrypto
 
 SUMMARY = "audio: CPU per packet against the kernel's limit, latency, lateness, memory"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.media_probe import SOURCE_PORT
+from bench.media_probe import HOST, SOURCE_PORT
 from bench.media_srtp import KEY, SUITE
 
 LEGS = 1000
@@ -40,7 +40,7 @@ class Load:
 
 def _leg(number: int, port: int, **settings: Any) -> dict[str, Any]:
     return {
-        "do": "put_leg", "id": f"leg{number}", "port": port, "remote": ["127.0.0.1", SOURCE_PORT],
+        "do": "put_leg", "id": f"leg{number}", "port": port, "remote": [HOST, SOURCE_PORT],
         "codec": "PCMU", "payload_type": 0, "receive": {"0": "PCMU"}, "dtmf_send": 101, "dtmf_receive": 101,
         **settings,
     }  # fmt: skip
@@ -62,7 +62,7 @@ def _recorder(directory: Path, left: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _music(directory: Path, seconds: int = 10) -> str:
+def music_file(directory: Path, seconds: int = 10) -> str:
     path = directory / "music.wav"
     if not path.exists():
         samples = np.random.default_rng(1).integers(-4000, 4000, 8000 * seconds).astype("<i2")
@@ -108,7 +108,7 @@ def conferences(ports: Sequence[int], directory: Path) -> Commands:
 def music(ports: Sequence[int], directory: Path) -> Commands:
     """Everybody waits to the same music."""
     hold = _bridge("hold", (), [(f"leg{k}", "music", 1.0) for k in range(len(ports))])
-    return [*_legs(ports), _player("music", _music(directory)), hold]
+    return [*_legs(ports), _player("music", music_file(directory)), hold]
 
 
 def srtp_relay(ports: Sequence[int], directory: Path) -> Commands:
@@ -124,7 +124,7 @@ def centre(ports: Sequence[int], directory: Path) -> Commands:
     n = len(ports)
     waiting, prompted, supervised = n * 60 // 100, n * 85 // 100, n * 95 // 100
     calls = range(0, waiting, 2)
-    path = _music(directory)
+    path = music_file(directory)
     commands = _legs(ports) + [_bridge(f"b{k}", (k, k + 1)) for k in calls]
     commands += [_recorder(directory, k) for k in calls]
     commands.append(_player("music", path))
@@ -138,6 +138,21 @@ def centre(ports: Sequence[int], directory: Path) -> Commands:
         commands.append(_bridge(f"b{k}", (k, k + 1), listens))
     for k in range(supervised + (n - supervised) // 3 * 3, n):
         commands.append(_player(f"p{k}", path, [f"leg{k}"]))
+    return commands
+
+
+def three_party(ports: Sequence[int], directory: Path) -> Commands:
+    """Bridges of three who hear each other."""
+    return _legs(ports) + [_bridge(f"b{k}", range(k, k + 3)) for k in range(0, len(ports), 3)]
+
+
+def supervised(ports: Sequence[int], directory: Path) -> Commands:
+    """Calls of two with a supervisor each, who hears both and whispers to the second."""
+    commands = _legs(ports)
+    for k in range(0, len(ports), 3):
+        caller, agent, chief = (f"leg{k + each}" for each in range(3))
+        listens = [(chief, caller, 1.0), (chief, agent, 1.0), (agent, chief, 1.0)]
+        commands.append(_bridge(f"b{k}", (k, k + 1), listens))
     return commands
 
 

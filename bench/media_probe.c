@@ -1,10 +1,11 @@
 /* What the media bench needs close to the kernel, as one program:
  *
- *   generate PORT SECONDS STAMPED CANNED   RTP for the legs whose ports come on standard input, one a line
- *   echo PORT WAKE_US                      the limit: batched receive and send on one socket, nothing else
+ *   generate HOST PORT SECONDS STAMPED CANNED TO
+ *                                          RTP for the legs whose ports of the address TO come on standard input
+ *   echo HOST PORT WAKE_US                 the limit: batched receive and send on one socket, nothing else
  *   sleep WAKE_US SECONDS                  how late a bare loop wakes
  *
- * Everything is on 127.0.0.1. `generate` sends 50 packets of 172 octets a second for each leg, evenly spaced over
+ * HOST is the address that is bound. `generate` sends 50 packets of 172 octets a second for each leg, evenly spaced over
  * all legs, from one socket, and counts what comes back by the port it comes from, or by SSRC where all legs have
  * one port. A stamped payload begins with the time it was sent in codes that outlive decoding, mixing and encoding.
  * CANNED names a file of ready packets instead, all legs' first ones before all second ones, or is `-`.
@@ -48,11 +49,19 @@ static void fail(const char *what)
     exit(1);
 }
 
-static int bound_socket(int port)
+static struct in_addr address_of(const char *text)
+{
+    struct in_addr address;
+    if (inet_pton(AF_INET, text, &address) != 1)
+        fail(text);
+    return address;
+}
+
+static int bound_socket(const char *host, int port)
 {
     int fd = socket(AF_INET, SOCK_DGRAM, 0), buffer = 32 << 20, no_fragments = IP_PMTUDISC_DO, on = 1;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_addr = address_of(host);
     if (fd < 0 || bind(fd, (void *)&address, sizeof address) < 0)
         fail("bind");
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer) < 0)
@@ -95,10 +104,10 @@ static void send_all(int fd, struct mmsghdr *message, int count)
     }
 }
 
-static _Noreturn void echo(int port, int64_t wake_ns)
+static _Noreturn void echo(const char *host, int port, int64_t wake_ns)
 {
     static Messages m;
-    int fd = bound_socket(port), off = 0;
+    int fd = bound_socket(host, port), off = 0;
     setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &off, sizeof off);
     printf("ready\n");
     fflush(stdout);
@@ -171,6 +180,7 @@ static struct {
     Times latency, late;
     uint64_t sent, received, foreign;
     int64_t steady_at;
+    struct in_addr to;
 } g;
 
 /* mu-law codes of the loud positive values only: far enough apart that a gain of 255/256 does not matter. */
@@ -280,7 +290,7 @@ static int send_due(int fd, int64_t begin, int64_t now, uint64_t next, uint64_t 
         else
             write_packet(row[count], leg, (uint32_t)(next / (uint64_t)g.legs), at);
         address[count] = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)g.port[leg])};
-        address[count].sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        address[count].sin_addr = g.to;
         message[count].msg_hdr = (struct msghdr){.msg_name = &address[count], .msg_namelen = sizeof address[count],
                                                  .msg_iov = &part[count], .msg_iovlen = 1};
     }
@@ -311,13 +321,14 @@ static void read_ports(void)
     g.one_port = g.legs > 1 && g.port[0] == g.port[1];
 }
 
-static int generate(int port, double seconds, int stamped, const char *canned_path)
+static int generate(const char *host, int port, double seconds, int stamped, const char *canned_path, const char *to)
 {
     size_t canned_bytes = 0;
     const uint8_t *canned = strcmp(canned_path, "-") ? open_canned(canned_path, &canned_bytes) : NULL;
-    int fd = bound_socket(port);
+    int fd = bound_socket(host, port);
     read_ports();
     g.stamped = stamped;
+    g.to = address_of(to);
     uint64_t end = (uint64_t)(seconds * 1e9 / FRAME_NS) * (uint64_t)g.legs, next = 0, lost = 0;
     size_t canned_size = end ? canned_bytes / end : 0;
     int64_t begin = now_ns(CLOCK_MONOTONIC) + 5000000;
@@ -354,12 +365,13 @@ int main(int count, char **argument)
     prctl(PR_SET_TIMERSLACK, 1);
     prctl(PR_SET_PDEATHSIG, 15);
     const char *mode = count > 1 ? argument[1] : "";
-    if (!strcmp(mode, "generate") && count == 6)
-        return generate(atoi(argument[2]), atof(argument[3]), atoi(argument[4]), argument[5]);
-    if (!strcmp(mode, "echo") && count == 4)
-        echo(atoi(argument[2]), atoll(argument[3]) * 1000);
+    if (!strcmp(mode, "generate") && count == 8)
+        return generate(argument[2], atoi(argument[3]), atof(argument[4]), atoi(argument[5]), argument[6],
+                        argument[7]);
+    if (!strcmp(mode, "echo") && count == 5)
+        echo(argument[2], atoi(argument[3]), atoll(argument[4]) * 1000);
     if (!strcmp(mode, "sleep") && count == 4)
         return bare_loop(atoll(argument[2]) * 1000, atof(argument[3]));
-    fprintf(stderr, "usage: generate PORT SECONDS STAMPED CANNED | echo PORT WAKE_US | sleep WAKE_US SECONDS\n");
+    fprintf(stderr, "usage: generate HOST PORT SECONDS STAMPED CANNED TO | echo HOST PORT WAKE_US | sleep WAKE_US SECONDS\n");
     return 2;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,8 +13,10 @@ from typing import Any
 
 from bench.harness import CannotMeasure
 
+HOST = f"127.{64 + os.getpid() // 250 % 60}.{os.getpid() % 250}.9"
+"""Where all of an audio bench is: two that run at the same time have addresses of their own."""
 LIMIT_PORT, SOURCE_PORT = 9480, 9482
-"""Of the echo and of the generator, on 127.0.0.1; below the ports that media workers use."""
+"""Of the echo and of the generator; below the ports that media workers use."""
 _SOURCE = Path(__file__).with_suffix(".c")
 _SLACK_S = 20.0
 
@@ -35,18 +38,32 @@ class Probe:
 
     def echo(self, wake_us: int) -> subprocess.Popen[str]:
         """The limit, ready on LIMIT_PORT."""
-        arguments = [self._program, "echo", str(LIMIT_PORT), str(wake_us)]
+        arguments = [self._program, "echo", HOST, str(LIMIT_PORT), str(wake_us)]
         process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         if process.stdout.readline() != "ready\n":
-            raise CannotMeasure(f"port {LIMIT_PORT} on 127.0.0.1 is taken: end what uses it")
+            raise CannotMeasure(f"port {LIMIT_PORT} on {HOST} is taken: end what uses it")
         return process
 
     def generate(
-        self, ports: Sequence[int], seconds: float, *, stamped: bool, canned: Path | None = None
+        self,
+        ports: Sequence[int],
+        seconds: float,
+        *,
+        stamped: bool,
+        canned: Path | None = None,
+        to: str = HOST,
     ) -> Running:
-        """Sends to these ports for so long; `stamped`: packets tell when they were sent."""
-        arguments = ["generate", str(SOURCE_PORT), str(seconds), str(int(stamped)), str(canned or "-")]
+        """Sends to these ports of `to` for so long; `stamped`: packets tell when they were sent."""
+        arguments = [
+            "generate",
+            HOST,
+            str(SOURCE_PORT),
+            str(seconds),
+            str(int(stamped)),
+            str(canned or "-"),
+            to,
+        ]
         return Running([self._program, *arguments], "\n".join(map(str, ports)), seconds)
 
     def bare_loop(self, wake_us: int, seconds: float) -> Running:

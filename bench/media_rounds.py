@@ -93,7 +93,7 @@ def load_window(probe: Probe, directory: Path, load: Load, extent: Extent, *, ji
             after = cpu.usage(worker.roles)
             kib = worker.memory_kib() - kib
             heard = generator.result()
-            problems = _traffic_problems(load, heard, extent) + _worker_problems(load, worker)
+            problems = traffic_problems(load, heard, extent) + _worker_problems(load, worker)
     finally:
         shutil.rmtree(place, ignore_errors=True)
     spent = cpu.used(before, after, worker.roles)
@@ -118,7 +118,7 @@ def _canned(directory: Path, extent: Extent) -> Path:
     return path
 
 
-def _traffic_problems(load: Load, heard: Mapping[str, Any], extent: Extent) -> list[str]:
+def traffic_problems(load: Load, heard: Mapping[str, Any], extent: Extent) -> list[str]:
     """What speaks against the figures, by what the generator has heard."""
     least = int(_LEAST_HEARD * extent.load_s * PACKETS_PER_S)
     # Once nothing more is sent to it, a relayed leg gets silence.

@@ -16,6 +16,7 @@ from typing import Any
 
 from bench import cpu
 from bench.harness import CannotMeasure
+from bench.media_probe import HOST
 from bench.system import ROOT, python_path
 
 PORTS = "20000-24399"
@@ -34,7 +35,7 @@ class WorkerUnderTest:
         memory = Path("/dev/shm")
         self._run_dir = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else directory)
         run_dir = Path(self._run_dir.name)
-        arguments = ["worker", "--run-dir", run_dir, "--ports", PORTS, "--legs", LEGS]
+        arguments = ["worker", "--run-dir", run_dir, "--ports", PORTS, "--legs", LEGS, "--host", HOST]
         arguments += ["--jitter-ms", jitter_ms]
         pinned = [] if on_cpu is None else ["--cpu", on_cpu]
         worker = self._start(*arguments, "--wake-ms", WAKE_MS, "--log-level", "error", *pinned)

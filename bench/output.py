@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -19,7 +18,7 @@ WIDTH = 120
 def as_json(result: Result) -> str:
     """One line: {"bench", "figures", "failed", "machine"} and, where there are any, spread and problems.
 
-    Figures of the system compared with are named NAME.figure, those of the ratio ratio.figure.
+    Figures of a system compared with are named NAME.figure, those of the ratio to it ratio.NAME.figure.
     """
     figures = {name: summary.median for name, summary in _named(result).items()}
     document: dict[str, Any] = {
@@ -34,24 +33,32 @@ def as_json(result: Result) -> str:
     }
     if result.problems:
         document["problems"] = result.problems
+    if result.notes:
+        document["notes"] = result.notes
     return json.dumps(document)
 
 
 def print_table(result: Result) -> None:
     """The figures with their spread, or why there are none."""
     console = Console(highlight=False, width=WIDTH, soft_wrap=True)
-    if not result.valid:
+    if result.valid:
+        _print_figures(result, console)
+    else:
         console.print(f"{result.bench}: no figures, since {result.failed} calls failed")
         for problem in result.problems:
             console.print(f"  {problem}", markup=False)
-        return
+    for note in result.notes:
+        console.print(f"left out: {note}", markup=False)
+
+
+def _print_figures(result: Result, console: Console) -> None:
     table = Table(title=f"{result.bench}: median of {result.rounds} (lowest to highest)")
     table.add_column("figure", no_wrap=True)
-    for name in (*result.summaries, *(["ratio"] if result.ratios else [])):
+    columns = {**result.summaries, **{f"/ {name}": found for name, found in result.ratios.items()}}
+    for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
-    columns = [*result.summaries.values(), *([result.ratios] if result.ratios else [])]
-    for figure in columns[0]:
-        table.add_row(figure, *(_shown(column.get(figure)) for column in columns))
+    for figure in dict.fromkeys(figure for found in result.summaries.values() for figure in found):
+        table.add_row(figure, *(_shown(column.get(figure)) for column in columns.values()))
     console.print(table)
     console.print(", ".join(f"{key} {value}" for key, value in result.machine.items()), markup=False)
 
@@ -60,11 +67,9 @@ def _named(result: Result) -> dict[str, Summary]:
     named: dict[str, Summary] = {}
     for place, (system, summaries) in enumerate(result.summaries.items()):
         named |= {(f"{system}.{name}" if place else name): each for name, each in summaries.items()}
-    return named | _prefixed("ratio", result.ratios)
-
-
-def _prefixed(prefix: str, summaries: Mapping[str, Summary]) -> dict[str, Summary]:
-    return {f"{prefix}.{name}": summary for name, summary in summaries.items()}
+    for system, found in result.ratios.items():
+        named |= {f"ratio.{system}.{name}": each for name, each in found.items()}
+    return named
 
 
 def _shown(summary: Summary | None) -> str:

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import cpu, sip_limits, sip_memory
-from bench.call import count_option, tree_option
 from bench.figures import Figures, Round, quantile
 from bench.harness import CannotMeasure, Progress, Result, measure, merged
 from bench.house import House
+from bench.options import count_option, tree_option
 from bench.sip_load import CALL_S, SipLoad, all_marked
 from bench.sipp import require_sipp
 from bench.system import ROOT, System, python_path, system

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from bench.harness import CannotMeasure
 from bench.house import House, Row
-from bench.phones import SignIn
+from bench.phones.sign_in import SignIn
 from bench.sipp import CallCounts, Sipp, elapsed_ms, write_injection
 from bench.system import SIP_PORT, System
 from softswitch.store import queries

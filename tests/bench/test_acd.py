@@ -20,8 +20,3 @@ def test_every_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(figures) == {"decision_us_p50", "decision_us_p99", "growth_slope", "simulated_calls_per_s"}
     assert 0 < figures["decision_us_p50"] <= figures["decision_us_p99"]
     assert figures["simulated_calls_per_s"] > 0
-
-
-def test_slope() -> None:
-    assert acd.slope([1, 2, 3], [5, 7, 9]) == pytest.approx(2)
-    assert acd.slope([1, 2, 3], [4, 4, 4]) == 0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.figures import Round, Summary, median, quantile, ratios, summarise
+from bench.figures import Round, Summary, median, quantile, ratios, slope, summarise
 from bench.harness import measure
 from bench.output import as_json, print_table
 
@@ -81,7 +81,7 @@ def test_systems_take_turns() -> None:
     assert "".join(order) == "ABABAB"
     assert result.summaries["A"]["a"] == Summary(3.0, 1.0, 5.0)
     assert result.summaries["B"]["a"] == Summary(4.0, 2.0, 6.0)
-    assert result.ratios["a"] == Summary(0.75, 0.5, 5 / 6)
+    assert result.ratios["B"]["a"] == Summary(0.75, 0.5, 5 / 6)
 
 
 @pytest.mark.parametrize("bad", [Round({"a": 1.0}, failed=2), Round({"a": 1.0}, problems=("1 of 2",))])
@@ -105,7 +105,7 @@ def test_json_is_one_line_with_names_by_system() -> None:
     line = as_json(result)
     document = json.loads(line)
     assert "\n" not in line
-    assert document["figures"] == {"a": 1.235, "other.a": 2, "ratio.a": 0.6173}
+    assert document["figures"] == {"a": 1.235, "other.a": 2, "ratio.other.a": 0.6173}
     assert document["spread"]["a"] == [1.235, 1.235]
     assert document["machine"]["cores"] >= 1
     assert (document["bench"], document["failed"], document["rounds"]) == ("two", 0, 1)
@@ -117,3 +117,8 @@ def test_table_shows_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "cost_ms" in shown
     assert "2 (1 to 3)" in shown
+
+
+def test_slope() -> None:
+    assert slope([1, 2, 3], [5, 7, 9]) == pytest.approx(2)
+    assert slope([1, 2, 3], [4, 4, 4]) == 0

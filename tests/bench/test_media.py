@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bench.media_loads import LOADS, MIX, Load
-from bench.media_probe import LIMIT_PORT, SOURCE_PORT, Probe
-from bench.media_rounds import Extent, Window, _traffic_problems
+from bench.media_probe import HOST, LIMIT_PORT, SOURCE_PORT, Probe
+from bench.media_rounds import Extent, Window, traffic_problems
 from bench.media_srtp import Streams, ready_packets
 from softswitch.media.packets import PacketBatch
 from tests.media.rig import Rig
@@ -36,23 +36,23 @@ def test_what_the_limit_sends_back_is_counted_whole_and_timed(probe: Probe) -> N
 def test_a_packet_missing_in_its_stream_is_lost_and_one_from_elsewhere_foreign(probe: Probe) -> None:
     sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3)]
     for sock in sockets:
-        sock.bind(("127.0.0.1", 0))
+        sock.bind((HOST, 0))
         sock.settimeout(10)
     generator = probe.generate([sock.getsockname()[1] for sock in sockets[:2]], 0.2, stamped=False)
     for number in range(10):
         packets = [sock.recv(512) for sock in sockets[:2]]
         if number != 4:
-            sockets[0].sendto(packets[0], ("127.0.0.1", SOURCE_PORT))
-        sockets[1].sendto(packets[1], ("127.0.0.1", SOURCE_PORT))
-    sockets[2].sendto(packets[0], ("127.0.0.1", SOURCE_PORT))
+            sockets[0].sendto(packets[0], (HOST, SOURCE_PORT))
+        sockets[1].sendto(packets[1], (HOST, SOURCE_PORT))
+    sockets[2].sendto(packets[0], (HOST, SOURCE_PORT))
     heard = generator.result()
     for sock in sockets:
         sock.close()
     assert (heard["sent"], heard["received"], heard["lost"], heard["foreign"]) == (20, 19, 1, 1)
     assert heard["least"] == 9
     load = Load("relay", lambda ports, directory: [], legs=2, active=2, relayed=True)
-    assert _traffic_problems(load, heard, EXTENT)
-    assert not _traffic_problems(load, {**heard, "received": 20, "lost": 0, "foreign": 0}, EXTENT)
+    assert traffic_problems(load, heard, EXTENT)
+    assert not traffic_problems(load, {**heard, "received": 20, "lost": 0, "foreign": 0}, EXTENT)
 
 
 @pytest.mark.parametrize("load", [*LOADS, MIX], ids=lambda load: load.name)
