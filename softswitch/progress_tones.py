@@ -67,6 +67,9 @@ _TABLE: Final[dict[ToneCountry, tuple[str, str, str, str]]] = {
 RECORD_BEEP: Final = "record_beep"
 _BEEP = _cadence("0/1000 1400/200 0/13800")
 """Tells that the call is recorded: 1400 Hz every 15 s, as the rules of the FCC (47 CFR 64.501) had it."""
+SUPERVISION_BEEP: Final = "supervision_beep"
+_TWO_BEEPS = _cadence("1400/100 0/100 1400/100")
+"""Tells who is supervised that somebody listens from now on."""
 NAMES: Final = ("ringback", "busy", "congestion", "special_information")
 CADENCES: Final[dict[ToneCountry, dict[str, tuple[Section, ...]]]] = {
     country: dict(zip(NAMES, map(_cadence, texts), strict=True)) for country, texts in _TABLE.items()
@@ -95,7 +98,8 @@ def tone_files(directory: Path, country: ToneCountry) -> dict[str, str]:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     named = {name: CADENCES[country][name] for name in NAMES}
     files = {name: str(_file(directory, country, name, cadence)) for name, cadence in named.items()}
-    return {**files, RECORD_BEEP: str(_file(directory, "any", RECORD_BEEP, _BEEP))}
+    everywhere = {RECORD_BEEP: _BEEP, SUPERVISION_BEEP: _TWO_BEEPS}
+    return files | {name: str(_file(directory, "any", name, cadence)) for name, cadence in everywhere.items()}
 
 
 def _file(directory: Path, country: str, name: str, sections: tuple[Section, ...]) -> Path:

@@ -53,6 +53,8 @@ REASONS: dict[str, Reason] = _catalogue(
            "The party left because the call was transferred."),
     Reason("conversation_ended", "completed", 200, 16, "Conversation ended",
            "The conversation that a supervisor listened to is over."),
+    Reason("taken_over", "answered", 200, 16, "Taken over",
+           "A supervisor took the call over: of the leg that gave way, and of the supervisor's own call."),
     Reason("signed_out", "completed", 200, 16, "Signed out", "The agent signed out."),
     Reason("answered_elsewhere", "answered", 200, 26, "Call completed elsewhere",
            "Another phone of the same user, or another agent, took the call."),

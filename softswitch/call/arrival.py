@@ -18,7 +18,6 @@ from softswitch.call.pickup import may_pick_up, pick_up, ringing_activity
 from softswitch.call.recording_control import ACTIONS, to_recording_service
 from softswitch.call.routing import NoRoute, Route, is_emergency, trunk_of_address, user_named
 from softswitch.call.services import ServiceActivity, dialled_service
-from softswitch.call.supervision import SupervisionActivity
 from softswitch.call.takeover import take_over
 from softswitch.call.watching import PACKAGES
 from softswitch.config import Target
@@ -29,7 +28,6 @@ from softswitch.sip.uri import Address
 from softswitch.sip.useragent import METHODS, SipSettings
 
 if TYPE_CHECKING:
-    from softswitch.call.conversation import Conversation
     from softswitch.call.exchange import Exchange
     from softswitch.sip.message import Message
 
@@ -172,19 +170,18 @@ class Arrivals:
         if call.caller.kind == "user" and is_slot(exchange, call.dialled):
             raise NoRoute("number_not_found")
         found = exchange.route(call.caller, call.dialled, now)
-        listens = found.kind == "feature" and found.name == "listen"
-        conversation = self._conversation(call, found) if listens else None
+        supervision = exchange.supervising.dialled(call, found)
+        conversation = supervision and exchange.supervising.conversation_for(supervision)
         if not call.inbound.can_be_answered():
             raise NoRoute("not_acceptable_media")
         if not call.inbound.allocate(conversation.caller.worker if conversation else None):
             connected = any(worker.connected for worker in exchange.media.workers)
             raise NoRoute("no_ports" if connected else "media_unavailable")
         exchange.engage(call.caller, call.id, True, now, out)
-        if conversation is None:
+        if supervision is None:
             _ROUTES[found.kind](self, call, found, now, out)
         elif call.answer(now, out):
-            user = user_named(exchange.centre, found.number)
-            call.begin(SupervisionActivity(call, conversation, user), now, out)
+            call.begin(supervision, now, out)
 
     def _admit(self, call: Call) -> None:
         """The limits that hold whatever is called."""
@@ -244,18 +241,6 @@ class Arrivals:
         agent = self._exchange.centre.agents[wanted]
         if call.answer(now, out):
             call.begin(ServiceActivity(call, found.name, agent, argument), now, out)
-
-    def _conversation(self, call: Call, found: Route) -> Conversation:
-        """The conversation of the agent or user whom a supervisor wants to hear."""
-        exchange = self._exchange
-        if "supervise" not in exchange.centre.users[call.caller.name].permissions:
-            raise NoRoute("forbidden")
-        user = user_named(exchange.centre, found.number)
-        for each in exchange.calls.values():
-            agent = each.conversation.agent if each.conversation is not None else None
-            if each.conversation is not None and (agent == found.number or each.engages(user)):
-                return each.conversation
-        raise NoRoute("number_not_found")
 
 
 _METHODS = {

@@ -82,7 +82,8 @@ def _merge(older: Leg, newer: Leg, now: float, out: list[Any]) -> None:
         call.inbound, call.caller = stays, stays.party
         call.introduction = NO_INTRODUCTION
     gone.inbound, gone.caller = newer, newer.party
-    _adopt(call, comes, now, out)
+    call.exchange.supervising.merged(gone.id, call.id)
+    adopt(call, comes, now, out)
     older.hang_up("transferred", now, out)
     call.released(older.party, now, out)
     gone.end("transferred", "switch", now, out)
@@ -93,7 +94,7 @@ def _merge(older: Leg, newer: Leg, now: float, out: list[Any]) -> None:
     comes.connected_to(stays.party, now, out)
 
 
-def _adopt(call: Call, leg: Leg, now: float, out: list[Any]) -> None:
+def adopt(call: Call, leg: Leg, now: float, out: list[Any]) -> None:
     """Take a leg over from another call, and with it the agent who is at it, who is never free meanwhile."""
     exchange, former = call.exchange, leg.call
     exchange.engage(leg.party, call.id, True, now, out)

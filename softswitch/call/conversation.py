@@ -71,6 +71,7 @@ class Conversation:
         elif record:
             self.record(now, out)
         self.put_bridge(out)
+        self.call.exchange.supervising.began(self, now, out)
 
     def record(self, now: float, out: list[Any], segment: int = 1) -> Recording:
         """Begin a recording; `segment` counts the files of this conversation."""
@@ -110,7 +111,7 @@ class Conversation:
         )
         supervisions, self.supervisions = self.supervisions, []
         for supervision in supervisions:
-            supervision.call.end("conversation_ended", "switch", now, out)
+            supervision.conversation_ended(now, out)
 
     @property
     def legs(self) -> tuple[Leg, Leg]:
@@ -145,7 +146,7 @@ class Conversation:
     def put_bridge(self, out: list[Any]) -> None:
         """Both hear each other, unless one holds: then the other one hears music, whatever the one sends."""
         media, legs = self.call.exchange.media, self.legs
-        edges: list[list[Any]] = [edge for each in self.supervisions for edge in each.edges()]
+        edges: list[list[Any]] = [edge for each in self.supervisions for edge in each.edges(self)]
         edges += [[leg.id, beep, 1.0] for leg in legs for beep in self._beep(out)]
         held = any(leg.holds for leg in legs)
         if held:

@@ -35,6 +35,7 @@ from softswitch.call.qualifying import Qualifying
 from softswitch.call.queue_outputs import carry_out, waiting_call
 from softswitch.call.registrar import Registrar
 from softswitch.call.routing import Route, is_peer, route
+from softswitch.call.supervising import Supervising
 from softswitch.call.trunk_certificates import Certified
 from softswitch.call.trunks import Trunks
 from softswitch.call.user_data import variables
@@ -132,6 +133,7 @@ class Exchange:
         self.last_agents = LastAgents(self)
         self.opening = OpeningHours(self)
         self.watching = Watching(self)
+        self.supervising = Supervising(self)
         self.proxying = Proxying(self, nonce_secret)
 
     # Doors
@@ -330,6 +332,7 @@ class Exchange:
     def call_over(self, call: Call, parties: Sequence[Party], now: float, out: list[Any]) -> None:
         """A call of these parties has ended: agents who were busy with it are free."""
         self.calls.pop(call.id, None)
+        self.supervising.call_over(call, now, out)
         for party in parties:
             self.engage(party, call.id, False, now, out)
         for party in parties:

@@ -16,7 +16,7 @@ from softswitch.call.flow_activity import FlowActivity
 from softswitch.call.outputs import Fact, Keep
 from softswitch.call.parking import ParkActivity
 from softswitch.call.recording import Recording
-from softswitch.call.supervision import SupervisionActivity
+from softswitch.call.supervision import CALL, SupervisionActivity
 from softswitch.config import KINDS
 from softswitch.ivr.run import FlowRun
 
@@ -173,13 +173,13 @@ def _resume_flow(call: Call, activity: dict[str, Any], now: float, out: list[Any
 
 
 def _resume_supervision(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
-    heard = call.exchange.calls.get(activity["call"])
-    if heard is None or heard.conversation is None:
+    watched, scope = activity["call"], activity.get("scope", CALL)
+    if scope == CALL and watched not in call.exchange.calls:
         _give_up(call, activity, now, out)
         return
-    supervision = SupervisionActivity(call, heard.conversation, activity["user"], activity["mode"])
+    supervision = SupervisionActivity(call, watched, activity["user"], activity["mode"], scope)
     call.activity = supervision
-    heard.conversation.supervise(supervision, out)
+    call.exchange.supervising.restore(supervision, activity.get("joined", True), now, out)
 
 
 def _resume_failing(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:

@@ -67,11 +67,15 @@ def hang_up(call_id: str, config_path: Path | None, as_json: bool) -> None:
 
 @call.command("supervise", epilog=example("softswitch call supervise 5f3a9c whisper"))
 @click.argument("call_id", metavar="CALL")
-@click.argument("mode", type=click.Choice(["listen", "whisper", "barge"]))
+@click.argument("mode", type=click.Choice(["listen", "whisper", "barge", "take_over", "call", "agent"]))
 @config_option
 @json_option
 def supervise(call_id: str, mode: str, config_path: Path | None, as_json: bool) -> None:
-    """Change who hears a supervisor; CALL is the supervisor's own."""
+    """Change who hears a supervisor; CALL is the supervisor's own.
+
+    take_over: the supervisor has the call instead of who is supervised. agent: stay with who is supervised,
+    from call to call; call: until this call ends.
+    """
     result = send(node_of(config_path), "call.supervise", {"call": call_id, "mode": mode})
     if as_json:
         print_json(result)

@@ -149,7 +149,12 @@ class FeatureCodes(Model):
     listen: Code | None = Field(
         default="*1",
         description="Followed by an agent's name, user or number: listen to that call (supervise). Then key 2"
-        " whispers to the agent or user alone, 3 speaks to both, 1 listens again.",
+        " whispers to the agent or user alone, 3 speaks to both, 1 listens again, 4 takes the call over, 5"
+        " goes on with the agent's next calls, or no longer.",
+    )
+    follow: Code | None = Field(
+        default="*68",
+        description="Followed by an agent's name, user or number: as listen, from one call to the next.",
     )
     pickup: Code | None = Field(
         default="*8", description="Followed by a user, agent or number: take the call that rings there."
@@ -205,6 +210,16 @@ class FeatureCodes(Model):
         return self
 
 
+class Supervision(Model):
+    """What those who are supervised see of it."""
+
+    agent_sees: Literal["nothing", "tone"] = Field(
+        default="nothing",
+        description="nothing: who is supervised does not notice. tone: hears two short tones, which the other"
+        " party does not hear, whenever a supervisor joins.",
+    )
+
+
 class Centre(Model):
     """centre.yaml: everything that `softswitch apply` loads, each group a mapping by name."""
 
@@ -230,6 +245,7 @@ class Centre(Model):
     )
     numbering: Numbering = Field(default=Numbering(), description="How numbers are read.")
     statuses: Statuses = Field(default=Statuses(), description="What agents may say of themselves.")
+    supervision: Supervision = Field(default=Supervision(), description="Who listens to whom.")
     feature_codes: FeatureCodes = Field(
         default=FeatureCodes(), description="Service codes; null: the service cannot be dialled."
     )
@@ -281,5 +297,6 @@ SINGLES: dict[str, type[Model]] = {
     "feature_codes": FeatureCodes,
     "statuses": Statuses,
     "numbering": Numbering,
+    "supervision": Supervision,
 }
 """Groups of which there is one, without names."""

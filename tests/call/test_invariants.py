@@ -99,7 +99,7 @@ PHONES = {
     "carrier's second": "198.51.100.10",
 }
 NUMBERS = (
-    "100 100 100 200 200 200 300 300 400 bob carol dave a1 *21 *21a3 *22 *1a1 *1a2 *1bob *24 "
+    "100 100 100 200 200 200 300 300 400 bob carol dave a1 *21 *21a3 *22 *1a1 *1a2 *1bob *68a2 *68bob *24 "
     "0049123456 0049123456 nowhere *72bob *72carol *720049123456 *72200 *73 *74dave *75 *76erin *77 *78 *79 "
     "*8bob *8carol *8carol *8a1 *5 *5701 701 702"
 ).split()

@@ -81,3 +81,26 @@ def test_keys_change_who_hears_the_supervisor(system: RunningSystem, phones: Pho
     speaking.reached("ended")
     modes = [fact["data"]["mode"] for fact in system.facts("supervision_started")][before - 1 :]
     assert modes == ["listen", "whisper", "barge", "listen"]
+
+
+def test_a_supervisor_takes_the_call_over_and_the_agent_is_out_of_it(
+    system: RunningSystem, phones: Phones
+) -> None:
+    agent, caller, supervisor = phones.agent("anna"), phones("carl"), phones("sue")
+    asking = caller.call("201").reached("talking")
+    answering = agent.rings().answer()
+    answering.hears(20)
+    taking = supervisor.call("*1anna").reached("talking")
+    taking.hears(25)
+    taking.audio.press("4")
+    answering.reached("ended")
+    since = time.time()
+    all_hear((asking, taking), 50)
+    for ear, mouth in ((asking, supervisor), (taking, caller)):
+        heard = ear.audio.samples(since)
+        assert seconds_of(heard, 8000, mouth.tone_hz) > 0.6
+        assert seconds_of(heard, 8000, agent.tone_hz) == 0
+    assert system.command("status")["agents"]["anna"]["state"] != "talking"
+    taking.hang_up()
+    asking.reached("ended")
+    assert system.cdr(asking.sip_call_id)["talk_s"] > 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.commands.group import Arguments, Command, CommandGroup
-from softswitch.call.supervision import MODES, SupervisionActivity
+from softswitch.call.supervision import MODES, SCOPES, TAKE_OVER, SupervisionActivity
 from softswitch.config.errors import ConfigError, Problem
 from softswitch.directory.commands import text_argument
 
@@ -39,10 +39,16 @@ class CallCommands(CommandGroup):
         call = self._exchange.calls.get(id)
         if call is None or not isinstance(call.activity, SupervisionActivity):
             raise ConfigError([Problem(("call",), f"{id!r} is no call of a supervisor; see call list")])
-        if mode not in MODES.values():
-            allowed = ", ".join(MODES.values())
+        supervision = call.activity
+        if mode in MODES.values():
+            supervision.change(mode, out)
+        elif mode in SCOPES:
+            supervision.scope_to(mode, out)
+        elif mode != TAKE_OVER:
+            allowed = ", ".join((*MODES.values(), TAKE_OVER, *SCOPES))
             raise ConfigError([Problem(("mode",), f"{mode!r} is no mode; allowed: {allowed}")])
-        call.activity.change(mode, out)
+        elif not supervision.take_over(now, out):
+            raise ConfigError([Problem(("call",), f"{id!r}: {supervision.user} has no call to take over")])
         return {"call": id, "mode": mode}
 
 
