@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from softswitch import config
 from softswitch.acd.deadlines import Deadlines, Key
@@ -94,7 +95,8 @@ class WaitingRoom:
         if queue is not None:
             queue.remove(queued)
             queue.statistics.count(outcome, waited_s, queue.config.service_level_s)
-        out.append(_left(queued.call, queued.queue, outcome, reason, waited_s, queue))
+        skills = queued.demand.requirement.skills()
+        out.append(_left(queued.call, queued.queue, outcome, reason, waited_s, queue, skills))
 
     def must_leave(self, queued: QueuedCall) -> str:
         """Why the call leaves as soon as no phone rings for it, '' if it may stay."""
@@ -208,11 +210,12 @@ class WaitingRoom:
 
 
 def _left(call: str, name: str, outcome: str, reason: str, waited_s: float,
-          queue: CallQueue | None) -> AcdFact:
+          queue: CallQueue | None, skills: Sequence[str] = ()) -> AcdFact:
     """With the time within which an answer would have counted, as it was then."""
     return AcdFact("queue_left", {
         "call": call, "queue": name, "outcome": outcome, "reason": reason, "waited_s": round(waited_s, 3),
         "service_level_s": queue.config.service_level_s if queue is not None else None,
+        **({"skills": [*skills]} if skills else {}),
     })
 
 

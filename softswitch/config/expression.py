@@ -89,6 +89,10 @@ class Requirement:
         """Whether an agent with these levels may take the call."""
         return _holds(self.node, skills)
 
+    def skills(self) -> list[str]:
+        """Every skill that is asked for, in order of the alphabet."""
+        return sorted({each.name for each in _comparisons(self.node) if each.kind == "skill"})
+
     def __str__(self) -> str:
         return "" if self.node is True else NOBODY if self.node is False else str(self.node)
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from softswitch.store.rollups import count_state
 from softswitch.store.told import Told
 
+AT_WORK = ("talking", "wrap_up")
+"""States in which an agent counts as present even when signed out."""
 _SHOWN = ("signed_in", "status", "status_reason", "state", "call")
 
 
@@ -97,5 +100,9 @@ def _close_interval(
 ) -> None:
     """Monotonic time within one boot, so that a stepped clock makes no agent's hour longer."""
     seconds = fact.mono - mono if boot == fact.boot else max(0.0, fact.at - at)
-    db.execute("UPDATE agent_states SET until_at = ?, seconds = ? WHERE log_position = ?",
-               (fact.at, round(seconds, 3), interval))
+    lasted = db.execute(
+        "UPDATE agent_states SET until_at = ?, seconds = ? WHERE log_position = ?"
+        " RETURNING agent, status, state, from_at, seconds, signed_in",
+        (fact.at, round(seconds, 3), interval)).fetchone()
+    if lasted is not None and (lasted[-1] or lasted[2] in AT_WORK):
+        count_state(db, *lasted[:-1])

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
+from softswitch.store import rollups
 from softswitch.store.told import Told
 
 _SIDES = ("left", "right")
@@ -35,6 +36,7 @@ def flow_entered(db: sqlite3.Connection, fact: Told) -> None:
 
 def flow_step(db: sqlite3.Connection, fact: Told) -> None:
     of = fact.of
+    rollups.count_step(db, of["call"], of.get("flow"), of.get("step"), fact.at)
     db.execute("INSERT INTO flow_steps VALUES (?, ?, ?, ?, ?)",
                (fact.position, of["call"], of.get("flow"), of.get("step"), fact.at))
 
@@ -47,20 +49,28 @@ def call_queued(db: sqlite3.Connection, fact: Told) -> None:
     if last is not None and last[1] == queue and last[2] is None:
         return
     visit = 1 if last is None else last[0] + 1
-    db.execute("INSERT INTO queue_calls (call, visit, queue, priority, queued_at, offers)"
-               " VALUES (?, ?, ?, ?, ?, 0)", (call, visit, queue, fact.of.get("priority", 0), fact.at))
+    db.execute("INSERT INTO queue_calls (call, visit, queue, priority, queued_at, offers, repeated)"
+               " VALUES (?, ?, ?, ?, ?, 0, ?)",
+               (call, visit, queue, fact.of.get("priority", 0), fact.at,
+                int(rollups.has_visited(db, call, queue, fact.at))))
     db.execute("UPDATE calls SET queue = ? WHERE call = ?", (queue, call))
 
 
 def queue_left(db: sqlite3.Connection, fact: Told) -> None:
     """Also after the call's end, which closes a visit with less knowledge of it."""
-    call, queue = fact.of["call"], fact.of["queue"]
+    of, call = fact.of, fact.of["call"]
+    visit = db.execute("SELECT visit, left_at FROM queue_calls WHERE call = ? AND queue = ?"
+                       " ORDER BY visit DESC LIMIT 1", (call, of["queue"])).fetchone()
+    if visit is None:
+        return
+    if visit[1] is not None:
+        rollups.count_visit(db, call, visit[0], -1)
     db.execute(
         "UPDATE queue_calls SET left_at = ?, outcome = ?, reason = ?, waited_s = coalesce(?, ? - queued_at),"
-        " service_level_s = ?"
-        " WHERE call = ? AND visit = (SELECT max(visit) FROM queue_calls WHERE call = ? AND queue = ?)",
-        (fact.at, fact.of.get("outcome"), fact.of.get("reason"), fact.of.get("waited_s"), fact.at,
-         fact.of.get("service_level_s"), call, call, queue))
+        " service_level_s = ?, skills = ? WHERE call = ? AND visit = ?",
+        (fact.at, of.get("outcome"), of.get("reason"), of.get("waited_s"), fact.at,
+         of.get("service_level_s"), " ".join(of.get("skills") or ()) or None, call, visit[0]))
+    rollups.count_visit(db, call, visit[0])
 
 
 def offer_made(db: sqlite3.Connection, fact: Told) -> None:
@@ -74,10 +84,14 @@ def offer_made(db: sqlite3.Connection, fact: Told) -> None:
 
 def offer_ended(db: sqlite3.Connection, fact: Told) -> None:
     of = fact.of
-    db.execute(
+    ended = db.execute(
         "UPDATE offers SET ended_at = ?, outcome = ?, reason = ?, ring_s = coalesce(?, ? - offered_at)"
-        " WHERE log_position = (SELECT max(log_position) FROM offers WHERE call = ? AND offer = ?)",
-        (fact.at, of.get("outcome"), of.get("reason"), of.get("ring_s"), fact.at, of["call"], of["offer"]))
+        " WHERE log_position = (SELECT max(log_position) FROM offers WHERE call = ? AND offer = ?"
+        " AND ended_at IS NULL) RETURNING agent, queue, offered_at, outcome, ring_s",
+        (fact.at, of.get("outcome"), of.get("reason"), of.get("ring_s"), fact.at, of["call"],
+         of["offer"])).fetchone()
+    if ended is not None:
+        rollups.count_offer(db, *ended)
     if of.get("outcome") == "accepted":
         db.execute("UPDATE queue_calls SET agent = ? WHERE call = ? AND visit = ?",
                    (of["agent"], of["call"], _visit(db, of["call"], of["queue"])))
@@ -85,25 +99,44 @@ def offer_ended(db: sqlite3.Connection, fact: Told) -> None:
 
 def leg_started(db: sqlite3.Connection, fact: Told) -> None:
     of = fact.of
-    db.execute(
+    made = db.execute(
         "INSERT OR IGNORE INTO legs (call, leg, direction, address, user, agent, trunk, started_at,"
-        " sip_call_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " sip_call_id, started_mono, started_boot) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (of["call"], of["leg"], of.get("direction"), of.get("address"), of.get("user"), of.get("agent"),
-         of.get("trunk"), fact.at, of.get("sip_call_id")))
+         of.get("trunk"), fact.at, of.get("sip_call_id"), fact.mono, fact.boot))
+    if made.rowcount == 1 and of.get("trunk") is not None:
+        rollups.count_leg(db, of["trunk"], of.get("direction"), fact.at)
     if of.get("direction") == "inbound":
         db.execute("UPDATE calls SET caller_leg = coalesce(caller_leg, ?) WHERE call = ?",
                    (of["leg"], of["call"]))
 
 
 def leg_answered(db: sqlite3.Connection, fact: Told) -> None:
-    db.execute("UPDATE legs SET answered_at = coalesce(answered_at, ?) WHERE call = ? AND leg = ?",
-               (fact.at, fact.of["call"], fact.of["leg"]))
+    answered = db.execute(
+        "UPDATE legs SET answered_at = ? WHERE call = ? AND leg = ? AND answered_at IS NULL"
+        " RETURNING trunk, started_at", (fact.at, fact.of["call"], fact.of["leg"])).fetchone()
+    if answered is not None and answered[0] is not None:
+        rollups.count_answer(db, *answered)
 
 
 def leg_ended(db: sqlite3.Connection, fact: Told) -> None:
     of = fact.of
-    db.execute("UPDATE legs SET ended_at = ?, reason = ?, ended_by = ? WHERE call = ? AND leg = ?",
-               (fact.at, of.get("reason"), of.get("ended_by"), of["call"], of["leg"]))
+    _end_leg(db, fact, of["call"], of["leg"], of.get("reason"), of.get("ended_by"))
+
+
+def _end_leg(
+    db: sqlite3.Connection, fact: Told, call: str, leg: str, reason: str | None, ended_by: str | None = None
+) -> None:
+    """Who ended it is told once, and may be told after the call's own end has closed the leg."""
+    ended = db.execute(
+        "UPDATE legs SET ended_at = ?1, seconds = round(CASE WHEN started_boot = ?2 THEN ?3 - started_mono"
+        " ELSE max(0, ?1 - started_at) END, 3), started_mono = NULL, started_boot = NULL"
+        " WHERE call = ?4 AND leg = ?5 AND ended_at IS NULL RETURNING trunk, started_at, seconds",
+        (fact.at, fact.boot, fact.mono, call, leg)).fetchone()
+    db.execute("UPDATE legs SET reason = ?, ended_by = coalesce(?, ended_by) WHERE call = ? AND leg = ?",
+               (reason, ended_by, call, leg))
+    if ended is not None and ended[0] is not None:
+        rollups.count_trunk_time(db, *ended)
 
 
 def leg_moved(db: sqlite3.Connection, fact: Told) -> None:
@@ -111,11 +144,12 @@ def leg_moved(db: sqlite3.Connection, fact: Told) -> None:
     of = fact.of
     db.execute(
         "INSERT OR IGNORE INTO legs"
-        " (call, leg, direction, address, user, agent, trunk, started_at, answered_at)"
-        " SELECT ?, leg, direction, address, user, agent, trunk, ?, ? FROM legs WHERE call = ? AND leg = ?",
-        (of["call"], fact.at, fact.at, of["from_call"], of["leg"]))
-    db.execute("UPDATE legs SET ended_at = ?, reason = 'transferred' WHERE call = ? AND leg = ?",
-               (fact.at, of["from_call"], of["leg"]))
+        " (call, leg, direction, address, user, agent, trunk, started_at, answered_at, started_mono,"
+        " started_boot)"
+        " SELECT ?1, leg, direction, address, user, agent, trunk, ?2, ?2, ?3, ?4 FROM legs"
+        " WHERE call = ?5 AND leg = ?6",
+        (of["call"], fact.at, fact.mono, fact.boot, of["from_call"], of["leg"]))
+    _end_leg(db, fact, of["from_call"], of["leg"], "transferred")
 
 
 def call_bridged(db: sqlite3.Connection, fact: Told) -> None:
@@ -184,17 +218,32 @@ def call_ended(db: sqlite3.Connection, fact: Told) -> None:
         " AND leg IS NOT caller_leg)) WHERE call = ?",
         (of.get("outcome"), of.get("reason"), of.get("ended_by"), of.get("queue"), of.get("agent"),
          of.get("duration_s"), of.get("wait_s"), of.get("talk_s"), call))
+    rollups.count_call(db, call)
 
 
 def _close_open_parts(db: sqlite3.Connection, fact: Told) -> None:
     call, at, reason = fact.of["call"], fact.at, fact.of.get("reason")
     left = "abandoned" if fact.of.get("outcome") == "abandoned" else "withdrawn"
-    db.execute("UPDATE queue_calls SET left_at = ?, outcome = ?, reason = ?, waited_s = max(0, ? - queued_at)"
-               " WHERE call = ? AND left_at IS NULL", (at, left, reason, at, call))
-    db.execute("UPDATE legs SET ended_at = ?, reason = ? WHERE call = ? AND ended_at IS NULL",
-               (at, reason, call))
-    db.execute("UPDATE offers SET ended_at = ?, outcome = 'withdrawn', reason = ?,"
-               " ring_s = max(0, ? - offered_at) WHERE call = ? AND ended_at IS NULL", (at, reason, at, call))
+    visits = db.execute(
+        "UPDATE queue_calls SET left_at = ?, outcome = ?, reason = ?, waited_s = max(0, ? - queued_at)"
+        " WHERE call = ? AND left_at IS NULL RETURNING visit", (at, left, reason, at, call)).fetchall()
+    for (visit,) in visits:
+        rollups.count_visit(db, call, visit)
+    for (leg,) in db.execute("SELECT leg FROM legs WHERE call = ? AND ended_at IS NULL ORDER BY leg",
+                             (call,)).fetchall():
+        _end_leg(db, fact, call, leg, reason)
+    offers = db.execute(
+        "UPDATE offers SET ended_at = ?, outcome = 'withdrawn', reason = ?, ring_s = max(0, ? - offered_at)"
+        " WHERE call = ? AND ended_at IS NULL RETURNING agent, queue, offered_at, outcome, ring_s",
+        (at, reason, at, call)).fetchall()
+    for offer in offers:
+        rollups.count_offer(db, *offer)
+
+
+def call_transferred(db: sqlite3.Connection, fact: Told) -> None:
+    kind, _, user = str(fact.of.get("by")).partition(":")
+    if kind == "user":
+        rollups.count_transfer(db, fact.of["call"], user, fact.at)
 
 
 def _visit(db: sqlite3.Connection, call: str, queue: str) -> int | None:

@@ -1,218 +1,300 @@
-"""Reports: what queues, agents, trunks, numbers, flows and endings came to, by hour or day.
+"""Reports: what queues, skills, agents, trunks, numbers, flows and endings came to, by any interval.
 
-Every report is one query over the views and some arithmetic. A group without calls has no row. Definitions:
-
-- service level: answered within the queue's `service_level_s`, of all calls that left the queue except those
-  that abandoned within `short_abandon_s`
-- speed of answer: mean waiting of the answered
-- handle time: talking and wrap-up, by call answered
-- occupancy: share of the time available or at work that was talking, ringing or wrap-up
+Every report is a few sums over the roll-ups (softswitch.store.rollups) and some arithmetic. A group without
+calls has no row. docs/reports.md defines every column.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import groupby
+from datetime import datetime
 from typing import Any
 
+from softswitch.store.agent_views import AT_WORK
+from softswitch.store.histogram import COLUMNS, quantile
+from softswitch.store.rollup_schema import ROLLUPS
+from softswitch.store.rollups import INTERVAL_S, parts, quarter
+
 Row = dict[str, Any]
-SHORT_ABANDON_S = 5.0
-INTERVALS = {"hour": "%Y-%m-%d %H:00", "day": "%Y-%m-%d", "month": "%Y-%m"}
+INTERVALS = {
+    "15m": ("%Y-%m-%d %H:%M", 900), "30m": ("%Y-%m-%d %H:%M", 1800), "hour": ("%Y-%m-%d %H:00", 3600),
+    "day": ("%Y-%m-%d", 86400), "month": ("%Y-%m", 0),
+}  # fmt: skip
+"""How an interval is called in local time, and its length in seconds; a month has none of its own."""
+_MOST = ("wait_max_s", "most_at_once")
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From `since` to before `until`, UTC seconds; `by` is hour, day, month, or '' for one row in all."""
+    """From `since` to before `until`, UTC seconds, widened to quarters of an hour.
+
+    `by` is a key of INTERVALS, or '' for one row in all. What still goes on counts up to `now`; `only` is the
+    one queue, agent, … that is asked for.
+    """
 
     since: float
     until: float
     by: str = ""
+    now: float | None = None
+    only: str | None = None
+
+    @property
+    def quarters(self) -> tuple[int, int]:
+        return quarter(self.since), quarter(self.until + INTERVAL_S - 1)
 
     def label(self, column: str) -> str:
         """SQL for the interval that a time belongs to, in local time."""
-        return f"strftime('{INTERVALS[self.by]}', {column}, 'unixepoch', 'localtime')" if self.by else "''"
+        if not self.by:
+            return "''"
+        form, length = INTERVALS[self.by]
+        at = f"{column} / {length} * {length}" if self.by == "30m" else column
+        return f"strftime('{form}', {at}, 'unixepoch', 'localtime')"
+
+    def name(self, at: int) -> str:
+        """The same for one time."""
+        if not self.by:
+            return ""
+        form, length = INTERVALS[self.by]
+        return datetime.fromtimestamp(at // length * length if self.by == "30m" else at).strftime(form)
+
+    def seconds(self, interval: str) -> float:
+        """How long an interval of this name is."""
+        if not self.by:
+            begin, end = self.quarters
+            return float(end - begin)
+        form, length = INTERVALS[self.by]
+        if length:
+            return float(length)
+        first = datetime.strptime(interval, form)
+        following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+        return following.timestamp() - first.timestamp()
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`run(db, period)` gives the rows; `title` says what they are."""
+    """`run(db, period)` gives the rows; `title` says what they are, `plotted` which columns a plot shows."""
 
     title: str
     run: Callable[[sqlite3.Connection, Period], list[Row]]
+    plotted: tuple[str, ...]
 
 
-def _grouped(rows: Iterable[Row], name: str) -> Iterable[tuple[Row, list[Row]]]:
-    """Rows in order, put together by interval and `name`."""
-    for (interval, of), group in groupby(rows, key=lambda row: (row["interval"], row[name])):
-        first = {"interval": interval, name: of} if interval else {name: of}
-        yield first, list(group)
+def _sums(
+    db: sqlite3.Connection, period: Period, table: str, by: str | tuple[str, ...], only: str | None = None
+) -> dict[tuple[str, ...], Row]:
+    """Sums of all counts of a roll-up by interval and columns `by`, in order; `only` is the column that
+    `period.only` is about."""
+    keys = (by,) if isinstance(by, str) else by
+    counts = ", ".join(
+        f"{'max' if name in _MOST else 'sum'}({name}) AS {name}" for name in ROLLUPS[table][1]
+    )
+    wanted, values = "", [*period.quarters]
+    if period.only is not None:
+        wanted, values = f" AND {only or keys[0]} = ?", [*values, period.only]  # type: ignore[list-item]
+    groups = ", ".join(map(str, range(1, len(keys) + 2)))
+    found = db.execute(
+        f"SELECT {period.label('interval_at')} AS interval, {', '.join(keys)}, {counts} FROM {table}"
+        f" WHERE interval_at >= ? AND interval_at < ?{wanted} GROUP BY {groups} ORDER BY {groups}", values)
+    found.row_factory = None
+    names = [column[0] for column in found.description]
+    width = len(keys) + 1
+    return {row[:width]: dict(zip(names[width:], row[width:], strict=True)) for row in found}
+
+
+def _named(period: Period, key: tuple[str, ...], *names: str) -> Row:
+    """The first columns of a row."""
+    return {**({"interval": key[0]} if period.by else {}), **dict(zip(names, key[1:], strict=True))}
 
 
 def queues(db: sqlite3.Connection, period: Period) -> list[Row]:
-    visits = db.execute(
-        f"SELECT {period.label('queued_at')} AS interval, queue, outcome, waited_s, service_level_s"
-        " FROM queue_calls WHERE queued_at >= ? AND queued_at < ? AND left_at IS NOT NULL"
-        " ORDER BY interval, queue",
-        (period.since, period.until),
-    )
-    return [{**first, **_queue(rows)} for first, rows in _grouped(visits.fetchall(), "queue")]
+    waits = _sums(db, period, "queue_intervals", "queue")
+    work = _sums(db, period, "agent_intervals", "queue")
+    said = _sums(db, period, "survey_intervals", "queue")
+    return [
+        {**_named(period, key, "queue"), **waited(waits[key]), **_handled(work.get(key, {})),
+         "satisfaction": _satisfaction(said.get(key))}
+        for key in waits
+    ]  # fmt: skip
 
 
-def _queue(rows: list[Row]) -> Row:
-    waits = sorted(row["waited_s"] or 0.0 for row in rows if row["outcome"] == "answered")
-    abandoned = [row["waited_s"] or 0.0 for row in rows if row["outcome"] == "abandoned"]
-    short = sum(waited <= SHORT_ABANDON_S for waited in abandoned)
-    in_time = sum(
-        (row["waited_s"] or 0.0) <= (row["service_level_s"] or 20.0)
-        for row in rows
-        if row["outcome"] == "answered"
-    )
+def skills(db: sqlite3.Connection, period: Period) -> list[Row]:
+    found = _sums(db, period, "skill_intervals", "skill")
+    return [{**_named(period, key, "skill"), **waited(row)} for key, row in found.items()]
+
+
+def waited(of: Mapping[str, Any]) -> Row:
+    """What calls that waited came to, of the sums of a roll-up."""
+    counts = [of[column] for column in COLUMNS]
+    counted = of["offered"] - of["short_abandoned"]
+    longest = of["wait_max_s"]
     return {
-        "offered": len(rows),
-        "answered": len(waits),
-        "abandoned": len(abandoned),
-        "short_abandoned": short,
-        "sent_on": len(rows) - len(waits) - len(abandoned),
-        "service_level": _share(in_time, len(rows) - short),
-        "abandon_rate": _share(len(abandoned) - short, len(rows) - short),
-        "speed_of_answer_s": _mean(waits),
-        "wait_p50_s": _at(waits, 0.5),
-        "wait_p90_s": _at(waits, 0.9),
-        "wait_max_s": max((row["waited_s"] or 0.0 for row in rows), default=None),
+        "offered": of["offered"],
+        "answered": of["answered"],
+        "abandoned": of["abandoned"],
+        "short_abandoned": of["short_abandoned"],
+        "sent_on": of["sent_on"],
+        "repeated": of["repeated"],
+        "service_level": _share(of["in_time"], counted),
+        "abandon_rate": _share(of["abandoned"] - of["short_abandoned"], counted),
+        "wait_s": _share(of["waited_s"], of["offered"]),
+        "speed_of_answer_s": _share(of["answer_s"], of["answered"]),
+        "wait_p50_s": quantile(counts, 0.5, longest),
+        "wait_p90_s": quantile(counts, 0.9, longest),
+        "wait_p95_s": quantile(counts, 0.95, longest),
+        "wait_max_s": longest,
+        "abandon_s": _share(of["abandon_s"], of["abandoned"]),
+    }
+
+
+def _handled(of: Mapping[str, Any]) -> Row:
+    """What agents did with the calls they took, by call."""
+    answered = of.get("answered") or 0
+    talk_s = of.get("talk_s", 0.0) + of.get("held_s", 0.0)
+    handled = talk_s + of.get("hold_s", 0.0) + of.get("transfer_s", 0.0) + of.get("wrap_up_s", 0.0)
+    return {
+        "talk_s": _share(talk_s, answered),
+        "hold_s": _share(of.get("hold_s", 0.0), answered),
+        "wrap_up_s": _share(of.get("wrap_up_s", 0.0), answered),
+        "handle_s": _share(handled, answered),
+        "transfers": of.get("transfers", 0),
     }
 
 
 def agents(db: sqlite3.Connection, period: Period) -> list[Row]:
-    """Offers count when they were made, states when they began; one that goes on counts up to the end."""
-    span = (period.since, period.until)
-    found: dict[tuple[str, str], Row] = {}
-
-    def row(interval: str, agent: str) -> Row:
-        return found.setdefault(
-            (interval, agent), {**({"interval": interval} if interval else {}), "agent": agent}
-        )
-
-    for offer in db.execute(
-        f"SELECT {period.label('offered_at')} AS interval, agent, count(*) AS offers,"
-        " sum(outcome = 'accepted') AS answered, sum(outcome = 'no_answer') AS missed,"
-        " sum(outcome IN ('rejected', 'busy')) AS refused"
-        " FROM offers WHERE offered_at >= ? AND offered_at < ? GROUP BY 1, 2",
-        span,
-    ):
-        row(offer["interval"], offer["agent"]).update(offer)
-    for talk in db.execute(
-        f"SELECT {period.label('started_at')} AS interval, agent, total(talk_s) AS talk_s FROM legs"
-        " WHERE agent IS NOT NULL AND started_at >= ? AND started_at < ? GROUP BY 1, 2",
-        span,
-    ):
-        row(talk["interval"], talk["agent"])["talk_s"] = talk["talk_s"]
-    for state in db.execute(
-        f"SELECT {period.label('from_at')} AS interval, agent, total(lasted) AS signed_in_s,"
-        " total(lasted * (status = 'on_break')) AS break_s, total(lasted * (state = 'wrap_up')) AS wrap_up_s,"
-        " total(lasted * (state IN ('talking', 'ringing', 'wrap_up'))) AS busy_s,"
-        " total(lasted * (status = 'available' OR state IN ('talking', 'wrap_up'))) AS work_s"
-        " FROM (SELECT *, coalesce(seconds, ? - from_at) AS lasted FROM agent_states)"
-        " WHERE signed_in AND from_at >= ? AND from_at < ? GROUP BY 1, 2",
-        (period.until, *span),
-    ):
-        row(state["interval"], state["agent"]).update(state)
-    return [_agent(found[key]) for key in sorted(found)]
+    work = _sums(db, period, "agent_intervals", "agent")
+    said = _sums(db, period, "survey_intervals", "agent")
+    times = _times(db, period)
+    return [
+        {**_named(period, key, "agent"), **_offered(work.get(key, {})), **_handled(work.get(key, {})),
+         **_present(times.get(key, {})), "satisfaction": _satisfaction(said.get(key))}
+        for key in sorted({*work, *times})
+    ]  # fmt: skip
 
 
-def _agent(told: Row) -> Row:
-    answered, talk_s = told.get("answered") or 0, told.get("talk_s") or 0.0
-    handle_s = talk_s + (told.get("wrap_up_s") or 0.0)
+def _offered(of: Mapping[str, Any]) -> Row:
+    return {name: of.get(name, 0) for name in ("offers", "answered", "missed", "refused")}
+
+
+def _times(db: sqlite3.Connection, period: Period) -> dict[tuple[str, ...], dict[tuple[str, str], float]]:
+    """Seconds by (interval, agent) and (status, state), those of what still goes on included."""
+    found: dict[tuple[str, ...], dict[tuple[str, str], float]] = {}
+
+    def take(key: tuple[str, str], state: tuple[str, str], seconds: float) -> None:
+        of = found.setdefault(key, {})
+        of[state] = of.get(state, 0.0) + seconds
+
+    for key, row in _sums(db, period, "agent_time_intervals", ("agent", "status", "state")).items():
+        take((key[0], key[1]), (key[2], key[3]), row["seconds"])
+    begin, end = period.quarters
+    for row in db.execute("SELECT agent, status, state, signed_in, since_at FROM agents"):
+        if not (row["signed_in"] or row["state"] in AT_WORK) or period.only not in (None, row["agent"]):
+            continue
+        since = max(row["since_at"], begin)
+        until = min(period.until if period.now is None else period.now, end)
+        for at, seconds in parts(since, until - since):
+            take((period.name(at), row["agent"]), (row["status"] or "", row["state"] or ""), seconds)
+    return found
+
+
+def _present(times: Mapping[tuple[str, str], float]) -> Row:
+    def total(wanted: Callable[[str, str], bool]) -> float:
+        return sum(seconds for (status, state), seconds in times.items() if wanted(status, state))
+
+    busy = total(lambda status, state: state in ("ringing", *AT_WORK))
+    work = total(lambda status, state: status == "available" or state in ("ringing", *AT_WORK))
     return {
-        **({"interval": told["interval"]} if told.get("interval") else {}),
-        "agent": told["agent"],
-        "offers": told.get("offers") or 0,
-        "answered": answered,
-        "missed": told.get("missed") or 0,
-        "refused": told.get("refused") or 0,
-        "talk_s": talk_s,
-        "wrap_up_s": told.get("wrap_up_s") or 0.0,
-        "handle_s": handle_s / answered if answered else None,
-        "signed_in_s": told.get("signed_in_s") or 0.0,
-        "break_s": told.get("break_s") or 0.0,
-        "occupancy": _share(told.get("busy_s") or 0.0, told.get("work_s") or 0.0),
+        "signed_in_s": total(lambda status, state: True),
+        "available_s": total(lambda status, state: status == "available" and state == "idle"),
+        "break_s": total(lambda status, state: status == "on_break"),
+        "occupancy": _share(busy, work),
     }
 
 
 def trunks(db: sqlite3.Connection, period: Period) -> list[Row]:
-    return _counted(
-        db,
-        period,
-        "trunk",
-        "count(*) AS legs, sum(direction = 'inbound') AS inbound, sum(direction = 'outbound') AS outbound,"
-        " sum(answered_at IS NOT NULL) AS answered,"
-        " 1.0 * sum(answered_at IS NOT NULL) / count(*) AS answer_rate,"
-        " total(coalesce(ended_at, started_at) - started_at) AS seconds",
-        "legs",
-        "started_at",
-    )
-
-
-def reasons(db: sqlite3.Connection, period: Period) -> list[Row]:
-    return _counted(
-        db,
-        period,
-        "reason",
-        "outcome, count(*) AS calls, avg(wait_s) AS mean_wait_s, avg(talk_s) AS mean_talk_s",
-        "calls",
-        "started_at",
-    )
+    found = _sums(db, period, "trunk_intervals", "trunk")
+    return [
+        {**_named(period, key, "trunk"), "legs": (legs := row["inbound"] + row["outbound"]),
+         "inbound": row["inbound"], "outbound": row["outbound"], "answered": row["answered"],
+         "answer_rate": _share(row["answered"], legs), "seconds": row["seconds"],
+         "erlangs": row["seconds"] / period.seconds(key[0]), "most_at_once": row["most_at_once"]}
+        for key, row in found.items()
+    ]  # fmt: skip
 
 
 def numbers(db: sqlite3.Connection, period: Period) -> list[Row]:
-    return _counted(
-        db,
-        period,
-        "to_number",
-        "count(*) AS calls, sum(talk_s > 0) AS talked, sum(outcome = 'abandoned') AS abandoned,"
-        " count(DISTINCT from_number) AS callers, count(*) - count(DISTINCT from_number) AS repeated,"
-        " total(talk_s) AS talk_s",
-        "calls",
-        "started_at",
-    )
+    found = _sums(db, period, "number_intervals", "to_number")
+    return [
+        {**_named(period, key, "to_number"),
+         **{name: row[name] for name in ("calls", "talked", "abandoned", "repeated", "wait_s", "talk_s")}}
+        for key, row in found.items()
+    ]  # fmt: skip
 
 
 def flows(db: sqlite3.Connection, period: Period) -> list[Row]:
     """How often each step was reached, and by how many calls."""
-    columns = "count(*) AS times, count(DISTINCT call) AS calls"
-    return _counted(db, period, "flow || ' ' || step", columns, "flow_steps", "at", named="step")
+    found = _sums(db, period, "flow_intervals", ("flow", "step"))
+    return [{**_named(period, key, "flow", "step"), **row} for key, row in found.items()]
 
 
-def _counted(
-    db: sqlite3.Connection, period: Period, by: str, columns: str, table: str, at: str, named: str = ""
-) -> list[Row]:
-    name = named or by
-    rows = db.execute(
-        f"SELECT {period.label(at)} AS interval, {by} AS {name}, {columns} FROM {table}"
-        f" WHERE {at} >= ? AND {at} < ? AND {by} IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2",
-        (period.since, period.until),
-    ).fetchall()
-    return rows if period.by else [{key: row[key] for key in row if key != "interval"} for row in rows]
+def reasons(db: sqlite3.Connection, period: Period) -> list[Row]:
+    found = _sums(db, period, "reason_intervals", ("reason", "outcome"))
+    return [
+        {**_named(period, key, "reason", "outcome"), "calls": row["calls"],
+         "mean_wait_s": _share(row["wait_s"], row["calls"]),
+         "mean_talk_s": _share(row["talk_s"], row["calls"])}
+        for key, row in found.items()
+    ]  # fmt: skip
+
+
+def surveys(db: sqlite3.Connection, period: Period) -> list[Row]:
+    found = _sums(db, period, "survey_intervals", ("queue", "question"))
+    return [
+        {**_named(period, key, "queue", "question"), "answers": row["answers"],
+         "mean_score": _share(row["score"], row["answers"]), "satisfaction": _satisfaction(row)}
+        for key, row in found.items()
+    ]  # fmt: skip
+
+
+def dispositions(db: sqlite3.Connection, period: Period) -> list[Row]:
+    found = _sums(db, period, "disposition_intervals", ("queue", "disposition"))
+    named = ("queue", "disposition")
+    return [{**_named(period, key, *named), **row} for key, row in found.items() if row["calls"]]
+
+
+def timeline(db: sqlite3.Connection, period: Period) -> list[Row]:
+    """What each agent did, stretch by stretch, in order."""
+    now = min(period.until, period.until if period.now is None else period.now)
+    only = "" if period.only is None else " AND agent = ?"
+    found = db.execute(
+        "SELECT agent, from_at, until_at, status, status_reason AS reason, state, call,"
+        " coalesce(seconds, max(0, ? - from_at)) AS seconds FROM agent_states"
+        f" WHERE from_at < ? AND coalesce(until_at, ?) > ? AND signed_in{only} ORDER BY agent, log_position",
+        (now, period.until, period.until, period.since, *([] if period.only is None else [period.only])))
+    return found.fetchall()
+
+
+def _satisfaction(of: Mapping[str, Any] | None) -> float | None:
+    return None if of is None else _share(of["satisfied"], of["answers"])
 
 
 def _share(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
-def _mean(values: list[float]) -> float | None:
-    return sum(values) / len(values) if values else None
-
-
-def _at(ordered: list[float], share: float) -> float | None:
-    return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else None
-
-
 REPORTS = {
-    "queues": Report("Queues: offered, answered, abandoned, service level, waiting", queues),
-    "agents": Report("Agents: offers, talking, wrap-up, occupancy", agents),
-    "trunks": Report("Trunks: legs, answer rate, occupancy in seconds", trunks),
-    "numbers": Report("Numbers called: calls, callers, repeated calls", numbers),
-    "flows": Report("Flows: steps reached", flows),
-    "reasons": Report("Endings: reason and outcome", reasons),
-}
+    "queues": Report("Queues: offered, answered, abandoned, service level, waiting, handling", queues,
+                     ("offered", "answered", "abandoned", "service_level")),
+    "skills": Report("Skills that calls asked for: offered, answered, waiting", skills,
+                     ("offered", "answered", "service_level")),
+    "agents": Report("Agents: offers, handling, time, occupancy", agents,
+                     ("answered", "handle_s", "occupancy")),
+    "trunks": Report("Trunks: legs, answer rate, occupancy", trunks, ("legs", "erlangs", "most_at_once")),
+    "numbers": Report("Numbers called: calls, talked, repeated calls", numbers, ("calls", "abandoned")),
+    "flows": Report("Flows: steps reached", flows, ("times", "calls")),
+    "reasons": Report("Endings: reason and outcome", reasons, ("calls",)),
+    "surveys": Report("Surveys: answers and satisfaction", surveys, ("answers", "mean_score")),
+    "dispositions": Report("Dispositions: what agents noted", dispositions, ("calls",)),
+    "timeline": Report("Timeline of the agents", timeline, ("seconds",)),
+}  # fmt: skip

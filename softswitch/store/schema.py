@@ -11,11 +11,14 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
+from softswitch.store.rollup_schema import DETAILS, ROLLUPS, statements
+
 DATABASE_NAME = "softswitch.db"
 # Raise it when a view function changes: the views of an older version are rebuilt from the journal.
-VIEWS_VERSION = 4
+VIEWS_VERSION = 5
 POSITION_TABLE = "journal_position"
 _BUSY_TIMEOUT_S = 1.0
+_STATEMENTS = 512
 
 Columns = dict[str, type]
 migrations = Migrations("softswitch")
@@ -96,7 +99,7 @@ _SEGMENTS: Columns = {
     "started_mono": float, "started_boot": str,
 }
 
-VIEW_TABLES = (*_CALL_TABLES, *_OTHER_TABLES, "segments")
+VIEW_TABLES = (*_CALL_TABLES, *_OTHER_TABLES, "segments", *DETAILS, *ROLLUPS)
 
 
 @migrations()
@@ -139,6 +142,25 @@ def m005_segments(db: Database) -> None:
     db.table("calls").add_column("caller_leg", str)
 
 
+@migrations()
+def m006_rollups(db: Database) -> None:
+    """Sums by quarter of an hour, what they need beside the rows there were, and what callers said."""
+    added: dict[str, Columns] = {
+        "queue_calls": {"skills": str, "repeated": int},
+        "legs": {"seconds": float, "started_mono": float, "started_boot": str},
+    }
+    for name, columns in added.items():
+        for column, of in columns.items():
+            db.table(name).add_column(column, of)
+    for name, columns in DETAILS.items():
+        db.table(name).create(columns, pk="log_position")
+        db.table(name).create_index(["call"])
+    for statement in statements():
+        db.execute(statement)
+    db.table("calls").create_index(["from_number", "started_at"])
+    db.execute("CREATE INDEX trunk_legs_open ON legs (trunk) WHERE ended_at IS NULL AND trunk IS NOT NULL")
+
+
 def database_path(state_dir: Path) -> Path:
     return state_dir / DATABASE_NAME
 
@@ -148,7 +170,8 @@ def open_for_writing(state_dir: Path) -> sqlite3.Connection:
 
     Raises sqlite3.Error when it is locked, damaged or the disk is full.
     """
-    db = sqlite3.connect(database_path(state_dir), timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+    db = sqlite3.connect(database_path(state_dir), timeout=_BUSY_TIMEOUT_S, isolation_level=None,
+                         cached_statements=_STATEMENTS)
     try:
         db.execute("PRAGMA journal_mode = WAL")
         # A power cut may take the last transactions back, position and rows together: they are copied again.

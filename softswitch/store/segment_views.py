@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from softswitch.store.rollups import count_segment
 from softswitch.store.told import Told
 
 TALKING = ("talk", "hold", "held")
@@ -160,10 +161,13 @@ def end(db: sqlite3.Connection, fact: Told, call: str, leg: str) -> None:
 
 def _close(db: sqlite3.Connection, fact: Told, position: int, leg: str) -> None:
     """Monotonic time within one boot, so that a stepped clock makes no conversation longer."""
-    db.execute("UPDATE segments SET ended_at = ?1, seconds = round(CASE WHEN started_boot = ?2"
-               " THEN ?3 - started_mono ELSE max(0, ?1 - started_at) END, 3),"
-               " started_mono = NULL, started_boot = NULL WHERE log_position = ?4 AND leg = ?5",
-               (fact.at, fact.boot, fact.mono, position, leg))
+    closed = db.execute(
+        "UPDATE segments SET ended_at = ?1, seconds = round(CASE WHEN started_boot = ?2"
+        " THEN ?3 - started_mono ELSE max(0, ?1 - started_at) END, 3),"
+        " started_mono = NULL, started_boot = NULL WHERE log_position = ?4 AND leg = ?5"
+        " RETURNING kind, agent, queue, started_at, seconds",
+        (fact.at, fact.boot, fact.mono, position, leg)).fetchone()
+    count_segment(db, *closed)
 
 
 def _hold(db: sqlite3.Connection, fact: Told, holds: bool) -> None:

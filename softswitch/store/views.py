@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 
-from softswitch.store import agent_views, call_views, segment_views
+from softswitch.store import agent_views, call_views, said_views, segment_views
 from softswitch.store.reader import Fact, OnDamage, ignore_damage
 from softswitch.store.record import VERSION
 from softswitch.store.schema import POSITION_TABLE, VIEW_TABLES, VIEWS_VERSION
@@ -51,11 +51,13 @@ _VIEWS: tuple[View, ...] = (
     call_views.call_queued, call_views.queue_left, call_views.offer_made, call_views.offer_ended,
     call_views.leg_started, call_views.leg_answered, call_views.leg_ended, call_views.leg_moved,
     call_views.call_bridged, call_views.bridge_ended, call_views.transfer_started,
+    call_views.call_transferred,
     call_views.recording_started, call_views.recording_finished,
     agent_views.agent_signed_in, agent_views.agent_signed_out,
     agent_views.agent_status_changed, agent_views.agent_state_changed, agent_views.wrap_up_started,
     agent_views.contact_registered, agent_views.contact_removed,
     agent_views.supervision_started, agent_views.supervision_ended,
+    said_views.survey_answered, said_views.disposition_set,
     configuration_changed, switch_started, alarm_raised, facts_lost,
 )  # fmt: skip
 # What a fact of a strange shape raises: parts missing, of the wrong type, or nothing SQLite can store.

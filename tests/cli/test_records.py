@@ -120,11 +120,18 @@ def test_reports_as_table_csv_and_json(run: Run, calls: Path) -> None:
         ("support", 1, 1.0),
     ]
     assert "100.0%" in run("report queues").stdout
-    lines = run("report agents --csv --by day").stdout.splitlines()
+    lines = run("report agents --format csv --by day").stdout.splitlines()
     assert lines[0].startswith("interval,agent,offers,answered")
     assert any(line.startswith(f"{time.strftime('%Y-%m-%d')},alice,1,1") for line in lines)
-    assert "There were no calls" in run("report reasons --since 2000-01-01 --until 2000-02-01").stdout
-    assert "--since must be before --until" in refused(run("report --since 2000-02-01 --until 2000-01-01"), 2)
+    for form, begins in (("png", b"\x89PNG"), ("svg", b"<?xml")):
+        for by in ("", " --by hour"):
+            plot = calls / f"plot.{form}"
+            assert "written" in run(f"report queues --format {form} --output {plot}{by}").stdout
+            assert plot.read_bytes().startswith(begins)
+    assert "cannot be written" in refused(run(f"report --format png --output {calls}/none/x.png"), 1)
+    assert "--output is for" in refused(run(f"report --output {calls}/x.csv"), 2)
+    assert "There were no calls" in run("report reasons --from 2000-01-01 --to 2000-02-01").stdout
+    assert "--from must be before --to" in refused(run("report --from 2000-02-01 --to 2000-01-01"), 2)
     assert "'quues' is not one of" in refused(run("report quues"), 2)
 
 

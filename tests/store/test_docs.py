@@ -11,6 +11,14 @@ from softswitch.store.schema import POSITION_TABLE, VIEW_TABLES, database_path, 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "database.md").read_text(encoding="utf-8")
 
 
+def _series(first: str, more: str) -> list[str]:
+    """w00 … w47"""
+    if not more:
+        return [first]
+    letter, begin, end = first[0], int(first[1:]), int(more.strip(" …`")[1:])
+    return [f"{letter}{number:02}" for number in range(begin, end + 1)]
+
+
 @pytest.fixture
 def db(tmp_path: Path) -> sqlite3.Connection:
     open_for_writing(tmp_path).close()
@@ -21,9 +29,10 @@ def documented() -> dict[str, list[str]]:
     """Columns by table, as the document has them."""
     tables = {}
     for section in DOCUMENT.split("\n## ")[1:]:
-        columns = re.findall(r"^\| `(\w+)` \| .*\S \|$", section, re.MULTILINE)
-        if columns:
-            tables[section.split("\n", 1)[0]] = columns
+        found = re.findall(r"^\| `(\w+)`( … `\w+`)? \| .*\S \|$", section, re.MULTILINE)
+        columns = [column for first, more in found for column in _series(first, more)]
+        for table in section.split("\n", 1)[0].split(", ") if columns else ():
+            tables[table] = columns
     return tables
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from softswitch.store.histogram import ERROR
 from softswitch.store.queries import open_views
 from softswitch.store.reports import REPORTS, Period
 from tests.store.facts import Fact, copy_all, fact, journal
@@ -69,8 +70,12 @@ def test_queues(tmp_path: Path) -> None:
     sales, support = report(day.views(), "queues")
     assert sales == {
         "queue": "sales", "offered": 8, "answered": 4, "abandoned": 3, "short_abandoned": 2, "sent_on": 1,
-        "service_level": 3 / 6, "abandon_rate": 1 / 6, "speed_of_answer_s": 55 / 4, "wait_p50_s": 20,
-        "wait_p90_s": 21, "wait_max_s": 60,
+        "repeated": 7, "service_level": 3 / 6, "abandon_rate": 1 / 6, "wait_s": 163 / 8,
+        "speed_of_answer_s": 55 / 4, "wait_p50_s": pytest.approx(10, rel=ERROR),
+        "wait_p90_s": pytest.approx(21, rel=ERROR), "wait_p95_s": pytest.approx(21, rel=ERROR),
+        "wait_max_s": 60, "abandon_s": 16,
+        "talk_s": None, "hold_s": None, "wrap_up_s": None, "handle_s": None,
+        "transfers": 0, "satisfaction": None,
     }  # fmt: skip
     assert (support["queue"], support["offered"], support["service_level"]) == ("support", 1, 1.0)
 
@@ -97,31 +102,74 @@ def test_who_still_waits_is_not_offered_yet(tmp_path: Path) -> None:
 
 def test_agents(tmp_path: Path) -> None:
     day = Day(tmp_path)
-    for at, kind, told in [
-        (NINE, "agent_signed_in", {"agent": "ann", "user": "u"}),
-        (NINE, "agent_status_changed", {"agent": "ann", "status": "available", "reason": ""}),
-        (NINE, "agent_state_changed", {"agent": "ann", "state": "idle", "reason": ""}),
-        (NINE + 100, "agent_state_changed", {"agent": "ann", "state": "ringing", "reason": ""}),
-        (NINE + 110, "agent_state_changed", {"agent": "ann", "state": "talking", "reason": ""}),
-        (NINE + 200, "agent_state_changed", {"agent": "ann", "state": "wrap_up", "reason": ""}),
-        (NINE + 230, "agent_state_changed", {"agent": "ann", "state": "idle", "reason": ""}),
-        (NINE + 300, "agent_status_changed", {"agent": "ann", "status": "on_break", "reason": "lunch"}),
-        (NINE + 900, "agent_signed_out", {"agent": "ann", "user": "u", "reason": "signed_out"}),
-    ]:
-        day.tell(at, fact(kind, **told))
-    day.tell(NINE + 100, fact("call_started", call="c1"),
-             fact("call_queued", call="c1", queue="sales"),
-             fact("leg_started", call="c1", leg="c1.l2", direction="outbound", agent="ann"),
-             fact("bridge_ended", call="c1", leg="c1.l2", talk_s=90.0))  # fmt: skip
-    for number, outcome in enumerate(["accepted", "no_answer", "rejected", "busy"]):
-        offer = {"call": "c1", "queue": "sales", "agent": "ann", "offer": f"o{number}"}
-        day.tell(NINE + 100, fact("offer_made", **offer), fact("offer_ended", **offer, outcome=outcome))
-    (ann,) = report(day.views(), "agents")
+    call: dict[str, Any] = {"call": "c1", "leg": "c1.l2"}
+    offers = [{"call": "c1", "queue": "sales", "agent": "ann", "offer": f"o{number}"} for number in range(4)]
+    outcomes = ("accepted", "no_answer", "rejected", "busy")
+    said = {"call": "c1", "agent": "ann", "queue": "sales"}
+    for at, facts in {
+        0: [fact("agent_signed_in", agent="ann", user="u"),
+            fact("agent_status_changed", agent="ann", status="available", reason=""),
+            fact("agent_state_changed", agent="ann", state="idle", reason="")],
+        100: [fact("agent_state_changed", agent="ann", state="ringing", reason=""),
+              fact("call_started", call="c1"), fact("call_queued", call="c1", queue="sales"),
+              fact("leg_started", **call, direction="outbound", agent="ann", user="u"),
+              *(fact("offer_made", **offer) for offer in offers),
+              *(fact("offer_ended", **offer, outcome=outcome)
+                for offer, outcome in zip(offers, outcomes, strict=True))],
+        110: [fact("agent_state_changed", agent="ann", state="talking", reason=""),
+              fact("call_bridged", **call, agent="ann", queue="sales")],
+        150: [fact("leg_held", **call)],
+        170: [fact("leg_resumed", **call)],
+        200: [fact("bridge_ended", **call, talk_s=90.0), fact("call_transferred", call="c1", by="user:u"),
+              fact("agent_state_changed", agent="ann", state="wrap_up", reason=""),
+              fact("wrap_up_started", agent="ann", call="c1"),
+              fact("survey_answered", **said, question="service", score=4),
+              fact("survey_answered", **said, question="service", score=1),
+              fact("disposition_set", **said, disposition="sold"),
+              fact("disposition_set", **said, disposition="thinks")],
+        230: [fact("wrap_up_ended", agent="ann", call="c1"),
+              fact("agent_state_changed", agent="ann", state="idle", reason="")],
+        300: [fact("agent_status_changed", agent="ann", status="on_break", reason="lunch")],
+        900: [fact("agent_signed_out", agent="ann", user="u", reason="signed_out")],
+    }.items():  # fmt: skip
+        day.tell(NINE + at, *facts)
+    db = day.views()
+    (ann,) = report(db, "agents")
     assert ann == {
-        "agent": "ann", "offers": 4, "answered": 1, "missed": 1, "refused": 2, "talk_s": 90.0,
-        "wrap_up_s": 30.0, "handle_s": 120.0, "signed_in_s": 900.0, "break_s": 600.0,
-        "occupancy": pytest.approx(130 / 300),
+        "agent": "ann", "offers": 4, "answered": 1, "missed": 1, "refused": 2, "talk_s": 70.0, "hold_s": 20.0,
+        "wrap_up_s": 30.0, "handle_s": 120.0, "transfers": 1, "signed_in_s": 900.0, "available_s": 170.0,
+        "break_s": 600.0, "occupancy": pytest.approx(130 / 300), "satisfaction": 0.5,
     }  # fmt: skip
+    assert report(db, "surveys") == [
+        {"queue": "sales", "question": "service", "answers": 2, "mean_score": 2.5, "satisfaction": 0.5}]
+    assert report(db, "dispositions") == [{"queue": "sales", "disposition": "thinks", "calls": 1}]
+    lunch = report(db, "timeline")[-1]
+    assert (lunch["agent"], lunch["status"], lunch["reason"], lunch["seconds"]) == (
+        "ann", "on_break", "lunch", 600)
+
+
+def test_time_is_divided_among_the_intervals_and_what_goes_on_counts_until_now(tmp_path: Path) -> None:
+    day = Day(tmp_path)
+    day.tell(NINE + 3000, fact("agent_signed_in", agent="ann", user="u"),
+             fact("agent_status_changed", agent="ann", status="available", reason=""),
+             fact("agent_state_changed", agent="ann", state="idle", call=None))
+    day.tell(TEN + 600, fact("agent_status_changed", agent="ann", status="on_break", reason="tea"))
+    db = day.views()
+    span = Period(MIDNIGHT, MIDNIGHT + 86400, "hour", now=TEN + 1000)
+    rows = REPORTS["agents"].run(db, span)
+    found = [(row["interval"][-5:], row["signed_in_s"], row["break_s"]) for row in rows]
+    assert found == [("09:00", 600, 0), ("10:00", 1000, 400)]
+
+
+def test_skills_and_one_name_only(tmp_path: Path) -> None:
+    day = Day(tmp_path)
+    day.tell(NINE, fact("call_started", call="c1"), fact("call_queued", call="c1", queue="sales"))
+    day.tell(NINE + 7, fact("queue_left", call="c1", queue="sales", outcome="answered", waited_s=7.0,
+                            skills=["dutch", "tax"]))
+    db = day.views()
+    assert [(row["skill"], row["answered"]) for row in report(db, "skills")] == [("dutch", 1), ("tax", 1)]
+    only = REPORTS["skills"].run(db, Period(MIDNIGHT, TEN, only="tax"))
+    assert [row["skill"] for row in only] == ["tax"]
 
 
 def test_trunks_numbers_flows_and_reasons(tmp_path: Path) -> None:
@@ -132,10 +180,11 @@ def test_trunks_numbers_flows_and_reasons(tmp_path: Path) -> None:
     (trunk,) = report(db, "trunks")
     assert (trunk["trunk"], trunk["legs"], trunk["inbound"], trunk["answered"]) == ("carrier", 3, 3, 2)
     assert trunk["answer_rate"] == pytest.approx(2 / 3) and trunk["seconds"] == pytest.approx(120)
+    assert trunk["most_at_once"] == 1 and trunk["erlangs"] == pytest.approx(120 / 86400)
     (number_row,) = report(db, "numbers")
-    assert (number_row["to_number"], number_row["calls"], number_row["callers"]) == ("100", 3, 2)
+    assert (number_row["to_number"], number_row["calls"], number_row["talked"]) == ("100", 3, 2)
     assert (number_row["repeated"], number_row["abandoned"], number_row["talk_s"]) == (1, 1, 60)
-    assert report(db, "flows") == [{"step": "main menu", "times": 3, "calls": 3}]
+    assert report(db, "flows") == [{"flow": "main", "step": "menu", "times": 3, "calls": 3}]
     assert [(row["reason"], row["calls"]) for row in report(db, "reasons")] == [
         ("abandoned_in_queue", 1), ("normal_hang_up_caller", 2),
     ]  # fmt: skip

@@ -253,6 +253,10 @@ _ANYTHING = {
     "outcome": st.sampled_from(["answered", "abandoned", "accepted", "withdrawn"]),
     "status": st.sampled_from("ab"), "state": st.sampled_from("ab"), "talk_s": _SECONDS,
     "waited_s": _SECONDS, "duration_s": _SECONDS,
+    "score": st.integers(1, 5), "disposition": st.sampled_from("xy"), "trunk": st.none() | _AGENTS,
+    "direction": st.sampled_from(["inbound", "outbound"]), "caller": st.sampled_from(["l1", "l2"]),
+    "stays": st.sampled_from(["l1", "l2"]), "by": st.just("user:alice"), "from_call": _CALLS,
+    "from_number": st.sampled_from(["1", "2"]), "to_number": st.just("100"),
     "count": st.integers(1, 9), "change": st.sampled_from(["added", {"display": "x"}]),
 }  # fmt: skip
 _FACTS = st.builds(lambda kind, of: {"type": kind, "data": of},

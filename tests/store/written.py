@@ -115,7 +115,8 @@ class Play:
         self.world.command("agent.status", name=agents[name], status="available")
 
     def press(self, name: str, digit: str) -> None:
-        self.world.digit(digit)
+        *_, call = self.world.exchange.calls.values()
+        self.world.digit(digit, call.inbound.id)
 
     def transfer(self, name: str, number: str) -> None:
         self.phones[name].refer(number)
@@ -143,6 +144,19 @@ class Play:
 
     def busy(self, name: str) -> None:
         self.phones[name].auto_reject = 486
+
+    def clear(self) -> None:
+        """Everybody hangs up, nobody is signed in or busy: the next example begins."""
+        for phone in self.phones.values():
+            phone.auto_reject = 0
+            for session in phone.sessions:
+                if session.state != "ended":
+                    self.world.do(phone, lambda now, out, session=session: session.hang_up(now, out))
+        for name in ("alice", "bob", "carol", "dave"):
+            self.phones[name].register()
+        for agent in self.world.exchange.centre.agents:
+            self.world.command("agent.sign_out", name=agent)
+        self.world.wait(10)
 
     def kill(self) -> None:
         self.world.restart_switch()
