@@ -121,6 +121,39 @@ PHRASES = {
         "请在提示音后留言，按井号键结束。",
     ),
     "message_saved": ("Your message has been saved.", ("留言已保存。", "liu2 yan2 yi2 bao3 cun2.")),
+    "message_too_short": ("Your message was too short.", "留言太短。"),
+    "mailbox_full": ("This mailbox is full. Please call again later.", "留言信箱已满，请您稍后再拨。"),
+    "voicemail_menu": (
+        "To hear your messages, press one. To record your greeting, press two. To end, press star.",
+        "收听留言请按一，录制问候语请按二，退出请按星号键。",
+    ),
+    "you_have": ("You have", "您有"),
+    "new_message": ("new message.", ("条新留言。", "tiao2 xin1 liu2 yan2.")),
+    "new_messages": ("new messages.", ("条新留言。", "tiao2 xin1 liu2 yan2.")),
+    "saved_message": ("saved message.", ("条已保存留言。", "tiao2 yi3 bao3 cun2 liu2 yan2.")),
+    "saved_messages": ("saved messages.", ("条已保存留言。", "tiao2 yi3 bao3 cun2 liu2 yan2.")),
+    "no_messages": ("You have no messages.", ("您没有留言。", "nin2 mei2 you3 liu2 yan2.")),
+    "message_from": ("Message from", ("留言来自", "liu2 yan2 lai2 zi4")),
+    "message_menu": (
+        "To hear this message again, press one. To delete it, press seven. To call back, press eight."
+        " To save it, press nine. For the previous message, press four. For the next one, press six.",
+        (
+            "重听请按一，删除请按七，回拨请按八，保存请按九，上一条请按四，下一条请按六。",
+            "chong2 ting1 qing3 an4 yi1, shan1 chu2 qing3 an4 qi1, hui2 bo1 qing3 an4 ba1,"
+            " bao3 cun2 qing3 an4 jiu3, shang4 yi4 tiao2 qing3 an4 si4, xia4 yi4 tiao2 qing3 an4 liu4.",
+        ),
+    ),
+    "message_deleted": ("Message deleted.", ("留言已删除。", "liu2 yan2 yi3 shan1 chu2.")),
+    "message_kept": ("Message saved.", ("留言已保存。", "liu2 yan2 yi2 bao3 cun2.")),
+    "no_more_messages": (
+        "There are no more messages.",
+        ("没有更多留言。", "mei2 you3 geng4 duo1 liu2 yan2."),
+    ),
+    "record_greeting": (
+        "Please record your greeting after the tone, then press the hash key.",
+        "请在提示音后录制问候语，按井号键结束。",
+    ),
+    "greeting_saved": ("Your greeting has been saved.", ("问候语已保存。", "wen4 hou4 yu3 yi2 bao3 cun2.")),
     # Agents
     "agent_signed_in": ("You are signed in.", "签入成功。"),
     "agent_signed_out": ("You are signed out.", "签出成功。"),

@@ -22,18 +22,22 @@ from softswitch.call.doctor import keep_again, kept_findings, live_state, row, t
 from softswitch.call.exchange import Exchange, Prompts
 from softswitch.call.outputs import Fact, Keep
 from softswitch.call.restore import restore
+from softswitch.call.speaking import Speak, Spoken
 from softswitch.config import Node
 from softswitch.config.files import load_node
 from softswitch.config.secrets import read_secrets, write_secrets
 from softswitch.control import CommandError, ControlServer
 from softswitch.directory import ConfigCommands, Directory, Outcome
+from softswitch.directory.prompts import Texts
 from softswitch.media import libcrypto
 from softswitch.media.client import MediaClient
 from softswitch.net.driver import Driver
 from softswitch.net.sockets import from_environment
 from softswitch.net.trace import open_trace
 from softswitch.progress_tones import CADENCES, USUAL, tone_files
-from softswitch.prompts import MUSIC, TONES, Manifest, load_manifest, prompts_directory
+from softswitch.prompts import MUSIC, TONES, Manifest, load_manifest, prompts_directory, recorded_texts
+from softswitch.speech.engine import no_engine
+from softswitch.speech.speaker import Speaker
 from softswitch.store.audit import kept_at, views_differ
 from softswitch.store.journal import Journal
 from softswitch.store.livestate import load
@@ -80,7 +84,8 @@ class Switch:
         self._former, _ = load(node.state_dir, self.journal)
         self.generation = int((self._former.get("generation") or {"value": 0})["value"]) + 1
         manifest = load_manifest(prompts_directory(node.prompts_dir))
-        directory = Directory(node.sip.realm, read_secrets(node.secrets_path), manifest)
+        texts = Texts(recorded_texts(manifest), no_engine(node.speech))
+        directory = Directory(node.sip.realm, read_secrets(node.secrets_path), manifest, texts)
         directory.restore(self._former)
         prompts = prompts_of(manifest)
         tones, national = progress_tones(node, prompts.tones)
@@ -91,6 +96,8 @@ class Switch:
         self.exchange.no_srtp = "" if libcrypto.available() else libcrypto.MISSING
         self._trace = open_trace(node)
         self.driver = Driver(self.exchange, self.journal.append, from_environment(), self._trace)
+        self._speaker = Speaker(node.speech, node.speech_path, self._spoken)
+        self.driver.outside[Speak] = self._speaker.speak
         self._config = ConfigCommands(directory, lambda values: write_secrets(node.secrets_path, values))
         self._commands = SwitchCommands(self.exchange)
         self._control = ControlServer(node.control_path, self.command)
@@ -130,6 +137,10 @@ class Switch:
         self.driver.media_event(number, event)
         if self.exchange.media.ready:
             self._media_up.set()
+
+    def _spoken(self, spoken: Spoken) -> None:
+        if spoken.request:
+            self.driver.turn(lambda now, out: self.exchange.spoken(spoken, now, out))
 
     def command(self, name: str, args: dict[str, Any]) -> Any:
         """A command from the control socket."""
@@ -233,6 +244,7 @@ class Switch:
             await asyncio.sleep(0.05)
         await self._control.close()
         await self.driver.stop()
+        self._speaker.close()
         self.journal.close()
 
     def _end_calls(self, now: float, out: list[Any]) -> None:
@@ -245,7 +257,10 @@ def prompts_of(manifest: Manifest) -> Prompts:
     paths = {
         section: {name: each.path for name, each in prompts.items()} for section, prompts in manifest.items()
     }
-    return Prompts(music=paths.pop(MUSIC, {}), tones=paths.pop(TONES, {}), spoken=paths)
+    texts = {
+        section: {each.text: each.path for each in prompts.values()} for section, prompts in manifest.items()
+    }
+    return Prompts(music=paths.pop(MUSIC, {}), tones=paths.pop(TONES, {}), spoken=paths, texts=texts)
 
 
 def progress_tones(

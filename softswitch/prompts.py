@@ -67,6 +67,12 @@ def load_manifest(directory: Path) -> Manifest:
         ) from error
 
 
+def recorded_texts(manifest: Manifest) -> frozenset[str]:
+    """What the prompts of all languages say."""
+    sections = (prompts for section, prompts in manifest.items() if section not in (MUSIC, TONES))
+    return frozenset(prompt.text for prompts in sections for prompt in prompts.values())
+
+
 def _prompt(root: Path, entry: dict[str, Any]) -> Prompt:
     path = (root / entry["file"]).resolve()
     if not path.is_relative_to(root):

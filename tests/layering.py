@@ -32,6 +32,7 @@ LAYERS = {
     "archive": 8,
     "control": 7,
     "net": 8,
+    "speech": 8,
     "startup": 9,
     "check": 10,
     "node": 10,

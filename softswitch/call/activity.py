@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from softswitch.call.call import Call
     from softswitch.call.leg import Leg
+    from softswitch.call.speaking import Spoken
     from softswitch.call.waiting import Waiting
 
 
@@ -35,6 +36,9 @@ class Activity:
 
     def player_finished(self, now: float, out: list[Any]) -> None:
         """What `Call.play` was given last has been played to its end, or could not be."""
+
+    def spoken(self, spoken: Spoken, now: float, out: list[Any]) -> None:
+        """Texts that were asked for have become sound, or could not."""
 
     def timeout(self, now: float, out: list[Any]) -> None:
         """The time given to `Call.wake_at` has come."""

@@ -35,6 +35,7 @@ from softswitch.call.qualifying import Qualifying
 from softswitch.call.queue_outputs import carry_out, waiting_call
 from softswitch.call.registrar import Registrar
 from softswitch.call.routing import Route, is_peer, route
+from softswitch.call.speaking import Spoken
 from softswitch.call.supervising import Supervising
 from softswitch.call.trunk_certificates import Certified
 from softswitch.call.trunks import Trunks
@@ -59,12 +60,14 @@ ALARMS_SHOWN = 5
 @dataclass(frozen=True, slots=True)
 class Prompts:
     """Paths of the prompt files by language and name, of the music by name, and of the tones by name;
-    `national` are those of countries, which go before `tones` where numbering.country is one of them."""
+    `national` are those of countries, which go before `tones` where numbering.country is one of them.
+    `texts` are the paths of prompts by language and by what they say."""
 
     spoken: dict[str, dict[str, str]]
     music: dict[str, str]
     tones: dict[str, str] = field(default_factory=dict)
     national: dict[str, dict[str, str]] = field(default_factory=dict)
+    texts: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 class Exchange:
@@ -311,6 +314,16 @@ class Exchange:
                     )
                 )
         return [known[name] for name in names if name in known]
+
+    def recorded_texts(self, language: str) -> dict[str, str]:
+        """Prompt files by what they say: a text that was recorded need not be spoken by an engine."""
+        return self._prompts.texts.get(language, {})
+
+    def spoken(self, spoken: Spoken, now: float, out: list[Any]) -> None:
+        """What came of a `Speak`."""
+        call = self.call_of(spoken.request)
+        if call is not None and call.activity is not None:
+            call.activity.spoken(spoken, now, out)
 
     def music_path(self, name: str, out: list[Any]) -> str | None:
         path = self._prompts.music.get(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call.speaking import Saying, Speak
 from softswitch.config import Target
 from softswitch.ivr import events as ivr
 
@@ -13,14 +14,19 @@ if TYPE_CHECKING:
 
 
 def _play(flow: FlowActivity, action: ivr.PlayPrompts, now: float, out: list[Any]) -> None:
-    paths = flow.call.exchange.prompt_paths(flow.run.language, action.names, out)
-    if paths:
-        flow.call.play(paths, out, loop=action.loop)
+    call = flow.call
+    flow.saying = saying = Saying(call.exchange, flow.run.language, action.names, action.loop)
+    texts = saying.missing()
+    if texts:
+        call.stop_playing(out)
+        saying.request = call.next_id("s")
+        out.append(Speak(saying.request, flow.run.language, texts))
     else:
-        flow.feed(ivr.PromptsFinished(), now, out)
+        flow.say(saying, now, out)
 
 
 def _stop(flow: FlowActivity, action: ivr.StopPrompts, now: float, out: list[Any]) -> None:
+    flow.saying = None
     flow.call.stop_playing(out)
 
 

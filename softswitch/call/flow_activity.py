@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from softswitch.call.activity import Activity
 from softswitch.call.flow_actions import ACTIONS
 from softswitch.call.last_agents import LAST
+from softswitch.call.speaking import Saying, Spoken
 from softswitch.call.waiting import Waiting
 from softswitch.ivr import events as ivr
 from softswitch.ivr.run import FlowRun, Phase
@@ -29,6 +30,7 @@ class FlowActivity(Activity):
     def __init__(self, call: Call, run: FlowRun) -> None:
         super().__init__(call)
         self.run = run
+        self.saying: Saying | None = None
 
     def start(self, now: float, out: list[Any]) -> None:
         self.call.fact("flow_entered", {"flow": self.run.flow.name}, out)
@@ -83,6 +85,21 @@ class FlowActivity(Activity):
         if self.call.activity is self:
             self.call.wake_at(self.run.next_timeout())
             self.call.keep(out)
+
+    def spoken(self, spoken: Spoken, now: float, out: list[Any]) -> None:
+        saying = self.saying
+        if saying is not None and saying.request == spoken.request:
+            saying.spoken(spoken, out)
+            self.say(saying, now, out)
+
+    def say(self, saying: Saying, now: float, out: list[Any]) -> None:
+        """Everything that is to be said is there."""
+        self.saying = None
+        paths = saying.paths(out)
+        if paths:
+            self.call.play(paths, out, loop=saying.loop)
+        else:
+            self.feed(ivr.PromptsFinished(), now, out)
 
     def enter_queue(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import secrets
-from collections.abc import Collection, Mapping
 from typing import Any
 
 from softswitch.cli.options import UserError
@@ -12,7 +11,9 @@ from softswitch.config import Node
 from softswitch.config.secrets import read_secrets, write_secrets
 from softswitch.control import CommandError, ControlClient, NotRunning
 from softswitch.directory import ConfigCommands, Directory
-from softswitch.prompts import PromptsMissing, load_manifest, prompts_directory
+from softswitch.directory.prompts import Texts
+from softswitch.prompts import PromptsMissing, load_manifest, prompts_directory, recorded_texts
+from softswitch.speech.engine import no_engine
 from softswitch.store.journal import Journal
 from softswitch.store.livestate import load
 
@@ -41,13 +42,13 @@ def is_running(node: Node) -> bool:
 
 def stored(node: Node) -> Directory:
     """The stored configuration, to be read only."""
-    directory = Directory(node.sip.realm, _secrets(node), _prompts(node))
+    directory = _directory(node)
     directory.restore(load(node.state_dir)[0])
     return directory
 
 
 def _without_switch(node: Node, command: str, args: dict[str, Any]) -> Any:
-    directory = Directory(node.sip.realm, _secrets(node), _prompts(node))
+    directory = _directory(node)
     commands = ConfigCommands(directory, functools.partial(write_secrets, node.secrets_path))
     if not commands.knows(command):
         raise NotRunning(node.control_path)
@@ -66,12 +67,14 @@ def _without_switch(node: Node, command: str, args: dict[str, Any]) -> Any:
         journal.close()
 
 
-def _prompts(node: Node) -> Mapping[str, Collection[str]] | None:
-    """The prompts there are; None when they cannot be read: the switch says why when it starts."""
+def _directory(node: Node) -> Directory:
+    """Without prompts nothing is checked about them: the switch says why when it starts."""
     try:
-        return load_manifest(prompts_directory(node.prompts_dir))
+        manifest = load_manifest(prompts_directory(node.prompts_dir))
     except PromptsMissing:
-        return None
+        return Directory(node.sip.realm, _secrets(node), None)
+    texts = Texts(recorded_texts(manifest), no_engine(node.speech))
+    return Directory(node.sip.realm, _secrets(node), manifest, texts)
 
 
 def _secrets(node: Node) -> dict[str, str]:

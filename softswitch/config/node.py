@@ -25,6 +25,7 @@ from softswitch.config.base import (
 )
 from softswitch.config.listen import Listen, TlsPeers
 from softswitch.config.recording import Recording
+from softswitch.config.speech import Speech
 
 
 class PortRange(NamedTuple):
@@ -362,6 +363,7 @@ class Node(Model):
     transfer: Transfer = Field(default=Transfer(), description="Transfer of calls.")
     bans: Bans = Field(default=Bans(), description="Bans.")
     parking: Parking = Field(default=Parking(), description="Call park.")
+    speech: Speech = Field(default=Speech(), description="Text to speech.")
 
     @property
     def control_path(self) -> Path:
@@ -372,6 +374,11 @@ class Node(Model):
     def trace_path(self) -> Path:
         """The ring of the last SIP messages."""
         return self.run_dir / "trace.ring"
+
+    @property
+    def speech_path(self) -> Path:
+        """The directory of spoken texts."""
+        return self.state_dir / "speech"
 
     @property
     def secrets_path(self) -> Path:

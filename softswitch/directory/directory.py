@@ -11,7 +11,7 @@ from softswitch.config.errors import ConfigError, Path, Problem, did_you_mean, k
 from softswitch.directory.change import Action, Change, Stored
 from softswitch.directory.flows import FlowCatalogue
 from softswitch.directory.names import Names
-from softswitch.directory.prompts import PromptNames
+from softswitch.directory.prompts import PromptNames, Texts
 from softswitch.directory.references import check_references, names_of
 from softswitch.directory.usable import Usable
 from softswitch.sip.digest import ha1
@@ -34,11 +34,12 @@ class Directory:
         realm: str,
         secrets: Mapping[str, str] | None = None,
         prompts: Mapping[str, Collection[str]] | None = None,
+        texts: Texts | None = None,
     ) -> None:
         self.realm = realm
         self.centre = Centre()
         self.secrets = dict(secrets or {})
-        self._prompts = PromptNames(prompts)
+        self._prompts = PromptNames(prompts, texts or Texts())
         self._flows = FlowCatalogue(self._prompts)
         self._stored: dict[str, Stored] = {}
         self._origins: dict[str, str] = {}

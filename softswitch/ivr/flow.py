@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from softswitch.ivr.kinds.set import Set
 from softswitch.ivr.reading import FlowError, Path, Problem, Reader, Reference, path_text
 from softswitch.ivr.stepkinds import read_step
 from softswitch.ivr.steps import END, Step
@@ -37,6 +38,13 @@ class Flow:
         if reader.problems:
             raise FlowError(name, tuple(reader.problems), tuple(reader.references))
         return cls(name, reader.compiled, first, tuple(reader.references), source)
+
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages to which it may change on the way."""
+        sets = [step for step in self.steps.values() if isinstance(step, Set)]
+        return tuple(value for step in sets for name, value in step.values if name == "language")
 
 
 def _plain(given: Any) -> Any:

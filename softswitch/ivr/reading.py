@@ -10,7 +10,7 @@ from softswitch.ivr.spoken import Spoken
 from softswitch.ivr.steps import END, Step
 
 Path = tuple[str | int, ...]
-SPOKEN_KINDS = ("prompt", "number", "digits")
+SPOKEN_KINDS = ("prompt", "number", "digits", "text")
 LANGUAGES = ("en", "zh")
 
 
@@ -35,7 +35,8 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Something a flow names that must exist elsewhere: kind queue, user, flow, prompt or music."""
+    """Something a flow names that must exist elsewhere: kind queue, user, flow, prompt, music,
+    or a text that has to be spoken."""
 
     path: Path
     kind: str
@@ -186,10 +187,10 @@ class Fields:
         if isinstance(given, dict) and len(given) == 1:
             ((kind, value),) = given.items()
             if kind in SPOKEN_KINDS and isinstance(value, (str, int)) and not isinstance(value, bool):
-                if kind == "prompt" and "{" not in str(value):
-                    self.reader.references.append(Reference(path, "prompt", str(value)))
+                if kind == "text" or (kind == "prompt" and "{" not in str(value)):
+                    self.reader.references.append(Reference(path, kind, str(value)))
                 return (Spoken(kind, str(value)),)
-        self.reader.problem(path, "expected the name of a prompt, number: N or digits: N")
+        self.reader.problem(path, "expected the name of a prompt, number: N, digits: N or text: TEXT")
         return ()
 
     def route(self, key: str, after: str) -> str:

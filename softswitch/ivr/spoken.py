@@ -11,9 +11,15 @@ from softswitch.ivr import numbers
 _VARIABLE = re.compile(r"\{(\w+)\}")
 
 
+class Text(str):
+    """What is to be spoken as it is written, among the names of prompts."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """One thing to be said: a prompt by name, a number or digits. `text` may hold `{variable}`."""
+    """One thing to be said: a prompt by name, a number, digits, or a text. `text` may hold `{variable}`."""
 
     kind: str
     text: str
@@ -23,6 +29,8 @@ class Spoken:
         text = substitute(self.text, variables)
         if self.kind == "prompt":
             return (text,)
+        if self.kind == "text":
+            return (Text(text),) if text.strip() else ()
         if self.kind == "digits":
             return numbers.digits(text)
         if not (text.isascii() and text.isdigit()) or int(text) > numbers.GREATEST:

@@ -32,7 +32,8 @@ Write = Callable[[list[dict[str, Any]]], Any]
 
 
 class Driver:
-    """Runs one exchange on the running event loop."""
+    """Runs one exchange on the running event loop. `outside` carries out, by type, what is done beside the
+    loop and reported later: speech, questions to back-ends, files."""
 
     def __init__(
         self, exchange: Exchange, write: Write, listeners: list[Listener], trace: Trace | None = None
@@ -40,6 +41,7 @@ class Driver:
         self.exchange = exchange
         self._journal_write = write
         self.media: list[MediaClient] = []
+        self.outside: dict[type, Callable[[Any], None]] = {}
         self._trace = trace
         self._transports = Transports(
             exchange.node,
@@ -147,6 +149,7 @@ class Driver:
         kept: dict[str, Any] = {}
         sends: list[Send] = []
         commands: list[MediaCommand] = []
+        asked: list[Any] = []
         for output in out:
             kind = type(output)
             if kind is Send:
@@ -157,6 +160,8 @@ class Driver:
                 kept[output.key] = output.value
             elif kind is MediaCommand:
                 commands.append(output)
+            elif kind in self.outside:
+                asked.append(output)
             else:
                 raise TypeError(f"nobody carries out {output!r}")
         if facts or kept:
@@ -168,6 +173,8 @@ class Driver:
             self._trace.sent(sends)
         for send in sends:
             self._transports.send(send.flow, send.data)
+        for output in asked:
+            self.outside[type(output)](output)
 
     def _write(self, facts: list[dict[str, Any]], kept: dict[str, Any]) -> None:
         """One write for the turn; the live state travels with the last fact."""

@@ -12,6 +12,7 @@ from softswitch.call.exchange import Exchange, Prompts
 from softswitch.call.leg import Leg
 from softswitch.call.outputs import Fact, Keep, MediaCommand
 from softswitch.call.restore import restore
+from softswitch.call.speaking import Speak
 from softswitch.config import Centre, Node
 from softswitch.directory import ConfigCommands, Directory
 from softswitch.sdp.negotiation import answer_offer, make_offer
@@ -21,6 +22,8 @@ from tests.call.worker import Worker
 
 SWITCH = ("192.0.2.1", 5060)
 START = 1000.0
+OUTSIDE = (Speak,)
+"""What the driver does beside the loop; tests give the answers."""
 CENTRE = {
     "users": {
         name: {"password": "secret", "pickup_groups": ["house"]} for name in ("alice", "bob", "carol", "dave")
@@ -256,6 +259,7 @@ class World:
         self.facts: list[Fact] = []
         self.kept: dict[str, Any] = {}
         self.media: list[dict[str, Any]] = []
+        self.outside: list[Any] = []
         self.workers: list[Worker] = []
         self.workers += [Worker(number, self.workers) for number in range(self.node.media.workers or 1)]
         self.worker = self.workers[0]
@@ -276,6 +280,7 @@ class World:
             music={"hold": "/prompts/music/hold.flac"},
             tones={name: f"/prompts/tones/{name}.flac" for name in ("ringback", "busy")},
             national={"GB": {"ringback": "/tones/GB-ringback.wav"}},
+            texts={"en": {"Good morning.": "/prompts/en/good_morning.flac"}},
         )
         self._starts += 1
         entropy = random.Random(self._starts).randbytes
@@ -435,6 +440,8 @@ class World:
                 self.facts.append(output)
             elif isinstance(output, Keep):
                 self._keep(output)
+            elif isinstance(output, OUTSIDE):
+                self.outside.append(output)
             elif isinstance(output, MediaCommand):
                 self.media.append(output.command)
                 self.workers[output.worker].command(output.command, self.now)

@@ -37,7 +37,7 @@ def problems(*steps: Any) -> list[str]:
         ({"say": []}, "steps[0].say: prompts is missing"),
         (
             {"say": ["a", {"numbr": 1}]},
-            "steps[0].say[1]: expected the name of a prompt, number: N or digits: N",
+            "steps[0].say[1]: expected the name of a prompt, number: N, digits: N or text: TEXT",
         ),
         ({"say": {"prompts": "a", "barge_in": "no"}}, "steps[0].say.barge_in: expected true or false"),
         ({"say": {"prompts": "a", "loud": 1}}, "steps[0].say.loud: unknown key; allowed: prompts, barge_in"),
