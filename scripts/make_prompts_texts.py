@@ -34,6 +34,10 @@ PHRASES = {
     "goodbye": ("Thank you for calling. Goodbye.", "感谢您的来电，再见。"),
     # Input
     "enter_pin": ("Please enter your PIN, followed by the hash key.", "请输入您的密码，按井号键结束。"),
+    "enter_agent_number": (
+        "Please enter your agent number, followed by the hash key.",
+        "请输入您的工号，按井号键结束。",
+    ),
     "wrong_pin": ("That PIN is not correct.", "密码错误。"),
     "enter_account": (
         "Please enter your account number, followed by the hash key.",
@@ -81,6 +85,11 @@ PHRASES = {
     "queue_support": ("Connecting you to support.", "正在为您转接技术支持。"),
     "queue_billing": ("Connecting you to billing.", "正在为您转接账单查询。"),
     "queue_agent": ("Connecting you to an agent.", "正在为您转接人工服务。"),
+    # Heard by the agent before the caller is
+    "call_for_sales": ("A call for sales.", "销售来电。"),
+    "call_for_support": ("A call for support.", "技术支持来电。"),
+    "call_for_billing": ("A call for billing.", "账单查询来电。"),
+    "press_one_to_accept": ("Press one to take the call.", "接听请按一。"),
     "connecting": ("Connecting you now. Please hold.", "正在为您接通，请稍候。"),
     "agent_number": ("Your agent is number", "工号"),
     "at_your_service": ("at your service.", "为您服务。"),

@@ -7,6 +7,9 @@ from typing import Any
 
 from softswitch import config
 
+USER_SEAT, NUMBER_SEAT = "user:", "number:"
+"""How a seat begins: the phones of a user, or a number outside."""
+
 
 class AgentState(StrEnum):
     """What the switch sees. `busy` is a call that did not come from a queue."""
@@ -45,13 +48,14 @@ class Agent:
     `wrap_up_s` is how long the wrap-up was to be when its end was last set.
     `paused_until` is set while a `not_available` ends by itself. `calls` and `talk_s` count the calls from
     queues since signing in, `turns` says when, in the order of all offers, it was their turn in a queue,
-    `misses` how many offers went unanswered in a row.
+    `misses` how many offers went unanswered in a row. `seat` is where they signed in, `user:NAME` or
+    `number:NUMBER`, '' for the phones of their own user; `quiet` says that these are not to be disturbed.
     """
 
     __slots__ = (
         "call", "calls", "config", "idle_since", "misses", "offer", "other_calls", "paused_until",
-        "queue", "reachable", "reason", "signed_in", "since", "state", "status", "talk_s", "turns",
-        "wrap_up_s", "wrap_up_until",
+        "queue", "quiet", "reachable", "reason", "seat", "signed_in", "since", "state", "status", "talk_s",
+        "turns", "wrap_up_s", "wrap_up_until",
     )
 
     def __init__(self, agent: config.Agent, now: float) -> None:
@@ -62,7 +66,8 @@ class Agent:
         self.state = AgentState.SIGNED_OUT
         self.since = now
         self.idle_since = now
-        self.reachable = False
+        self.reachable = self.quiet = False
+        self.seat = ""
         self.offer: str | None = None
         self.call: str | None = None
         self.queue: str | None = None
@@ -78,6 +83,18 @@ class Agent:
     @property
     def name(self) -> str:
         return self.config.name
+
+    @property
+    def user(self) -> str | None:
+        """The user at whose phones the agent sits; None for a number outside, and without any phone."""
+        if not self.seat:
+            return self.config.user
+        return self.seat.removeprefix(USER_SEAT) if self.seat.startswith(USER_SEAT) else None
+
+    @property
+    def number(self) -> str:
+        """The number outside at which the agent sits, '' for none."""
+        return self.seat.removeprefix(NUMBER_SEAT) if self.seat.startswith(NUMBER_SEAT) else ""
 
     def feed(self, given: AgentInput, now: float, subject: str = "") -> bool:
         """Go through the table with one input; `subject` is the offer or call it is about.
@@ -114,6 +131,8 @@ class Agent:
             return self.status
         if not self.reachable:
             return "unreachable"
+        if self.quiet:
+            return "do_not_disturb"
         return "" if self.state is AgentState.IDLE else self.state.value
 
     def _resting_state(self) -> AgentState:
@@ -128,7 +147,8 @@ class Agent:
             "signed_in": self.signed_in, "status": self.status, "reason": self.reason,
             "state": AgentState.IDLE.value if offered else self.state.value,
             "since": self.idle_since if offered else self.since, "idle_since": self.idle_since,
-            "reachable": self.reachable, "call": self.call, "queue": self.queue,
+            "reachable": self.reachable, "quiet": self.quiet, "seat": self.seat,
+            "call": self.call, "queue": self.queue,
             "other_calls": list(self.other_calls), "wrap_up_until": self.wrap_up_until,
             "wrap_up_s": self.wrap_up_s,
             "paused_until": self.paused_until, "calls": self.calls, "talk_s": self.talk_s,
@@ -142,6 +162,7 @@ class Agent:
         self.state = AgentState(state["state"])
         self.since, self.idle_since = min(state["since"], now), min(state["idle_since"], now)
         self.reachable, self.call, self.queue = state["reachable"], state["call"], state["queue"]
+        self.quiet, self.seat = state.get("quiet", False), state.get("seat", "")
         self.other_calls = dict.fromkeys(state["other_calls"])
         self.wrap_up_until, self.paused_until = state["wrap_up_until"], state["paused_until"]
         self.wrap_up_s = state.get("wrap_up_s", 0.0)

@@ -15,7 +15,7 @@ from softswitch.acd.deadlines import Deadlines
 from softswitch.acd.doctor import Finding, FloorDoctor
 from softswitch.acd.matching import PAUSE_S, Matching
 from softswitch.acd.offers import Offer
-from softswitch.acd.outputs import AcdFact, Output
+from softswitch.acd.outputs import AcdFact, AgentSeated, Output
 from softswitch.acd.queued_call import QueuedCall
 from softswitch.acd.roster import Roster, by_whom
 from softswitch.acd.snapshot import restore, snapshot, take_changes, whole_state
@@ -56,6 +56,7 @@ class Acd:
             events.AgentStatusSet: self._of_agent(self._agent_status_set),
             events.PhoneReachable: self._of_agent(self._phone_reachable),
             events.PhoneUnreachable: self._of_agent(self._phone_unreachable),
+            events.PhoneQuieted: self._of_agent(self._phone_quieted),
             events.AgentBusy: self._of_agent(self._agent_busy),
             events.AgentFree: self._of_agent(self._agent_free),
             events.AgentCallEnded: self._of_agent(self._agent_call_ended),
@@ -215,11 +216,22 @@ class Acd:
 
     def _agent_signed_in(self, agent: Agent, event: events.AgentSignedIn, now: float,
                          out: list[Output]) -> None:
-        if not agent.signed_in:
-            signed_in = {"agent": agent.name, "user": agent.config.user, **by_whom(event.by)}
-            out.append(AcdFact("agent_signed_in", signed_in))
-            self._roster.feed(agent, AgentInput.SIGN_IN, now, out)
-            self._set_status(agent, "available", "", now, out)
+        if agent.signed_in and agent.seat == event.seat:
+            return
+        self._sign_out(agent, "signed_in_elsewhere", now, out, event.by)
+        agent.seat = event.seat
+        number = {"number": agent.number} if agent.number else {}
+        signed_in = {"agent": agent.name, "user": agent.user, **number, **by_whom(event.by)}
+        out.append(AcdFact("agent_signed_in", signed_in))
+        if event.seat:
+            self._seated(agent, out)
+        self._roster.feed(agent, AgentInput.SIGN_IN, now, out)
+        self._set_status(agent, "available", "", now, out)
+
+    def _seated(self, agent: Agent, out: list[Output]) -> None:
+        """Nothing is known of the phone there before the answer."""
+        self._roster.reach(agent, False, False, out)
+        out.append(AgentSeated(agent.name))
 
     def _agent_signed_out(self, agent: Agent, event: events.AgentSignedOut, now: float,
                           out: list[Output]) -> None:
@@ -234,8 +246,10 @@ class Acd:
         self._roster.feed(agent, AgentInput.SIGN_OUT, now, out, reason=reason)
         self._roster.declare(agent, "not_available", reason, now, out)
         out.append(AcdFact("agent_signed_out",
-                           {"agent": agent.name, "user": agent.config.user, "reason": reason,
-                            **by_whom(by)}))
+                           {"agent": agent.name, "user": agent.user, "reason": reason, **by_whom(by)}))
+        if agent.seat:
+            agent.seat = ""
+            self._seated(agent, out)
         if offer is not None:
             self._matching.put_back(offer, now, out)
 
@@ -254,18 +268,22 @@ class Acd:
 
     def _phone_reachable(self, agent: Agent, event: events.PhoneReachable, now: float,
                          out: list[Output]) -> None:
-        self._roster.reach(agent, True, out)
+        self._roster.reach(agent, True, agent.quiet, out)
         if agent.signed_in and agent.reason == "agent_unreachable":
             self._roster.declare(agent, "available", "", now, out)
         self._matching.match_agent(agent, now, out)
 
     def _phone_unreachable(self, agent: Agent, event: events.PhoneUnreachable, now: float,
                            out: list[Output]) -> None:
-        self._roster.reach(agent, False, out)
+        self._roster.reach(agent, False, agent.quiet, out)
         offer = self._take_back_offer(agent, "unreachable", "agent_unreachable", now, out)
         if offer is not None:
             self._roster.feed(agent, AgentInput.WITHDRAW, now, out, offer.offer, "agent_unreachable")
             self._matching.put_back(offer, now, out)
+
+    def _phone_quieted(self, agent: Agent, event: events.PhoneQuieted, now: float, out: list[Output]) -> None:
+        self._roster.reach(agent, agent.reachable, event.quiet, out)
+        self._matching.match_agent(agent, now, out)
 
     def _agent_busy(self, agent: Agent, event: events.AgentBusy, now: float, out: list[Output]) -> None:
         self._roster.feed(agent, AgentInput.OTHER_CALL, now, out, event.call)
@@ -301,16 +319,16 @@ class Acd:
     def _wrap_up_ended(self, agent: Agent, event: events.WrapUpEnded, now: float,
                        out: list[Output]) -> None:
         if agent.state is AgentState.WRAP_UP:
-            self._wrap_up_over(agent.name, now, out)
+            self._wrap_up_over(agent.name, now, out, event.by)
 
     def _wrap_up_extended(self, agent: Agent, event: events.WrapUpExtended, now: float,
                           out: list[Output]) -> None:
         if agent.state is AgentState.WRAP_UP:
-            self._roster.extend_wrap_up(agent, event.seconds, now, out)
+            self._roster.extend_wrap_up(agent, event.seconds, now, out, event.by)
 
-    def _wrap_up_over(self, name: str, now: float, out: list[Output]) -> None:
+    def _wrap_up_over(self, name: str, now: float, out: list[Output], by: str = "") -> None:
         agent = self._roster.agents[name]
-        self._roster.end_wrap_up(agent, out)
+        self._roster.end_wrap_up(agent, out, by)
         self._roster.feed(agent, AgentInput.WRAP_UP_OVER, now, out)
         self._matching.match_agent(agent, now, out)
 

@@ -57,10 +57,12 @@ class AgentRemoved:
 
 @dataclass(frozen=True, slots=True)
 class AgentSignedIn:
-    """The agent signed in and is available. `by` says who did it: phone, or a person at the command line."""
+    """The agent signed in and is available. `by` says who did it: phone, or a person at the command line;
+    `seat` is where (`user:NAME`, `number:NUMBER`), '' for the phones of the agent's own user."""
 
     agent: str
     by: str = ""
+    seat: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,14 @@ class PhoneUnreachable:
     """The last contact of the agent's user is gone."""
 
     agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneQuieted:
+    """Do-not-disturb at the agent's phones is on (`quiet`), or off."""
+
+    agent: str
+    quiet: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +196,10 @@ class AgentCallMoved:
 
 @dataclass(frozen=True, slots=True)
 class WrapUpEnded:
-    """The agent ended wrap-up before its time."""
+    """The agent, or `by` for them, ended wrap-up before its time."""
 
     agent: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +208,13 @@ class WrapUpExtended:
 
     agent: str
     seconds: float
+    by: str = ""
 
 
 Event = (
     QueueConfigured | QueueRemoved | QueueClosed | QueueOpened
     | AgentConfigured | AgentRemoved | AgentSignedIn | AgentSignedOut
-    | AgentStatusSet | PhoneReachable | PhoneUnreachable | AgentBusy | AgentFree | CallQueued
+    | AgentStatusSet | PhoneReachable | PhoneUnreachable | PhoneQuieted | AgentBusy | AgentFree | CallQueued
     | CallPrioritised | CallLeft | AgentRinging | AgentAnswered | OfferFailed | AgentCallEnded
     | AgentCallMoved | WrapUpEnded | WrapUpExtended
 )

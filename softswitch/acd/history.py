@@ -156,7 +156,7 @@ class History:
     def _phone_changed(self, of: Facts) -> None:
         agent = self.agents.get(of["agent"])
         if agent is not None:
-            agent.reachable = of["reachable"]
+            agent.reachable, agent.quiet = of["reachable"], of.get("do_not_disturb", False)
 
     def _status_changed(self, of: Facts) -> None:
         agent = self.agents.get(of["agent"])

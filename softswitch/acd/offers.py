@@ -20,11 +20,13 @@ class Offer:
     queue: str
     agent: str
     user: str
+    number: str
     offered_at: float
     ring_timeout_s: float
 
     def command(self) -> OfferCall:
-        return OfferCall(self.offer, self.call, self.queue, self.agent, self.user, self.ring_timeout_s)
+        return OfferCall(self.offer, self.call, self.queue, self.agent, self.user, self.ring_timeout_s,
+                         self.number)
 
     def made(self) -> AcdFact:
         return AcdFact("offer_made", {
@@ -41,7 +43,8 @@ class Offer:
 
 def make_offer(offer: str, queued: QueuedCall, queue: CallQueue, agent: Agent, now: float) -> Offer:
     ring_timeout_s = agent.config.ring_timeout_s or queue.config.ring_timeout_s
-    return Offer(offer, queued.call, queue.name, agent.name, agent.config.user, now, ring_timeout_s)
+    return Offer(offer, queued.call, queue.name, agent.name, agent.user or "", agent.number, now,
+                 ring_timeout_s)
 
 
 def decision(offer: Offer, queued: QueuedCall, queue: CallQueue, agents: dict[str, Agent],

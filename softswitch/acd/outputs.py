@@ -7,8 +7,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class OfferCall:
-    """Ring the phone of `user`. The engine watches the time itself and takes the offer back by
-    `WithdrawOffer`; `ring_timeout_s` is for display and as a last resort of the phone's side."""
+    """Ring the phones of `user`, or the agent's `number` outside. The engine watches the time itself and
+    takes the offer back by `WithdrawOffer`; `ring_timeout_s` is for display and as a last resort of the
+    phone's side."""
 
     offer: str
     call: str
@@ -16,6 +17,14 @@ class OfferCall:
     agent: str
     user: str
     ring_timeout_s: float
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSeated:
+    """The agent sits elsewhere: say by events whether a phone is there, and which calls it is on."""
+
+    agent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +77,4 @@ class AcdFact:
     data: dict[str, Any]
 
 
-Output = OfferCall | WithdrawOffer | AnnouncePosition | AnnouncePrompt | QueueTimedOut | AcdFact
+Output = OfferCall | AgentSeated | WithdrawOffer | AnnouncePosition | AnnouncePrompt | QueueTimedOut | AcdFact

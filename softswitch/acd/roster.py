@@ -93,12 +93,15 @@ class Roster:
                 **by_whom(by),
             }))
 
-    def reach(self, agent: Agent, reachable: bool, out: list[Output]) -> None:
-        """The agent's phone is there from now on, or gone."""
-        changed, agent.reachable = agent.reachable != reachable, reachable
+    def reach(self, agent: Agent, reachable: bool, quiet: bool, out: list[Output]) -> None:
+        """The agent's phone is there from now on, or gone, or not to be disturbed (`quiet`)."""
+        changed = (agent.reachable, agent.quiet) != (reachable, quiet)
+        agent.reachable, agent.quiet = reachable, quiet
         self.refresh(agent)
         if changed:
-            out.append(AcdFact("agent_phone_changed", {"agent": agent.name, "reachable": reachable}))
+            out.append(AcdFact("agent_phone_changed", {
+                "agent": agent.name, "reachable": reachable, "do_not_disturb": quiet,
+            }))
 
     def start_wrap_up(self, agent: Agent, until: float, now: float, out: list[Output]) -> None:
         """The agent, in state wrap_up, has time until then."""
@@ -107,12 +110,13 @@ class Roster:
             "agent": agent.name, "call": agent.call, "wrap_up_s": round(until - now, 3),
         }))
 
-    def extend_wrap_up(self, agent: Agent, seconds: float, now: float, out: list[Output]) -> None:
+    def extend_wrap_up(self, agent: Agent, seconds: float, now: float, out: list[Output],
+                       by: str = "") -> None:
         """The agent, in state wrap_up, has so much more time, an hour from now at most."""
         until = min(max(agent.wrap_up_until or now, now) + seconds, now + LONGEST_WRAP_UP_S)
         self._wrap_up_until(agent, until, now)
         out.append(AcdFact("wrap_up_extended", {
-            "agent": agent.name, "call": agent.call, "wrap_up_s": round(until - now, 3),
+            "agent": agent.name, "call": agent.call, "wrap_up_s": round(until - now, 3), **by_whom(by),
         }))
 
     def _wrap_up_until(self, agent: Agent, until: float, now: float) -> None:
@@ -120,10 +124,10 @@ class Roster:
         self._deadlines.set(("wrap_up", agent.name), until)
         self.changed[agent.name] = None
 
-    def end_wrap_up(self, agent: Agent, out: list[Output]) -> None:
+    def end_wrap_up(self, agent: Agent, out: list[Output], by: str = "") -> None:
         """The wrap-up that was started is over; the next input changes the state."""
         self._deadlines.cancel(("wrap_up", agent.name))
-        out.append(AcdFact("wrap_up_ended", {"agent": agent.name, "call": agent.call}))
+        out.append(AcdFact("wrap_up_ended", {"agent": agent.name, "call": agent.call, **by_whom(by)}))
 
     def restore(self, agent: Agent, wrap_up_s: float, pause_s: float, now: float) -> None:
         """Take up the deadlines of a restored agent. After a boot of the machine the clock may be behind, but

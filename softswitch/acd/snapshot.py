@@ -85,8 +85,10 @@ def _queue_row(queue: CallQueue, room: WaitingRoom, now: float) -> dict[str, Any
 
 def _agent_row(agent: Agent, now: float) -> dict[str, Any]:
     return {
-        "user": agent.config.user, "queues": list(agent.config.queues), "signed_in": agent.signed_in,
+        "user": agent.user, "number": agent.number, "queues": list(agent.config.queues),
+        "signed_in": agent.signed_in,
         "status": agent.status, "state": agent.state.value, "reason": agent.reason,
-        "reachable": agent.reachable, "since": agent.since, "for_s": round(now - agent.since, 3),
+        "reachable": agent.reachable, "do_not_disturb": agent.quiet, "since": agent.since,
+        "for_s": round(now - agent.since, 3),
         "call": agent.call,
     }

@@ -238,7 +238,7 @@ class Arrivals:
                 call.begin(QueueServiceActivity(call, found.name, queue), now, out)
             return
         wanted, argument = dialled_service(self._exchange, call.caller.name, found.name, found.number)
-        agent = self._exchange.centre.agents[wanted]
+        agent = self._exchange.centre.agents[wanted] if wanted is not None else None
         if call.answer(now, out):
             call.begin(ServiceActivity(call, found.name, agent, argument), now, out)
 

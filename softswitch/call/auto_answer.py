@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def answer_lines(exchange: Exchange, party: Party) -> str:
     """The header lines of the INVITE (RFC 5373 §4.2, Call-Info answer-after, Alert-Info); '' for no queue's
     offer, and where neither agent nor user want it."""
-    if party.agent is None or not _wanted(exchange, party.agent, party.name):
+    if party.agent is None or party.kind != "user" or not _wanted(exchange, party.agent, party.name):
         return ""
     host = exchange.sip_host
     named = f"[{host}]" if ":" in host else host

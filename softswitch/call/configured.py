@@ -27,27 +27,8 @@ def _queue_configured(exchange: Exchange, name: str, queue: Queue | None, now: f
 
 
 def _agent_configured(exchange: Exchange, name: str, agent: Agent | None, now: float, out: list[Any]) -> None:
-    former = exchange.user_of_agent.pop(name, None)
-    if agent is None:
-        exchange.acd_event(acd.AgentRemoved(name), now, out)
-        return
-    exchange.user_of_agent[name] = agent.user
-    exchange.acd_event(acd.AgentConfigured(agent), now, out)
-    reachable = exchange.registrar.contacts(agent.user, now)
-    exchange.acd_event((acd.PhoneReachable if reachable else acd.PhoneUnreachable)(name), now, out)
-    if former != agent.user:
-        _agent_moved(exchange, name, former, agent.user, now, out)
-
-
-def _agent_moved(
-    exchange: Exchange, agent: str, former: str | None, user: str, now: float, out: list[Any]
-) -> None:
-    """The calls that keep an agent busy are those of the agent's user."""
-    for call in [*exchange.calls.values()]:
-        if former is not None and call.engages(former):
-            exchange.acd_event(acd.AgentFree(agent, call.id), now, out)
-        if call.engages(user):
-            exchange.acd_event(acd.AgentBusy(agent, call.id), now, out)
+    exchange.acd_event(acd.AgentRemoved(name) if agent is None else acd.AgentConfigured(agent), now, out)
+    exchange.seats.moved(name, now, out)
 
 
 def _user_configured(exchange: Exchange, name: str, user: User | None, now: float, out: list[Any]) -> None:
@@ -55,6 +36,7 @@ def _user_configured(exchange: Exchange, name: str, user: User | None, now: floa
         exchange.registrar.remove_user(name, now, out)
         exchange.forwards.forget(name, out)
         exchange.mailboxes.forget(name, out)
+    exchange.seats.quieted(name, now, out)
     exchange.watching.configured("user", name, user, now, out)
 
 

@@ -156,7 +156,7 @@ def _agents_of_call(exchange: Exchange, id: str) -> list[str | None]:
 
 
 def _other_calls(exchange: Exchange, agent: Agent) -> Iterator[Finding]:
-    user = exchange.user_of_agent.get(agent.name, "")
+    user = exchange.seats.user_of_agent.get(agent.name, "")
     engaged = {call.id for call in exchange.calls.values() if call.engages(user)}
     for id in [id for id in agent.other_calls if id not in engaged]:
         event = acd.AgentFree(agent.name, id)

@@ -30,11 +30,13 @@ from softswitch.call.media_events import media_event
 from softswitch.call.opening import OpeningHours
 from softswitch.call.outputs import Fact, Keep, MediaCommand
 from softswitch.call.overload import Overload
+from softswitch.call.pins import PinGuard
 from softswitch.call.proxying import Proxying
 from softswitch.call.qualifying import Qualifying
 from softswitch.call.queue_outputs import carry_out, waiting_call
 from softswitch.call.registrar import Registrar
 from softswitch.call.routing import Route, is_peer, route
+from softswitch.call.seats import Seats
 from softswitch.call.speaking import Spoken
 from softswitch.call.supervising import Supervising
 from softswitch.call.trunk_certificates import Certified
@@ -98,8 +100,8 @@ class Exchange:
         self._prompts = prompts
         self.offered_calls: dict[str, str] = {}
         self.flows: dict[str, Flow] = {}
-        self._agents_by_user: dict[str, list[str]] = {}
-        self.user_of_agent: dict[str, str] = {}
+        self.seats = Seats(self)
+        self.pin_guard = PinGuard()
         self._utc_offset = 0.0
         self._plan = DialPlan(directory.centre)
         self.deadlines = Deadlines()
@@ -111,7 +113,7 @@ class Exchange:
             max_contacts=node.limits.max_contacts_per_user,
             oldest_gives_way=node.limits.oldest_contact_gives_way,
             deadlines=self.deadlines,
-            reachable=self._reachable,
+            reachable=self.seats.reachable,
         )
         self.bans = Bans(node.bans, lambda host: is_peer(self.centre, host), self.deadlines)
         self.authenticator = Authenticator(
@@ -223,9 +225,6 @@ class Exchange:
     def configured(self, changes: Iterable[tuple[str, str, Any]], now: float, out: list[Any]) -> None:
         """Take up changed objects: (kind, name, the object now or None)."""
         changes = list(changes)
-        self._agents_by_user.clear()
-        for agent in self.centre.agents.values():
-            self._agents_by_user.setdefault(agent.user, []).append(agent.name)
         # Queues before the agents who serve them, whatever order the file has.
         for kind, name, value in sorted(changes, key=lambda change: change[0] != "queue"):
             take_up(self, kind, name, value, now, out)
@@ -242,22 +241,14 @@ class Exchange:
 
     # Users and agents
 
-    def agents_of(self, user: str) -> list[str]:
-        return self._agents_by_user.get(user, [])
-
-    def _reachable(self, user: str, reachable: bool, now: float, out: list[Any]) -> None:
-        event = acd.PhoneReachable if reachable else acd.PhoneUnreachable
-        for agent in self.agents_of(user):
-            self.acd_event(event(agent), now, out)
-
     def engage(self, party: Party, call: str, busy: bool, now: float, out: list[Any]) -> None:
-        """A user is on a call, or off it: the agents who are this user are offered no other.
+        """A user is on a call, or off it: the agents who sit at this user's phones are offered no other.
 
         This holds beside the call that a queue gave, so that an agent who is configured anew is busy.
         """
         if party.kind == "user":
             event = acd.AgentBusy if busy else acd.AgentFree
-            for agent in self.agents_of(party.name):
+            for agent in self.seats.agents_of(party.name):
                 self.acd_event(event(agent, call), now, out)
 
     # Services for calls
@@ -280,8 +271,9 @@ class Exchange:
         return self.plan.emergency(number) is not None
 
     def route(self, caller: Party, dialled: str, now: float) -> Route:
-        """Where a number leads; raises NoRoute."""
-        return route(self.plan, caller, dialled, self.utc(now))
+        """Where a number leads; raises NoRoute. An agent is reached at the phones where they sit."""
+        found = route(self.plan, caller, dialled, self.utc(now))
+        return found if found.kind != "agent" else self.seats.route(found)
 
     def flow_run(self, target: Target, call: Call) -> FlowRun | None:
         """A run of a flow, or of the smallest flow there is: into a queue. None: there is no such flow."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call.services import ServiceActivity
 from softswitch.call.speaking import Saying, Speak
 from softswitch.config import Target
 from softswitch.ivr import events as ivr
@@ -49,6 +50,11 @@ def _ask_calendar(flow: FlowActivity, action: ivr.AskCalendar, now: float, out: 
     flow.feed(ivr.Returned(state), now, out)
 
 
+def _serve_agent(flow: FlowActivity, action: ivr.ServeAgent, now: float, out: list[Any]) -> None:
+    service = ServiceActivity(flow.call, action.service, None, language=flow.run.language)
+    flow.call.begin(service, now, out)
+
+
 def _hang_up(flow: FlowActivity, action: ivr.HangUp, now: float, out: list[Any]) -> None:
     flow.call.end(action.reason, "switch", now, out)
 
@@ -68,6 +74,7 @@ ACTIONS: dict[type, Callable[[FlowActivity, Any, float, list[Any]], None]] = {
     ivr.EnterQueue: _queue,
     ivr.DialTarget: _dial,
     ivr.AskCalendar: _ask_calendar,
+    ivr.ServeAgent: _serve_agent,
     ivr.HangUp: _hang_up,
     ivr.RecordCall: _record,
     ivr.FlowFact: _fact,

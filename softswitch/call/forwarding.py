@@ -126,6 +126,7 @@ class ForwardingActivity(Activity):
         kind, on = SERVICES[self.service]
         value = (True if kind == "do_not_disturb" else self.number) if on else None
         call.exchange.forwards.set(call.caller.name, kind, value, out)
+        call.exchange.seats.quieted(call.caller.name, now, out)
         call.play(call.exchange.prompt_paths("en", ("thank_you",), out), out)
         call.wake_at(now + CONFIRMATION_S)
 

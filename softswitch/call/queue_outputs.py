@@ -39,6 +39,10 @@ def _withdraw(exchange: Exchange, withdrawn: acd_outputs.WithdrawOffer, now: flo
         waiting.withdraw(withdrawn.offer, withdrawn.reason, now, out)
 
 
+def _seated(exchange: Exchange, seated: acd_outputs.AgentSeated, now: float, out: list[Any]) -> None:
+    exchange.seats.moved(seated.agent, now, out)
+
+
 def _announce(
     exchange: Exchange, announcement: acd_outputs.AnnouncePosition, now: float, out: list[Any]
 ) -> None:
@@ -68,6 +72,7 @@ def _acd_fact(exchange: Exchange, fact: acd_outputs.AcdFact, now: float, out: li
 _ACD_OUTPUTS: dict[type, Callable[..., None]] = {
     acd_outputs.OfferCall: _offer,
     acd_outputs.WithdrawOffer: _withdraw,
+    acd_outputs.AgentSeated: _seated,
     acd_outputs.AnnouncePosition: _announce,
     acd_outputs.AnnouncePrompt: _prompt,
     acd_outputs.QueueTimedOut: _gave_up,

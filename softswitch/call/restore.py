@@ -41,6 +41,7 @@ def restore(
         out,
     )
     exchange.acd.restore(dict(state), now)
+    exchange.seats.restored()
     out.append(Fact(RESTORED, {"mono": now}))
     for user, kept in _under(state, "binding/"):
         if user in centre.users:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`kind` is flow, queue, user, trunk or feature; `number` is what goes with it (dialled or argument).
+    """`kind` is flow, queue, user, agent, trunk or feature; `number` is what goes with it (dialled or
+    argument).
 
     `rule` names what in the configuration led there; `outward` is how a number outside is reached.
     """
@@ -79,7 +80,7 @@ def _inside(centre: Centre, dialled: str) -> Route | None:
     if dialled in centre.users:
         return Route("user", dialled, dialled, f"users.{dialled}")
     if dialled in centre.agents:
-        return Route("user", centre.agents[dialled].user, dialled, f"agents.{dialled}")
+        return Route("agent", dialled, dialled, f"agents.{dialled}")
     return None
 
 
@@ -115,7 +116,7 @@ def user_named(centre: Centre, name: str) -> str:
     target = Target.parse(number.target) if number is not None else None
     wanted = target.name if target is not None and target.kind == "user" else name
     agent = centre.agents.get(wanted)
-    return agent.user if agent is not None else wanted
+    return agent.user or wanted if agent is not None else wanted
 
 
 def trunk_of_address(centre: Centre, host: str) -> Trunk | None:

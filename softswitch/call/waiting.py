@@ -11,6 +11,8 @@ from softswitch.acd.outputs import AnnouncePosition, OfferCall, QueueTimedOut
 from softswitch.call.hunt import Group, Hunt
 from softswitch.call.leg import Leg
 from softswitch.call.party import Party
+from softswitch.call.seats import way_to
+from softswitch.call.ways import outward_groups
 from softswitch.config import Target
 from softswitch.ivr.events import EnterQueue
 from softswitch.ivr.numbers import position
@@ -150,10 +152,19 @@ class Waiting:
 
     def _hunt_for(self, offered: Offered, now: float, out: list[Any]) -> None:
         offer = offered.offer
-        party = Party("user", offer.user, offer.user, agent=offer.agent)
-        contacts = self.call.exchange.registrar.contacts(offer.user, now)
-        offered.hunt = Hunt(self.call, self, [Group(party, contacts, self._shown())])
+        if offer.number:
+            offered.hunt = Hunt(self.call, self, self._outside(offer, now), "no_route")
+        else:
+            party = Party("user", offer.user, offer.user, agent=offer.agent)
+            contacts = self.call.exchange.registrar.contacts(offer.user, now)
+            offered.hunt = Hunt(self.call, self, [Group(party, contacts, self._shown())])
         offered.hunt.start(now, out)
+
+    def _outside(self, offer: OfferCall, now: float) -> list[Group]:
+        """The ways to an agent who sits at a number outside."""
+        outward = way_to(self.call.exchange, offer.number, now)
+        groups = [] if outward is None else outward_groups(self.call, outward, now)
+        return [replace(group, party=replace(group.party, agent=offer.agent)) for group in groups]
 
     def _shown(self) -> Address:
         """Who the agent sees calling: the queue's text before the caller."""

@@ -255,5 +255,5 @@ def resource_of(centre: Centre, name: str) -> str | None:
     if name in centre.users:
         return f"user/{name}"
     if name in centre.agents:
-        return f"user/{centre.agents[name].user}"
+        return f"user/{centre.agents[name].user or name}"
     return f"queue/{name}" if name in centre.queues else None

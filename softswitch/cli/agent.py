@@ -21,14 +21,24 @@ agent = noun(
 )
 
 
-@agent.command("sign-in", epilog=example("softswitch agent sign-in alice"))
+@agent.command(
+    "sign-in",
+    epilog=example("softswitch agent sign-in alice", "softswitch agent sign-in alice --at +491701234567"),
+)
 @click.argument("name")
+@click.option(
+    "--at",
+    default="",
+    metavar="USER|NUMBER",
+    help="At a user's phones or one of the agent's outside_numbers.",
+)
 @by_option
 @config_option
 @json_option
-def sign_in(name: str, by: str, config_path: Path | None, as_json: bool) -> None:
+def sign_in(name: str, at: str, by: str, config_path: Path | None, as_json: bool) -> None:
     """Sign an agent in, as if by phone."""
-    _carry_out(config_path, as_json, "agent.sign_in", {"name": name, "by": by}, f"{name} is signed in.")
+    args = {"name": name, "at": at, "by": by}
+    _carry_out(config_path, as_json, "agent.sign_in", args, f"{name} is signed in.")
 
 
 @agent.command("sign-out", epilog=example("softswitch agent sign-out alice --reason shift_over"))
@@ -61,12 +71,14 @@ def status(name: str, status: str, reason: str, by: str, config_path: Path | Non
 @click.option(
     "--extend", "extend_s", type=click.FloatRange(1, 3600), help="So many seconds more; else it ends."
 )
+@by_option
 @config_option
 @json_option
-def wrap_up(name: str, extend_s: float | None, config_path: Path | None, as_json: bool) -> None:
+def wrap_up(name: str, extend_s: float | None, by: str, config_path: Path | None, as_json: bool) -> None:
     """End the wrap-up of an agent, or make it longer."""
+    args = {"name": name, "extend_s": extend_s, "by": by}
     done = f"{name} has {extend_s:g} s more." if extend_s else f"Wrap-up of {name} is over."
-    _carry_out(config_path, as_json, "agent.wrap_up", {"name": name, "extend_s": extend_s}, done)
+    _carry_out(config_path, as_json, "agent.wrap_up", args, done)
 
 
 def _carry_out(

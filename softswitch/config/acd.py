@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from softswitch.config.base import (
+    AGENT_NUMBER,
     PIN,
     SKILL,
     DialledNumber,
@@ -50,6 +51,7 @@ SkillName = Annotated[str, Field(min_length=1, max_length=32, pattern=SKILL), Af
 ExpressionText = Annotated[str, AfterValidator(_expression)]
 Level = Annotated[int, Field(ge=1, le=10)]
 Priority = Annotated[int, Field(ge=-1000, le=1000)]
+AgentNumber = Annotated[str, Field(pattern=AGENT_NUMBER)]
 Tier = Annotated[int, Field(ge=1, le=9)]
 
 
@@ -57,12 +59,26 @@ class Agent(Model):
     """Someone who answers queued calls."""
 
     name: Name = Field(description="Name of the agent.")
-    user: Name = Field(description="User whose phone rings.")
+    user: Name | None = Field(
+        default=None,
+        description="User whose phones ring, unless the agent signs in elsewhere; unset: the agent has no"
+        " phone of their own and signs in by number.",
+    )
+    number: AgentNumber | None = Field(
+        default=None,
+        description="Number by which the agent signs in at any phone, with the PIN; unset: at their own"
+        " phones only.",
+    )
     pin: Secret | None = Field(
         default=None,
         repr=False,
         pattern=PIN,
         description="Digits asked for when signing in by phone; unset: none.",
+    )
+    outside_numbers: tuple[DialledNumber, ...] = Field(
+        default=(),
+        description="Numbers outside at which the agent may be signed in, such as a mobile phone; calls of"
+        " the queues go there by the routes, and the agent takes each by key 1.",
     )
     queues: tuple[Name, ...] = Field(default=(), description="Queues whose calls this agent takes.")
     tiers: dict[Name, Tier] = Field(
@@ -90,6 +106,12 @@ class Agent(Model):
         le=100,
         description="Calls in a row that may go unanswered; then the agent is set to not available.",
     )
+
+    @model_validator(mode="after")
+    def _can_sign_in(self) -> Agent:
+        if self.user is None and self.number is None:
+            raise ValueError("has neither user nor number, so that nobody can sign in; give one of them")
+        return self
 
     @model_validator(mode="after")
     def _places_are_in_own_queues(self) -> Agent:

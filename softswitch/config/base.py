@@ -100,6 +100,7 @@ NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"
 NUMBER = r"^\+?[A-Za-z0-9*#._-]+$"
 SKILL = r"^[a-z][a-z0-9_]*$"
 CODE = r"^[*#][0-9*#]+$"
+AGENT_NUMBER = r"^[0-9]{1,12}$"
 PIN = r"^[0-9]{3,12}$"
 COUNTRY = r"^[A-Z]{2}$"
 DIGITS = r"^[0-9]*$"
@@ -112,6 +113,7 @@ PATTERNS = {
     NAME: "letters, digits and . _ - without spaces, beginning with a letter, a digit or _",
     NUMBER: "digits, letters and * # . _ - without spaces, beginning with + if need be",
     CODE: "* or # followed by digits",
+    AGENT_NUMBER: "1 to 12 digits",
     PIN: "3 to 12 digits",
     COUNTRY: "two capital letters (ISO 3166)",
     DIGITS: "digits",

@@ -84,7 +84,7 @@ class User(Model):
     )
     srtp: Srtp | None = Field(default=None, description="SRTP with this user's phones; unset: media.srtp.")
     do_not_disturb: bool = Field(
-        default=False, description="The phones do not ring, except for calls that a queue offers."
+        default=False, description="The phones do not ring; agents at them are offered no calls."
     )
 
     lamp_shows: Literal["nothing", "state", "identity"] = Field(

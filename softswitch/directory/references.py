@@ -38,10 +38,16 @@ def missing_target(names: Names, path: Path, text: str | None) -> Iterator[Probl
 def _agents(centre: Centre, names: Names) -> Iterator[Problem]:
     for agent in centre.agents.values():
         path: Path = ("agents", agent.name)
-        yield from missing(names, (*path, "user"), "user", agent.user)
+        if agent.user is not None:
+            yield from missing(names, (*path, "user"), "user", agent.user)
+        if agent.pin is None and (agent.number or agent.outside_numbers):
+            message = "has number or outside_numbers and no pin, so that anybody could sign in; give it a pin"
+            yield Problem(path, message)
         for place, queue in enumerate(agent.queues):
             yield from missing(names, (*path, "queues", place), "queue", queue)
-    yield from _twice("agents", "user", ((agent.name, agent.user) for agent in centre.agents.values()))
+    agents = centre.agents.values()
+    yield from _twice("agents", "user", ((agent.name, agent.user) for agent in agents if agent.user))
+    yield from _twice("agents", "number", ((agent.name, agent.number) for agent in agents if agent.number))
 
 
 def _queues(centre: Centre, names: Names) -> Iterator[Problem]:

@@ -82,6 +82,14 @@ class AskCalendar:
 
 
 @dataclass(frozen=True, slots=True)
+class ServeAgent:
+    """The caller is an agent: ask who and for the PIN, do this (sign_in, sign_out, available, on_break), and
+    hang up. The flow is over."""
+
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """End the call; `reason` is an end reason. Nothing comes after it."""
 
@@ -104,4 +112,14 @@ class FlowFact:
 
 
 Event = FlowStarted | DigitPressed | PromptsFinished | CallerHungUp | Returned
-Output = PlayPrompts | StopPrompts | EnterQueue | DialTarget | AskCalendar | HangUp | RecordCall | FlowFact
+Output = (
+    PlayPrompts
+    | StopPrompts
+    | EnterQueue
+    | DialTarget
+    | AskCalendar
+    | ServeAgent
+    | HangUp
+    | RecordCall
+    | FlowFact
+)

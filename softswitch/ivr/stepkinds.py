@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from softswitch.ivr.kinds.agent import AgentStep
 from softswitch.ivr.kinds.collect import Collect
 from softswitch.ivr.kinds.dial import Dial
 from softswitch.ivr.kinds.goto import Goto
@@ -37,6 +38,7 @@ _KINDS: tuple[type[Step], ...] = (
     Goto,
     Record,
     Hours,
+    AgentStep,
 )
 KINDS: dict[str, type[Step]] = {each.kind: each for each in _KINDS}
 

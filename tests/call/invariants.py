@@ -220,8 +220,7 @@ def _check_agents(world: World) -> None:
             assert name in [party.agent for party in exchange.calls[agent.call or ""].parties()]
         elif agent.state in (AgentState.RESERVED, AgentState.RINGING):
             assert agent.offer in exchange.offered_calls
-        user = exchange.centre.agents[name].user
-        engaged = {call.id for call in exchange.calls.values() if call.engages(user)}
+        engaged = {call.id for call in exchange.calls.values() if agent.user and call.engages(agent.user)}
         assert set(agent.other_calls) == engaged, f"{name} is busy with {agent.other_calls}, really {engaged}"
 
 

@@ -79,8 +79,8 @@ class TestConfigured:
         bob, dave, _ = calls_bob(world)
         assert rings(dave) and not rings(bob)
 
-    def test_agents_are_offered_calls_all_the_same(self) -> None:
-        world = world_with(alice={"do_not_disturb": True, "forward_always": "dave"})
+    def test_agents_are_offered_calls_though_they_forward(self) -> None:
+        world = world_with(alice={"forward_always": "dave"})
         agent = world.agent("a1", "alice")
         world.phone("carol").call("200")
         assert rings(agent)

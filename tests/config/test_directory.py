@@ -250,7 +250,7 @@ def test_no_mistake_hides_another_one() -> None:
     assert sorted(str(problem).partition(";")[0] for problem in caught.value.problems) == [
         "agents.ann.colour: unknown key",
         "agents.ann.queues[1]: there is no queue 'sale'",
-        "agents.ben: the key user is missing",
+        "agents.ben: has neither user nor number, so that nobody can sign in",
         "flows.f.steps[0]: 'dance' is no step",
         "flows.f.steps[1].say: there is no prompt 'wellcome'",
         "flows.f.steps[2].queue: there is no queue 'gone'",
