@@ -56,7 +56,7 @@ def centre_errors(tmp_path: Path, text: str) -> list[str]:
             "users:\n  a: {permissions: [boss]}\n",
             "users.a.permissions[0]: 'boss' is not allowed here; allowed: supervise",
         ),
-        ("agents:\n  a: {pin: 123}\n", "agents.a: the key user is missing"),
+        ("agents:\n  a: {pin: 123}\n", "agents.a: has neither user nor number"),
         (
             "agents:\n  a: {user: a, pin: 12}\n",
             "agents.a.pin: this value is not allowed here; allowed: 3 to 12 digits",
