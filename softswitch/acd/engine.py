@@ -143,6 +143,11 @@ class Acd:
         queued = self._room.calls.get(call)
         return queued.queue if queued else None
 
+    def priority_of(self, call: str) -> int | None:
+        """Of a call that waits."""
+        queued = self._room.calls.get(call)
+        return queued.priority if queued else None
+
     def closed_by(self, queue: str) -> list[str]:
         """What closes the queue now, of command and hours; [] while it is open."""
         found = self._room.queues.get(queue)

@@ -16,6 +16,7 @@ from softswitch.acd import events as acd
 from softswitch.acd import outputs as acd_outputs
 from softswitch.acd.deadlines import Deadlines
 from softswitch.acd.engine import Acd
+from softswitch.call.actions import Actions
 from softswitch.call.arrival import Arrivals
 from softswitch.call.authentication import Authenticator, Listener
 from softswitch.call.bans import Bans
@@ -51,6 +52,7 @@ from softswitch.sip.useragent import SipSettings, UserAgent
 if TYPE_CHECKING:
     from softswitch.call.party import Party
     from softswitch.call.recording import Recording
+    from softswitch.call.waiting import Waiting
     from softswitch.config import Centre, Node, Target
     from softswitch.directory import Directory
     from softswitch.sip.flow import SipFlow
@@ -139,6 +141,7 @@ class Exchange:
         self.opening = OpeningHours(self)
         self.watching = Watching(self)
         self.supervising = Supervising(self)
+        self.actions = Actions(self)
         self.proxying = Proxying(self, nonce_secret)
 
     # Doors
@@ -293,6 +296,14 @@ class Exchange:
     def _language(self, target: Target) -> str:
         configured = self.centre.flows.get(target.name) if target.kind == "flow" else None
         return configured.language if configured is not None else "en"
+
+    def prompt_names(self, language: str) -> Iterable[str]:
+        return self._prompts.spoken.get(language, {})
+
+    def waiting_in(self, queue: str) -> list[Waiting]:
+        """The callers of a queue."""
+        waiting = (call.waiting for call in self.calls.values())
+        return [each for each in waiting if each is not None and each.queue == queue]
 
     def prompt_paths(self, language: str, names: Sequence[str], out: list[Any]) -> list[str]:
         """Files of prompts; a missing one is left out and raises an alarm that names it."""

@@ -57,6 +57,8 @@ def restore(
         exchange.mailboxes.restore(user, kept)
     for number, kept in _under(state, "last_agent/"):
         exchange.last_agents.restore(number, kept)
+    for id, kept in _under(state, "action/"):
+        exchange.actions.restore(id, kept)
     for id, kept in _under(state, "recording/"):
         exchange.recordings[id] = Recording.from_state(exchange, kept)
     kept_calls = [kept for _, kept in _under(state, "call/")]

@@ -130,6 +130,12 @@ class Waiting:
             self._stop_music(out)
             self.call.play(paths, out)
 
+    def be_silent(self, now: float, out: list[Any]) -> None:
+        """Whatever the caller is just told is told no further."""
+        if self.call.player:
+            self.call.stop_playing(out)
+            self.player_finished(now, out)
+
     def player_finished(self, now: float, out: list[Any]) -> None:
         if not self._over:
             self._play_music(out)

@@ -66,6 +66,25 @@ def status(name: str, status: str, reason: str, by: str, config_path: Path | Non
     _carry_out(config_path, as_json, "agent.status", args, f"{name} is {status}.")
 
 
+@agent.command("queues", epilog=example("softswitch agent queues alice --add support --remove sales"))
+@click.argument("name")
+@click.option("--add", multiple=True, help="Queue whose calls the agent takes from now on; may be repeated.")
+@click.option("--remove", multiple=True, help="Queue whose calls the agent takes no longer.")
+@by_option
+@config_option
+@json_option
+def queues(
+    name: str, add: tuple[str, ...], remove: tuple[str, ...], by: str, config_path: Path | None, as_json: bool
+) -> None:
+    """Move an agent between queues; softswitch action undo takes it back."""
+    args = {"name": name, "add": [*add], "remove": [*remove], "by": by}
+    result = call(node_of(config_path), "agent.queues", args)
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"{name} takes calls of: {', '.join(result['queues']) or 'no queue'}.")
+
+
 @agent.command("wrap-up", epilog=example("softswitch agent wrap-up alice --extend 60"))
 @click.argument("name")
 @click.option(

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from softswitch.cli.connection import call as send
-from softswitch.cli.options import config_option, example, json_option, node_of
+from softswitch.cli.options import by_option, config_option, example, json_option, node_of
 from softswitch.cli.output import console, print_json, print_rows, shown, table
 
 # Monotonic seconds mean nothing to people; `for_s` says the same as a duration.
@@ -63,6 +63,21 @@ def hang_up(call_id: str, config_path: Path | None, as_json: bool) -> None:
         print_json(result)
     else:
         click.echo(f"Call {call_id} is hung up.")
+
+
+@call.command("priority", epilog=example("softswitch call priority 5f3a9c 10"))
+@click.argument("call_id", metavar="CALL")
+@click.argument("priority", type=int)
+@by_option
+@config_option
+@json_option
+def priority(call_id: str, priority: int, by: str, config_path: Path | None, as_json: bool) -> None:
+    """Give a waiting call another priority; higher is served first."""
+    result = send(node_of(config_path), "call.priority", {"call": call_id, "priority": priority, "by": by})
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"Call {call_id} has priority {priority}.")
 
 
 @call.command("supervise", epilog=example("softswitch call supervise 5f3a9c whisper"))

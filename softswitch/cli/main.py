@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
+from softswitch.cli.action import action
 from softswitch.cli.agent import agent
 from softswitch.cli.apply import apply
 from softswitch.cli.backup import backup, restore
@@ -108,6 +109,7 @@ for _command in (
     simulate,
     flow,
     call,
+    action,
     registration,
     ban,
     cdr,

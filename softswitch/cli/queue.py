@@ -44,6 +44,36 @@ def close(name: str, reason: str, by: str, config_path: Path | None, as_json: bo
         click.echo(f"Queue {name} is closed; {result['waiting']} wait in it.")
 
 
+@queue.command("overflow", epilog=example("softswitch queue overflow sales 2"))
+@click.argument("name")
+@click.argument("tier", type=int)
+@by_option
+@config_option
+@json_option
+def overflow(name: str, tier: int, by: str, config_path: Path | None, as_json: bool) -> None:
+    """Ask agents up to this tier from the beginning; softswitch action undo takes it back."""
+    result = call(node_of(config_path), "queue.overflow", {"name": name, "tier": tier, "by": by})
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"Queue {name} asks agents up to tier {tier}.")
+
+
+@queue.command("announce", epilog=example("softswitch queue announce sales all_agents_busy"))
+@click.argument("name")
+@click.argument("prompt")
+@by_option
+@config_option
+@json_option
+def announce(name: str, prompt: str, by: str, config_path: Path | None, as_json: bool) -> None:
+    """Let all who wait in a queue hear a prompt now."""
+    result = call(node_of(config_path), "queue.announce", {"name": name, "prompt": prompt, "by": by})
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"{result['callers']} callers hear {prompt}.")
+
+
 @queue.command("open", epilog=example("softswitch queue open sales"))
 @click.argument("name")
 @by_option

@@ -7,14 +7,24 @@ from typing import TYPE_CHECKING, Any
 from softswitch.call.commands.agents import AgentCommands
 from softswitch.call.commands.calls import CallCommands
 from softswitch.call.commands.directory import DirectoryCommands
-from softswitch.call.commands.group import Arguments, Command
+from softswitch.call.commands.group import Arguments, Command, by
 from softswitch.call.commands.queues import QueueCommands
 from softswitch.call.commands.recordings import RecordingCommands
+from softswitch.call.commands.supervisor import SupervisorCommands
+from softswitch.config.errors import ConfigError, Problem
+from softswitch.directory.commands import text_argument
 
 if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
 
-_GROUPS = (CallCommands, AgentCommands, QueueCommands, RecordingCommands, DirectoryCommands)
+_GROUPS = (
+    CallCommands,
+    AgentCommands,
+    QueueCommands,
+    RecordingCommands,
+    DirectoryCommands,
+    SupervisorCommands,
+)
 
 
 class SwitchCommands:
@@ -22,7 +32,7 @@ class SwitchCommands:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._commands: dict[str, Command] = {"status": self._status}
+        self._commands: dict[str, Command] = {"status": self._status, "action.undo": self._undo}
         for group in _GROUPS:
             self._commands |= group(exchange).commands()
 
@@ -30,7 +40,22 @@ class SwitchCommands:
         return command in self._commands
 
     def handle(self, command: str, args: Arguments, now: float, out: list[Any]) -> Any:
-        return self._commands[command](args, now, out)
+        prepared = self._exchange.actions.prepare(command, args, now)
+        answer = self._commands[command](args, now, out)
+        if prepared is not None:
+            self._exchange.actions.note(command, args, prepared, now, out)
+        return answer
+
+    def _undo(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        actions, who = self._exchange.actions, by(args)
+        try:
+            action = actions.undoable(text_argument(args, "action"))
+        except ValueError as error:
+            raise ConfigError([Problem(("action",), str(error))]) from None
+        for deed in action.undo:
+            self._commands[deed.command]({**deed.args, "by": who}, now, out)
+        actions.undone(action, who, out)
+        return action.row()
 
     def _status(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         exchange = self._exchange

@@ -1,0 +1,106 @@
+"""Commands by which a supervisor steers queues, waiting calls and agents, and takes back what was done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from softswitch.acd import events as acd
+from softswitch.call.commands.group import Arguments, Command, CommandGroup
+from softswitch.call.commands.group import by as by_whom
+from softswitch.call.outputs import Fact, Keep
+from softswitch.config import KINDS, Model
+from softswitch.config.errors import ConfigError, Problem, did_you_mean, validate
+from softswitch.directory.commands import text_argument
+
+HIGHEST = 1000
+"""Of a priority, and the lowest is as far below zero."""
+_PLACES = ("tiers", "levels")
+
+
+class SupervisorCommands(CommandGroup):
+    """A waiting call's priority, a queue's overflow and announcements, the queues of an agent."""
+
+    def commands(self) -> dict[str, Command]:
+        return {
+            "call.priority": self._priority,
+            "queue.overflow": self._overflow,
+            "queue.announce": self._announce,
+            "queue.silence": self._silence,
+            "agent.queues": self._queues_of_agent,
+            "action.list": lambda args, now, out: self._exchange.actions.rows(),
+        }
+
+    def _priority(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        id, priority = text_argument(args, "call"), args.get("priority")
+        if type(priority) is not int or abs(priority) > HIGHEST:
+            raise _wrong("priority", f"{priority!r} is no priority; allowed: {-HIGHEST} to {HIGHEST}")
+        if self._exchange.acd.priority_of(id) is None:
+            raise _wrong("call", f"{id!r} does not wait in a queue; see call list")
+        self._exchange.acd_event(acd.CallPrioritised(id, priority), now, out)
+        return {"call": id, "priority": priority}
+
+    def _overflow(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        name, tier = text_argument(args, "name"), args.get("tier")
+        self._set("queue", name, {"tier": tier}, now, out)
+        return {"queue": name, "tier": tier}
+
+    def _announce(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        exchange, name, prompt = self._exchange, text_argument(args, "name"), text_argument(args, "prompt")
+        _known("queue", name, exchange.centre.queues)
+        waiting = exchange.waiting_in(name)
+        languages = {each.language for each in waiting} or {"en"}
+        for language in languages:
+            _known("prompt", prompt, exchange.prompt_names(language))
+        for each in waiting:
+            each.say([prompt], out)
+        told = {"queue": name, "prompt": prompt, "callers": len(waiting), "by": by_whom(args)}
+        out.append(Fact("announcement_made", told))
+        return {"queue": name, "callers": len(waiting)}
+
+    def _silence(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        name = text_argument(args, "name")
+        waiting = self._exchange.waiting_in(name)
+        for each in waiting:
+            each.be_silent(now, out)
+        return {"queue": name, "callers": len(waiting)}
+
+    def _queues_of_agent(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        """args: queues (all of them), or add and remove; tiers and levels of queues that are left go."""
+        name = text_argument(args, "name")
+        agents = self._exchange.centre.agents
+        _known("agent", name, agents)
+        agent = agents[name]
+        queues = args.get("queues")
+        if queues is None:
+            added, removed = args.get("add") or [], args.get("remove") or []
+            queues = [each for each in (*agent.queues, *added) if each not in removed]
+        queues = [*dict.fromkeys(queues)]
+        given = {place: args.get(place) or getattr(agent, place) for place in _PLACES}
+        places = {
+            place: {queue: at for queue, at in each.items() if queue in queues}
+            for place, each in given.items()
+        }
+        self._set("agent", name, {"queues": queues, **places}, now, out)
+        return {"agent": name, "queues": queues}
+
+    def _set(self, kind: str, name: str, fields: dict[str, Any], now: float, out: list[Any]) -> None:
+        """Change an object of the configuration, as its `set` would."""
+        directory, exchange = self._exchange.directory, self._exchange
+        objects: dict[str, Model] = getattr(exchange.centre, KINDS[kind].group)
+        _known(kind, name, objects)
+        stored = objects[name]
+        model = validate(type(stored), {**stored.model_dump(exclude_defaults=True), **fields})
+        changes = directory.plan_set(kind, model)
+        for fact in directory.apply(changes):
+            out.append(Fact(fact["type"], fact["data"]))
+            out.extend(Keep(key, value) for key, value in fact["keep"].items())
+        exchange.configured(((each.kind, each.name, each.model) for each in changes), now, out)
+
+
+def _known(kind: str, name: str, known: Any) -> None:
+    if name not in known:
+        raise _wrong("name", f"there is no {kind} {name!r}; {did_you_mean(name, known)}")
+
+
+def _wrong(place: str, message: str) -> ConfigError:
+    return ConfigError([Problem((place,), message)])
