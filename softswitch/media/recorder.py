@@ -20,6 +20,8 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
+
 from softswitch.media.recording_chain import ChainBroken
 from softswitch.media.recording_chain import append as chain
 from softswitch.media.recording_file import (
@@ -33,11 +35,16 @@ from softswitch.media.tap import TapFile, TapSlot
 from softswitch.media.tap_layout import HoleReason, TapError, TapState
 
 POLL_S = 0.2
-HEADER_EVERY_S = 0.5
+WRITE_EVERY_S = 0.8
+_TURNS = 4
+"""A recording is written every so often; recordings that begin together take turns."""
 SILENT_WORKER_S = 60.0
 GIVE_UP_S = 300.0
 UPKEEP_FIRST_S, UPKEEP_EVERY_S = 60.0, 300.0
 _READ_FRAMES = 48_000
+
+# A name of an enumeration takes longer to look up than the rest of a round's step.
+_RECORDING, _STOPPING = int(TapState.RECORDING), int(TapState.STOPPING)
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +57,9 @@ class Recording:
         self.failing_since: float | None = None
         self._root = root
         self._file: RecordingFile | None = None
-        self._header_at = now
+        self._begun = False
+        self.due_at = now
+        """When it is its turn next, while the worker goes on with it."""
         self._written = slot.written
         self._grown_at = now
 
@@ -58,24 +67,29 @@ class Recording:
         """Brings the file up to date, and closes it when the worker has stopped."""
         stopping = self._has_ended(now)
         try:
-            if (stopping or now - self._header_at >= HEADER_EVERY_S) and self._opened().lost:
+            if self._begun and self._opened().lost:
                 self._begin_anew()
             self._drain()
             if stopping:
                 self._finish()
-            elif now - self._header_at >= HEADER_EVERY_S:
+            elif self._begun:
                 self._write_header()
-                self._header_at = now
             self._all_clear(now)
+            self._take_turn(now)
         except (RecordingRefused, ChainBroken) as refused:
             self.fail(str(refused))
         except OSError as error:
             self._disk_failed(error, stopping, now)
 
+    def _take_turn(self, now: float) -> None:
+        share = 1.0 if self._begun else (1 + self.slot.index % _TURNS) / _TURNS
+        self.due_at, self._begun = now + share * WRITE_EVERY_S, True
+
     def leave(self) -> None:
         """Leaves the file playable as far as it has come, for a later recorder process to go on with."""
         if self._file is not None:
             with contextlib.suppress(OSError):
+                self._drain()
                 self._write_header()
         self._close_file()
 
@@ -95,10 +109,11 @@ class Recording:
 
     def _has_ended(self, now: float) -> bool:
         """Whether no more audio comes: the worker said so, or has been dead for long."""
-        if self.slot.state == TapState.STOPPING:
+        if self.slot.state == _STOPPING:
             return True
-        if self.slot.written != self._written:
-            self._written, self._grown_at = self.slot.written, now
+        written = self.slot.written
+        if written != self._written:
+            self._written, self._grown_at = written, now
         if now - self._grown_at < SILENT_WORKER_S:
             return False
         log.warning("recording %s: no audio for %.0f s, closed", self.slot.recording, SILENT_WORKER_S)
@@ -181,9 +196,13 @@ class Recorder:
         """One round over all slots; `now` is monotonic."""
         self._look_for_workers()
         for path, (_, tap) in self._taps.items():
-            for slot in tap.in_use():
-                if slot.state in (TapState.RECORDING, TapState.STOPPING):
-                    self._poll_slot((path, slot.index), slot, now)
+            state = tap.headers["state"].copy()
+            for index in np.flatnonzero(state == _STOPPING).tolist():
+                self._poll_slot((path, index), tap.slots[index], now)
+            for index in np.flatnonzero(state == _RECORDING).tolist():
+                recording = self._recordings.get((path, index))
+                if recording is None or recording.due_at <= now:
+                    self._poll_slot((path, index), tap.slots[index], now)
 
     def close(self) -> None:
         """Puts what is there into the files and leaves the rest to the next recorder."""

@@ -128,6 +128,8 @@ def put_frames(ring: NDArray[np.int16], at: int, frames: NDArray[np.int16], capa
 
 def get_frames(ring: NDArray[np.int16], at: int, count: int, capacity: int) -> NDArray[np.int16]:
     head = min(count, capacity - at)
+    if head == count:
+        return ring[at : at + count].copy()
     return np.concatenate((ring[at : at + head], ring[: count - head]))
 
 
