@@ -37,6 +37,7 @@ PyObject *ring_store(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *loop_admit(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *loop_relay(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *loop_frames(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *kernel_energy(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *kernel_interleave(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *ring_lay(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *ring_noise(PyObject *module, PyObject *const *args, Py_ssize_t nargs);

@@ -102,6 +102,9 @@ static PyMethodDef methods[] = {
     KERNEL("frames", loop_frames,
            "frames(rows u1[m,stride], ears i4[n], codes u1[r,w], which i4[n], leg columns, length i4[n], ext i8[n], m,"
            " clock)\n\nOne packet for each ear with w octets of codes[which[k]], for the position clock."),
+    KERNEL("energy", kernel_energy,
+           "energy(samples i2[2n,w], slot i8[n], filled i8[slots], energy f4[slots,2,most], w)\n\nAppend the mean squares of"
+           " the whole frames of pairs of rows to what each slot has."),
     KERNEL("interleave", kernel_interleave,
            "interleave(samples i2[2n,w], rings i2[...], base i8[n], written i8[n], frames i8[n])\n\nAppend pairs of rows"
            " as stereo to rings that begin at base, in samples, and are `frames` long."),

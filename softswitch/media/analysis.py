@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from softswitch.media import _codecs
 from softswitch.media.arrays import Samples
 from softswitch.media.dtmf import FRAME
 from softswitch.media.tap_layout import SIDES
@@ -20,8 +21,6 @@ Event = tuple[int, dict[str, str], float]
 FRAMES_PER_S = 50
 _MOST_FRAMES = 2 * FRAMES_PER_S
 _FULL_SCALE = 32768.0
-_EVERY = 2
-"""Every second sample tells the energy as well: what lies above 2 kHz is folded, not lost."""
 _LEAST = 100.0**2
 """Mean square below which nothing is speech (-50 dBFS)."""
 _MOST_NOISE = 400.0**2
@@ -43,6 +42,7 @@ class Analysis:
         self._rows = rows
         self._limits = np.zeros((len(rows), 2), np.int64)
         self._energy = np.zeros((len(rows), 2, _MOST_FRAMES), np.float32)
+        """Mean squares of the frames that have not been judged, `_filled` of each slot."""
         self._filled = np.zeros(len(rows), np.int64)
 
     def set_limits(self, slot: int, silence_s: float, talk_over_s: float) -> None:
@@ -55,11 +55,7 @@ class Analysis:
         full = slots[self._filled[slots] + frames > _MOST_FRAMES]
         if len(full):
             yield from self.judge(full)
-        if frames:
-            energy = _energy(samples, frames).reshape(len(slots), 2, frames)
-            at = self._filled[slots][:, None] + np.arange(frames)
-            self._energy[slots[:, None], :, at] = energy.transpose(0, 2, 1)
-            self._filled[slots] += frames
+        _codecs.energy(np.ascontiguousarray(samples), slots, self._filled, self._energy, samples.shape[1])
 
     def judge(self, slots: Slots | None = None) -> Iterator[Event]:
         """Brings the states of these slots, or all, up to date; gives the events whose limit was reached."""
@@ -89,12 +85,6 @@ class Analysis:
             limit = self._limits[slots, column]
             for k in np.flatnonzero(((runs == limit[:, None]) & (runs > 0)).any(axis=1)):
                 yield int(slots[k]), event, int(limit[k]) / FRAMES_PER_S
-
-
-def _energy(samples: Samples, frames: int) -> NDArray[np.float32]:
-    """Mean square of each frame: float32[rows, frames]."""
-    sound = samples[:, : frames * FRAME : _EVERY].astype(np.float32).reshape(-1, frames, FRAME // _EVERY)
-    return np.asarray(np.einsum("ijk,ijk->ij", sound, sound) * np.float32(_EVERY / FRAME))
 
 
 def _speech(rows: NDArray[np.void], energy: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -98,7 +98,7 @@ class MediaEngine:
         self._sender = Sender(self.legs, transmit, self.srtp)
         self._mixer = Mixer(self.legs, self._ring, wideband, self._players, self._routing, self._sender)
         self._inband = InbandDetector(self.legs, self._ring, self._digit)
-        self._recorders = Recorders(self.legs, self._ring, taps, emit, self.step)
+        self._recorders = Recorders(self.legs, self._ring, taps, emit)
         self._speakers = ActiveSpeakers(self.legs, self._ring, emit)
         self._wanted: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in KINDS}
         self._generations: dict[tuple[str, str], int] = {}
@@ -227,10 +227,7 @@ class MediaEngine:
             raise
         self._cohort_sizes[cohort] += 1
         self._routing.stale_cohorts.add(cohort)
-        # Recorders that named this leg before it was there.
-        for other in [*self._wanted["recorder"].values()]:
-            if settings.id in (other.get("left"), other.get("right")):
-                self._recorders.put(RecorderSettings.parse(other), self.clock)
+        self._recorders.leg_arrived(settings.id)
 
     def _put_bridge(self, command: dict[str, Any]) -> None:
         self._routing.put_bridge(BridgeSettings.parse(command))

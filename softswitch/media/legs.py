@@ -442,7 +442,7 @@ class LegTable:
         now = {name: int(getattr(self, name)[self.used].sum()) for name in COUNTERS}
         return {name: before + now[name] for name, before in self._ended.items()}
 
-    def expected(self, leg: NDArray[np.int64] | int) -> Any:
+    def expected(self, leg: NDArray[Any] | int) -> Any:
         """Packets that the sender must have sent, by sequence numbers (RFC 3550 appendix A.3)."""
         current = np.where(self.in_started[leg], self.in_ext[leg] - self.in_first[leg] + 1, 0)
         return self.expected_before[leg] + current

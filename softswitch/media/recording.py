@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,15 @@ from softswitch.media.arrays import Samples, StereoFrames
 from softswitch.media.dtmf import FRAME
 from softswitch.media.legs import BadCommand, LegTable
 from softswitch.media.players import RATE_HZ
+from softswitch.media.recording_sides import NOBODY, RecordingSides
 from softswitch.media.ring import RECORDER_CHUNK, RECORDER_LAG, SampleRing
 from softswitch.media.tap import TapFile, TapSlot
 from softswitch.media.tap_layout import COUNTERS, SIDES, HoleReason, TapError, TapState
 
 Emit = Callable[[dict[str, Any]], None]
-_NOBODY = -1
 JUDGE_EVERY = 8000
+_TURNS = RECORDER_CHUNK // FRAME
+"""Recordings are spread over so many turns, 20 ms each, however many begin at a time."""
 _COUNT_EVERY = 10
 """Chunks between two updates of the packet counts in the tap: what a killed worker leaves is 2 s old."""
 
@@ -34,7 +37,7 @@ class RecorderSettings:
     be in the certificate; silence and talk-over longer than the limits are told, 0: never."""
 
     id: str
-    sides: tuple[str, str]
+    sides: tuple[str, ...]
     path: str
     paused: bool
     parties: tuple[str, str] = ("", "")
@@ -83,44 +86,36 @@ def no_recording(settings: RecorderSettings, error: str) -> dict[str, Any]:
 
 
 @dataclass(slots=True)
-class _Side:
-    """Packet counts of one side: what was counted before, and where the leg's counters stood."""
-
-    leg: int = _NOBODY
-    at_start: tuple[int, int, int] = (0, 0, 0)
-    before: tuple[int, int, int] = (0, 0, 0)
-    missing_samples: int = 0
-
-
-@dataclass(slots=True)
 class _Recording:
+    """`ended`: the recorder process has given it up, and its slot is of others."""
+
     settings: RecorderSettings
     slot: TapSlot
-    position: int
-    phase: int
-    sides: tuple[_Side, _Side]
-
-
-def _counted(slot: TapSlot, name: str) -> _Side:
-    """A side that goes on from what a former worker has counted."""
-    counters = {counter: by_side[name] for counter, by_side in slot.counters().items()}
-    before = counters["expected"], counters["received"], counters["late"]
-    return _Side(before=before, missing_samples=counters["concealed"] * FRAME)
+    turn: int
+    ended: bool = False
 
 
 class Recorders:
-    """All recordings of a worker. Each reads 200 ms of the ring at a time, behind the clock."""
+    """All recordings of a worker. Each reads 200 ms of the ring at a time, behind the clock.
 
-    def __init__(self, legs: LegTable, ring: SampleRing, taps: TapFile, emit: Emit, step: int) -> None:
+    What the loop needs of them stands in arrays by slot of the tap.
+    """
+
+    def __init__(self, legs: LegTable, ring: SampleRing, taps: TapFile, emit: Emit) -> None:
+        slots = len(taps.slots)
         self._legs = legs
         self._ring = ring
         self._taps = taps
         self._emit = emit
-        self._step = step
-        self._phases = RECORDER_CHUNK // step
         self._recordings: dict[str, _Recording] = {}
-        self._by_phase: list[list[_Recording]] = [[] for _ in range(self._phases)]
-        self._alarms: dict[int, int] = {}
+        self._of_leg: defaultdict[str, set[str]] = defaultdict(set)
+        self._by_turn: list[Slots] = [np.zeros(0, np.intp) for _ in range(_TURNS)]
+        self._sides = RecordingSides(legs, ring, slots)
+        self._position = np.zeros(slots, np.int64)
+        """Up to where each has read the ring, `_next` where it will have next time."""
+        self._next = np.zeros(slots, np.int64)
+        self._paused = np.zeros(slots, np.bool_)
+        self._alarms = np.zeros(slots, np.int64)
         self._analysis = Analysis(taps.headers["analysis"])
 
     def put(self, settings: RecorderSettings, clock: int) -> None:
@@ -128,14 +123,45 @@ class Recorders:
         recording = self._recordings.get(settings.id)
         if recording is None:
             recording = self._start(settings, clock)
+        elif recording.ended:
+            return
         elif settings.paused != recording.settings.paused or settings.parties != recording.settings.parties:
             self._read_to(recording, clock)
-        recording.settings = settings
+        self._take_note(recording, settings)
         self._describe(recording)
-        for side, id in zip(recording.sides, settings.sides, strict=True):
-            leg = self._legs.index.get(id, _NOBODY)
-            if leg != side.leg:
-                self._attach(side, leg)
+        for id in settings.sides:
+            self._attach(recording, id)
+
+    def _take_note(self, recording: _Recording, settings: RecorderSettings) -> None:
+        for id in recording.settings.sides:
+            self._of_leg[id].discard(settings.id)
+            if not self._of_leg[id]:
+                del self._of_leg[id]
+        for id in settings.sides:
+            self._of_leg[id].add(settings.id)
+        recording.settings = settings
+        self._paused[recording.slot.index] = settings.paused
+
+    def _attach(self, recording: _Recording, id: str, *, there: bool = True) -> None:
+        """The leg on the sides that are to be its own, if it is there."""
+        leg = self._legs.index.get(id, NOBODY) if there else NOBODY
+        for side, name in enumerate(recording.settings.sides):
+            if name == id:
+                self._sides.attach(recording.slot.index, side, leg)
+
+    def leg_arrived(self, id: str) -> None:
+        """Recorders may have named this leg before it was there."""
+        for each in self._of_leg.get(id, ()):
+            if not self._recordings[each].ended:
+                self._attach(self._recordings[each], id)
+
+    def leg_leaving(self, id: str, clock: int) -> None:
+        """To be called while the leg is still in the table."""
+        for each in self._of_leg.get(id, ()):
+            recording = self._recordings[each]
+            if not recording.ended:
+                self._read_to(recording, clock)
+                self._attach(recording, id, there=False)
 
     def _describe(self, recording: _Recording) -> None:
         """What the certificate will say beside the audio."""
@@ -158,56 +184,35 @@ class Recorders:
             slot.catch_up()
         else:
             raise TapError(f"recording {settings.id} has ended and is being completed")
-        sides = _counted(slot, SIDES[0]), _counted(slot, SIDES[1])
-        recording = _Recording(settings, slot, clock, clock // self._step % self._phases, sides)
-        self._recordings[settings.id] = recording
-        self._by_phase[recording.phase].append(recording)
+        turn = min(range(_TURNS), key=lambda turn: len(self._by_turn[turn]))
+        recording = self._recordings[settings.id] = _Recording(settings, slot, turn)
+        self._sides.begin(slot.index, slot.counters())
+        self._position[slot.index] = clock
+        begin = clock // RECORDER_CHUNK * RECORDER_CHUNK + turn * FRAME
+        self._next[slot.index] = begin if begin > clock else begin + RECORDER_CHUNK
+        self._by_turn[turn] = np.append(self._by_turn[turn], slot.index)
         return recording
-
-    def _attach(self, side: _Side, leg: int) -> None:
-        if side.leg != _NOBODY:
-            side.before = self._totals(side)
-            self._ring.drop(side.leg)
-        side.leg = leg
-        if leg != _NOBODY:
-            self._ring.use(leg)
-            side.at_start = self._counters(leg)
-
-    def _counters(self, leg: int) -> tuple[int, int, int]:
-        legs = self._legs
-        return int(legs.expected(leg)), int(legs.placed[leg]), int(legs.placed_late[leg])
-
-    def _totals(self, side: _Side) -> tuple[int, int, int]:
-        """Expected, received and late since the recording's start."""
-        if side.leg == _NOBODY:
-            return side.before
-        now = self._counters(side.leg)
-        expected, received, late = (
-            b + n - s for b, n, s in zip(side.before, now, side.at_start, strict=True)
-        )
-        return expected, received, late
-
-    def leg_leaving(self, id: str, clock: int) -> None:
-        """To be called while the leg is still in the table."""
-        for recording in self._recordings.values():
-            if id in recording.settings.sides:
-                self._read_to(recording, clock)
-                for side, name in zip(recording.sides, recording.settings.sides, strict=True):
-                    if name == id:
-                        self._attach(side, _NOBODY)
 
     def delete(self, id: str, clock: int) -> None:
         """Ends a recording; `recorder_finished` follows when its file is complete."""
-        recording = self._recordings.pop(id, None)
-        if recording is None:
-            return
-        self._by_phase[recording.phase].remove(recording)
-        self._read_to(recording, clock)
-        for side in recording.sides:
-            self._attach(side, _NOBODY)
-        self._count(recording)
-        self._tell(self._analysis.judge(np.array([recording.slot.index], np.intp)))
-        recording.slot.stop()
+        recording = self._recordings.get(id)
+        if recording is not None and not recording.ended:
+            self._read_to(recording, clock)
+            self._count(np.array([recording.slot.index], np.intp))
+            self._tell(self._analysis.judge(np.array([recording.slot.index], np.intp)))
+            self._let_go(recording)
+            recording.slot.stop()
+        if recording is not None:
+            self._take_note(recording, replace(recording.settings, sides=()))
+            del self._recordings[id]
+
+    def _let_go(self, recording: _Recording) -> None:
+        """Nothing more is read for it."""
+        recording.ended = True
+        slots = self._by_turn[recording.turn]
+        self._by_turn[recording.turn] = slots[slots != recording.slot.index]
+        for side in range(len(SIDES)):
+            self._sides.attach(recording.slot.index, side, NOBODY)
 
     def stop_strays(self) -> None:
         """Ends recordings of a former worker that nobody has put again."""
@@ -215,62 +220,65 @@ class Recorders:
             if slot.state == TapState.RECORDING and slot.recording not in self._recordings:
                 slot.stop()
 
-    def _count(self, recording: _Recording) -> None:
-        for name, side in zip(SIDES, recording.sides, strict=True):
-            expected, received, late = self._totals(side)
-            concealed = round(side.missing_samples / FRAME)
-            recording.slot.count(name, expected=expected, received=received, concealed=concealed, late=late)
+    def _count(self, slots: Slots) -> None:
+        self._taps.count_many(slots, self._sides.counters(slots))
 
     # Samples.
 
     def tick(self, clock: int) -> None:
         """Writes 200 ms of the recordings whose turn it is."""
-        if clock % JUDGE_EVERY == 0 and self._recordings:
+        if not self._recordings or clock % FRAME:
+            return
+        if clock % JUDGE_EVERY == 0:
             self._tell(self._analysis.judge())
-        phase = clock // self._step % self._phases
-        due = [r for r in self._by_phase[phase] if r.position + RECORDER_CHUNK <= clock - RECORDER_LAG]
-        while due:
-            self._write_chunk(due)
-            due = [r for r in due if r.position + RECORDER_CHUNK <= clock - RECORDER_LAG]
+        until = clock - RECORDER_LAG
+        slots = self._by_turn[until // FRAME % _TURNS]
+        while len(slots) and len(due := slots[self._next[slots] <= until]):
+            self._write_next(due)
 
-    def _write_chunk(self, due: list[_Recording]) -> None:
-        live = [r for r in due if not r.settings.paused]
-        if live:
-            samples = self._samples(live, RECORDER_CHUNK)
-            slots = np.array([r.slot.index for r in live], np.intp)
-            self._taps.write_many(slots, samples)
-            self._hear(slots, samples)
-        for recording in due:
-            if recording.settings.paused:
-                recording.slot.write_silence(RECORDER_CHUNK, HoleReason.PAUSED)
-            recording.position += RECORDER_CHUNK
-            if recording.position // RECORDER_CHUNK % _COUNT_EVERY == 0:
-                self._count(recording)
+    def _write_next(self, due: Slots) -> None:
+        """What comes next of each, 200 ms but at its beginning."""
+        odd = self._paused[due] | (self._next[due] - self._position[due] != RECORDER_CHUNK)
+        for slot in due[odd].tolist():
+            self._read_on(slot, int(self._next[slot]))
+        whole = due[~odd]
+        if len(whole):
+            samples = self._samples(whole, RECORDER_CHUNK)
+            self._taps.write_many(whole, samples)
+            self._tell(self._analysis.hear(whole, samples))
+        self._position[due] = self._next[due]
+        self._next[due] += RECORDER_CHUNK
+        counted = due[self._position[due] // RECORDER_CHUNK % _COUNT_EVERY == 0]
+        if len(counted):
+            self._count(counted)
 
     def _read_to(self, recording: _Recording, clock: int) -> None:
         """What is left up to the clock."""
-        while recording.position < clock:
-            width = min(RECORDER_CHUNK, clock - recording.position)
-            if recording.settings.paused:
-                recording.slot.write_silence(width, HoleReason.PAUSED)
+        slot = recording.slot.index
+        self._read_on(slot, clock)
+        while self._next[slot] <= clock:
+            self._next[slot] += RECORDER_CHUNK
+
+    def _read_on(self, slot: int, until: int) -> None:
+        """One recording from its position on."""
+        tap, alone = self._taps.slots[slot], np.array([slot], np.intp)
+        while self._position[slot] < until:
+            width = min(RECORDER_CHUNK, until - int(self._position[slot]))
+            if self._paused[slot]:
+                tap.write_silence(width, HoleReason.PAUSED)
             else:
-                samples = self._samples([recording], width)
-                recording.slot.write(_stereo(samples)[0])
-                self._hear(np.array([recording.slot.index], np.intp), samples)
-            recording.position += width
+                samples = self._samples(alone, width)
+                tap.write(_stereo(samples)[0])
+                self._tell(self._analysis.hear(alone, samples))
+            self._position[slot] += width
 
-    def _samples(self, recordings: list[_Recording], width: int) -> Samples:
+    def _samples(self, slots: Slots, width: int) -> Samples:
         """int16[2 × n, width] from each recording's position on, left and right in turn."""
-        sides = [side for recording in recordings for side in recording.sides]
-        leg = np.array([side.leg for side in sides], np.int32)
-        position = np.repeat(np.array([r.position for r in recordings], np.int64), 2)
-        samples, missing = self._ring.take(leg, position, width)
-        for k in np.flatnonzero(missing):
-            sides[k].missing_samples += int(missing[k])
+        position = np.repeat(self._position[slots], 2)
+        samples, missing = self._ring.take(self._sides.leg[slots].ravel(), position, width)
+        if missing.any():
+            self._sides.missing[slots] += missing.reshape(-1, 2)
         return samples
-
-    def _hear(self, slots: Slots, samples: Samples) -> None:
-        self._tell(self._analysis.hear(slots, samples))
 
     def _tell(self, events: Iterable[Event]) -> None:
         for slot, event, seconds in events:
@@ -285,12 +293,15 @@ class Recorders:
 
     def report(self) -> None:
         """Emits alarms and finished recordings. To be called every few wakes."""
-        for slot in list(self._taps.in_use()):
-            if slot.alarms != self._alarms.get(slot.index, 0):
-                self._alarms[slot.index] = slot.alarms
+        for slot in self._taps.alarmed(self._alarms):
+            self._alarms[slot.index] = slot.alarms
+            if slot.alarms:
                 self._emit({"event": "recorder_alarm", "id": slot.recording, "message": slot.alarm})
         for slot in list(self._taps.closed()):
-            self._alarms.pop(slot.index, None)
+            self._alarms[slot.index] = 0
+            recording = self._recordings.get(slot.recording)
+            if recording is not None and not recording.ended:
+                self._let_go(recording)
             self._emit(
                 {
                     "event": "recorder_finished", "id": slot.recording, "path": slot.path,

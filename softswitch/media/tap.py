@@ -216,10 +216,6 @@ class TapSlot:
         self.write_silence(missing, HoleReason.WORKER_RESTARTED)
         return max(0, missing)
 
-    def count(self, side: str, *, expected: int, received: int, concealed: int, late: int) -> None:
-        """Sets one side's packet totals; `side` is "left" or "right"."""
-        self._header["counters"][SIDES.index(side)] = (expected, received, concealed, late)
-
     def stop(self) -> None:
         """No more audio comes. The recorder empties the ring, closes the file and sets the outcome."""
         if self._header["state"] == TapState.RECORDING:
@@ -338,10 +334,17 @@ class TapFile:
 
     def find(self, recording: str) -> TapSlot | None:
         """The slot in use by this recording."""
-        return next((slot for slot in self.in_use() if slot.recording == recording), None)
+        named = self.headers["recording"] == recording.encode()
+        found = np.flatnonzero(named & (self.headers["state"] != TapState.FREE))
+        return self.slots[int(found[0])] if len(found) else None
 
     def in_use(self) -> Iterator[TapSlot]:
         return (self.slots[index] for index in np.flatnonzero(self.headers["state"] != TapState.FREE))
+
+    def alarmed(self, alarms: NDArray[np.int64]) -> Iterator[TapSlot]:
+        """Slots in use whose count of alarms is another than that of int64[slots]."""
+        changed = (self.headers["alarms"] != alarms) & (self.headers["state"] != TapState.FREE)
+        return (self.slots[index] for index in np.flatnonzero(changed))
 
     def closed(self) -> Iterator[TapSlot]:
         """Slots whose outcome the worker has to report and release."""
@@ -354,6 +357,10 @@ class TapFile:
         base = slots.astype(np.int64) * (RING_BYTES // 2)
         _codecs.interleave(samples, self._flat, base, written, capacity)
         self.headers["written"][slots] = written + samples.shape[1]
+
+    def count_many(self, slots: NDArray[np.intp], counters: NDArray[np.int64]) -> None:
+        """Sets the packet totals of both sides, int64[m, 2, 4] in the order of COUNTERS."""
+        self.headers["counters"][slots] = counters
 
     def reserve_ring(self, slot: int, size_bytes: int) -> None:
         try:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from softswitch.media import _codecs
 from softswitch.media.analysis import Analysis, described
 from softswitch.media.tap_layout import ANALYSIS
 from tests.media.rig import Rig
@@ -96,6 +97,19 @@ def test_two_recordings_are_kept_apart() -> None:
         list(analysis.hear(np.array([0, 1], np.intp), np.stack((quiet, quiet, loud, quiet))))
     list(analysis.judge())
     assert rows["speech"].tolist() == [[0, 0], [10 * TURN / 160, 0]]
+
+
+def test_the_kernel_gathers_mean_squares_as_numpy_does() -> None:
+    samples = np.random.default_rng(3).integers(-32768, 32768, (6, TURN + 70)).astype(np.int16)
+    slots, filled = np.array([4, 0, 2]), np.array([3, 0, 90, 0, 0], np.int64)
+    energy = np.zeros((5, 2, 100), np.float32)
+    _codecs.energy(samples, slots, filled, energy, TURN + 70)
+    frames = samples[:, :TURN:2].astype(np.float64).reshape(3, 2, 10, 80)
+    assert filled.tolist() == [13, 0, 100, 0, 10]
+    for slot, at, expected in zip(slots, (0, 3, 90), (frames**2).mean(axis=3), strict=True):
+        np.testing.assert_allclose(energy[slot, :, at : at + 10], expected, rtol=1e-6)
+    with pytest.raises(ValueError, match="no room"):
+        _codecs.energy(samples, slots, filled, energy, TURN + 70)
 
 
 def test_a_recording_of_a_conversation_tells_of_its_silence(rig: Rig) -> None:

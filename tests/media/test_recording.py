@@ -206,9 +206,7 @@ def test_the_end_of_the_file_is_reported_with_its_counts(recorded: tuple[Rig, Ph
     rig.run(1.0)
     slot.raise_alarm("disk full")
     rig.run(0.3)
-    assert rig.events_of("recorder_alarm") == [
-        {"event": "recorder_alarm", "id": "R", "message": "disk full"}
-    ]
+    assert rig.events_of("recorder_alarm") == [{"event": "recorder_alarm", "id": "R", "message": "disk full"}]
     rig.do("delete", kind="recorder", id="R")
     slot.consume(slot.written)
     slot.close()
@@ -217,6 +215,43 @@ def test_the_end_of_the_file_is_reported_with_its_counts(recorded: tuple[Rig, Ph
     assert (finished["id"], finished["path"], finished["seconds"]) == ("R", "/rec/x.wav", 1.3)
     assert finished["received"] == {"left": 65, "right": 65} and finished["error"] is None
     assert slot.state == TapState.FREE
+
+
+def test_a_recording_that_was_given_up_leaves_its_tap_to_others(
+    recorded: tuple[Rig, Phone, Phone, TapSlot],
+) -> None:
+    rig, _, _, slot = recorded
+    rig.run(0.5)
+    slot.close("the disk is gone")
+    rig.run(0.3)
+    (finished,) = rig.events_of("recorder_finished")
+    assert finished["error"] == "the disk is gone" and slot.state == TapState.FREE
+    rig.do("put_recorder", id="other", left="b", right="", path="/rec/y.wav")
+    assert rig.taps.find("other") is slot
+    rig.do("put_recorder", id="R", left="b", right="a", path="/rec/x.wav", paused=True)
+    rig.run(1.0)
+    rig.do("delete", kind="recorder", id="R")
+    rig.do("delete", kind="leg", id="a")
+    rig.run(1.0)
+    rig.do("delete", kind="recorder", id="other")
+    frames = audio(slot)
+    assert len(frames) == 2 * 8000 and not frames[:, 1].any()
+    assert tone_power(frames[800:, 0], 700, 8000) > 0.99 and slot.holes() == []
+    assert len(rig.events_of("recorder_finished")) == 1
+
+
+def test_recordings_that_begin_at_once_take_turns(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    for number in range(4):
+        rig.phone(f"L{number}", tone(400, 1, 8000))
+        rig.do("put_recorder", id=f"R{number}", left=f"L{number}", right="", path="/rec/x.wav")
+    slots = [slot for slot in (rig.taps.find(f"R{number}") for number in range(4)) if slot]
+    together = 0
+    for _ in range(400):
+        before = [slot.written for slot in slots]
+        rig.step()
+        together = max(together, sum(slot.written > was for slot, was in zip(slots, before, strict=True)))
+    assert together == 1 and min(slot.written for slot in slots) > 2 * 8000 - 1280 - 1600 - FRAME
 
 
 def test_no_free_tap_is_an_ending_with_its_reason(rig: Rig) -> None:
