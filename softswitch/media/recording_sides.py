@@ -1,4 +1,4 @@
-"""Who is on the two sides of each recording, and the packets of both since its beginning, by slot of the tap."""
+"""Who is on the two sides of each recording, and the packets of both since it began, by slot of the tap."""
 
 from __future__ import annotations
 
