@@ -2,14 +2,17 @@
 
 from setuptools import Extension, setup
 
-_SOURCES = ("module", "g711", "g722", "addresses", "io", "ring", "kernels", "loop", "srtp", "opus", "library")
+_SOURCES = (
+    "module", "g711", "g722", "addresses", "io", "ring", "kernels", "loop", "turn", "srtp", "opus", "library",
+)  # fmt: skip
+_HEADERS = ("addresses", "buffers", "loop", "g711", "srtp", "library")
 
 setup(
     ext_modules=[
         Extension(
             "softswitch.media._codecs",
             sources=[f"codecs/{name}.c" for name in _SOURCES],
-            depends=[f"codecs/{name}.h" for name in ("addresses", "buffers", "g711", "srtp", "library")],
+            depends=[f"codecs/{name}.h" for name in _HEADERS],
             include_dirs=["codecs"],
             libraries=["dl"],
             define_macros=[("Py_LIMITED_API", "0x030b0000")],

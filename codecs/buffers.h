@@ -5,7 +5,7 @@
 #include <Python.h>
 #include <stdint.h>
 
-#define MAX_ARRAYS 44
+#define MAX_ARRAYS 76
 
 typedef struct {
     Py_buffer view[MAX_ARRAYS];
@@ -37,6 +37,10 @@ PyObject *ring_store(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *loop_admit(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *loop_relay(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *loop_frames(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *turn_passage(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *turn_pass_on(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *turn_forget(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *turn_pauses(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *kernel_energy(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *kernel_interleave(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *ring_lay(PyObject *module, PyObject *const *args, Py_ssize_t nargs);

@@ -1,7 +1,7 @@
 /* Batch packet I/O over one UDP socket a leg, and RTP header parsing. */
 #define _GNU_SOURCE
 #include "addresses.h"
-#include "buffers.h"
+#include "loop.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -147,6 +147,24 @@ static int32_t header_length(const uint8_t *row, int32_t length, int32_t *size)
     return *size < 0 || (row[0] & 0x20 && padding == 0) ? 0 : offset;
 }
 
+void parse_rows(const Batch *b, Py_ssize_t n)
+{
+    uint16_t half;
+    uint32_t word;
+    for (Py_ssize_t k = 0; k < n; k++) {
+        const uint8_t *row = b->rows + k * b->stride;
+        b->size[k] = 0;
+        b->offset[k] = b->length[k] > b->stride ? 0 : header_length(row, b->length[k], &b->size[k]);
+        b->mark[k] = row[1];
+        memcpy(&half, row + 2, 2);
+        b->seq[k] = ntohs(half);
+        memcpy(&word, row + 4, 4);
+        b->ts[k] = ntohl(word);
+        memcpy(&word, row + 8, 4);
+        b->ssrc[k] = ntohl(word);
+    }
+}
+
 PyObject *io_parse(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     Arrays a;
@@ -154,31 +172,16 @@ PyObject *io_parse(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     if (arrays_open(&a, "parse", "biHIIBII", args, nargs) < 0)
         return NULL;
     Py_ssize_t n = array_items(&a, 1), m = nargs > 8 ? PyLong_AsSsize_t(args[8]) : 0;
+    Py_buffer *v = a.view;
     if (m < n || m <= 0 || a.view[0].len / m < 12 || arrays_at_least(&a, "parse", n, 2, 7) < 0) {
         arrays_close(&a);
         if (!PyErr_Occurred())
             PyErr_SetString(PyExc_ValueError, "parse: more lengths than rows, or rows shorter than a header");
         return NULL;
     }
-    const uint8_t *rows = a.view[0].buf;
-    const int32_t *length = a.view[1].buf;
-    uint16_t *seq = a.view[2].buf, half;
-    uint32_t *ts = a.view[3].buf, *ssrc = a.view[4].buf, word;
-    uint8_t *mark = a.view[5].buf;
-    int32_t *offset = a.view[6].buf, *size = a.view[7].buf;
-    Py_ssize_t stride = a.view[0].len / m;
-    for (Py_ssize_t k = 0; k < n; k++) {
-        const uint8_t *row = rows + k * stride;
-        size[k] = 0;
-        offset[k] = length[k] > stride ? 0 : header_length(row, length[k], &size[k]);
-        mark[k] = row[1];
-        memcpy(&half, row + 2, 2);
-        seq[k] = ntohs(half);
-        memcpy(&word, row + 4, 4);
-        ts[k] = ntohl(word);
-        memcpy(&word, row + 8, 4);
-        ssrc[k] = ntohl(word);
-    }
+    Batch batch = {.capacity = m, .stride = v[0].len / m, .rows = v[0].buf, .length = v[1].buf, .seq = v[2].buf,
+                   .ts = v[3].buf, .ssrc = v[4].buf, .mark = v[5].buf, .offset = v[6].buf, .size = v[7].buf};
+    parse_rows(&batch, n);
     arrays_close(&a);
     Py_RETURN_NONE;
 }

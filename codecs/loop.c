@@ -1,11 +1,10 @@
 /* What the loop does with each packet of a stream that just goes on: the rules of inbound.py and outbound.py, row by
  * row. Whatever needs a decision (a new stream, a jump, a source to learn) is left to Python. */
-#include "buffers.h"
+#include "loop.h"
 #include <arpa/inet.h>
 #include <math.h>
 #include <string.h>
 
-enum { AUDIO_A = 2, TELEPHONE_EVENT = 6, COMFORT_NOISE = 7, KINDS = 8 };
 enum { FRAME = 160, LEAST_LEAD = FRAME + 16, MAX_LEAD = 2400, SEQUENCE_JUMP = 3000, LATE_IN_A_ROW = 8 };
 enum { NO_PAYLOAD_TYPE = 255 };
 
@@ -16,20 +15,6 @@ static int64_t floor_divided(int64_t value, int64_t by)
     int64_t quotient = value / by;
     return quotient - (value % by < 0);
 }
-
-typedef struct {
-    const uint8_t *kinds;
-    const uint32_t *remote_ip;
-    const uint16_t *remote_port;
-    const uint8_t *learn, *locked, *in_started;
-    const uint32_t *in_ssrc;
-    const int32_t *scale;
-    int64_t *in_ext, *in_pos, *received, *last_rx, *lead_min, *dropped_source;
-    uint32_t *in_ts;
-    int32_t *late_run, *short_lead;
-    uint8_t *started, *silent;
-    double *jitter, *transit;
-} Incoming;
 
 typedef struct {
     uint32_t ip, ts, ssrc;
@@ -87,6 +72,37 @@ static void remember(const Incoming *legs, int32_t leg, const Packet *p, int64_t
         legs->late_run[leg]++;
 }
 
+Py_ssize_t admit_rows(const Batch *b, Py_ssize_t n, const Incoming *legs, const Admitted *found, int64_t clock,
+                      Py_ssize_t *odds)
+{
+    Py_ssize_t plain = 0;
+    *odds = 0;
+    for (Py_ssize_t k = 0; k < n; k++) {
+        int32_t leg = b->leg[k];
+        Packet p = {b->ip[k],   b->ts[k], b->ssrc[k], b->port[k], b->seq[k], legs->kinds[leg * 128 + (b->mark[k] & 127)],
+                    0, 0};
+        if (p.kind == 0 || b->offset[k] <= 0 || b->size[k] <= 0)
+            continue;
+        int verdict = found->dirty[leg] ? ODD : judge(legs, leg, &p, clock);
+        if (verdict == ODD) {
+            found->dirty[leg] = 1;
+            found->odd[(*odds)++] = (int32_t)k;
+        }
+        if (verdict != PLAIN)
+            continue;
+        remember(legs, leg, &p, clock);
+        found->index[plain] = (int32_t)k;
+        found->leg[plain] = leg;
+        found->kind[plain] = p.kind;
+        found->ts[plain] = p.ts;
+        found->ext[plain] = p.ext;
+        found->pos[plain++] = p.pos;
+    }
+    for (Py_ssize_t k = 0; k < *odds; k++)
+        found->dirty[b->leg[found->odd[k]]] = 0;
+    return plain;
+}
+
 PyObject *loop_admit(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     static const char spec[] = "iihhiibii"
@@ -108,55 +124,20 @@ PyObject *loop_admit(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     Py_buffer *v = a.view;
-    const int32_t *row_leg = v[0].buf, *offset = v[7].buf, *size = v[8].buf;
-    const uint32_t *ip = v[1].buf, *ts = v[4].buf, *ssrc = v[5].buf;
-    const uint16_t *port = v[2].buf, *seq = v[3].buf;
-    const uint8_t *mark = v[6].buf;
+    Batch batch = {.leg = v[0].buf, .ip = v[1].buf, .port = v[2].buf, .seq = v[3].buf, .ts = v[4].buf,
+                   .ssrc = v[5].buf, .mark = v[6].buf, .offset = v[7].buf, .size = v[8].buf};
     Incoming legs = {.kinds = v[9].buf, .remote_ip = v[10].buf, .remote_port = v[11].buf, .learn = v[12].buf,
                      .locked = v[13].buf, .in_started = v[14].buf, .in_ssrc = v[15].buf, .scale = v[16].buf,
                      .in_ext = v[17].buf, .in_pos = v[18].buf, .received = v[19].buf, .last_rx = v[20].buf,
                      .lead_min = v[21].buf, .dropped_source = v[22].buf, .in_ts = v[23].buf, .late_run = v[24].buf,
                      .short_lead = v[25].buf, .started = v[26].buf, .silent = v[27].buf, .jitter = v[28].buf,
                      .transit = v[29].buf};
-    int32_t *out_index = v[30].buf, *out_leg = v[31].buf, *odd = v[36].buf;
-    uint8_t *out_kind = v[32].buf, *dirty = v[37].buf;
-    uint32_t *out_ts = v[33].buf;
-    int64_t *out_ext = v[34].buf, *out_pos = v[35].buf;
-    Py_ssize_t plain = 0, odds = 0;
-    for (Py_ssize_t k = 0; k < n; k++) {
-        int32_t leg = row_leg[k];
-        Packet p = {ip[k], ts[k], ssrc[k], port[k], seq[k], legs.kinds[leg * 128 + (mark[k] & 127)], 0, 0};
-        if (p.kind == 0 || offset[k] <= 0 || size[k] <= 0)
-            continue;
-        int verdict = dirty[leg] ? ODD : judge(&legs, leg, &p, clock);
-        if (verdict == ODD) {
-            dirty[leg] = 1;
-            odd[odds++] = (int32_t)k;
-        }
-        if (verdict != PLAIN)
-            continue;
-        remember(&legs, leg, &p, clock);
-        out_index[plain] = (int32_t)k;
-        out_leg[plain] = leg;
-        out_kind[plain] = p.kind;
-        out_ts[plain] = p.ts;
-        out_ext[plain] = p.ext;
-        out_pos[plain++] = p.pos;
-    }
-    for (Py_ssize_t k = 0; k < odds; k++)
-        dirty[row_leg[odd[k]]] = 0;
+    Admitted found = {.index = v[30].buf, .leg = v[31].buf, .kind = v[32].buf, .ts = v[33].buf, .ext = v[34].buf,
+                      .pos = v[35].buf, .odd = v[36].buf, .dirty = v[37].buf};
+    Py_ssize_t odds, plain = admit_rows(&batch, n, &legs, &found, clock, &odds);
     arrays_close(&a);
     return Py_BuildValue("nn", plain, odds);
 }
-
-typedef struct {
-    const uint8_t *payload_types, *law;
-    const uint32_t *out_ssrc;
-    const int32_t *scale;
-    int64_t *out_ext, *out_at, *sent, *sent_octets;
-    uint32_t *out_ts;
-    uint8_t *started, *relay_fresh;
-} Outgoing;
 
 static void write_header(uint8_t *row, uint8_t mark, int64_t ext, uint32_t ts, uint32_t ssrc)
 {
@@ -182,6 +163,52 @@ static int64_t passed(const Outgoing *legs, int32_t ear, int64_t clock)
     return (frames > 1 ? frames : 1) * FRAME * legs->scale[ear];
 }
 
+/* Where the ear's stream goes on from what it was sent last. */
+static void join(const Relay *legs, int32_t ear, int64_t ext, uint32_t ts, int64_t clock)
+{
+    legs->out.relay_fresh[ear] = 0;
+    legs->seq[ear] = legs->out.out_ext[ear] + 1 - ext;
+    legs->ts[ear] = (uint32_t)(legs->out.out_ts[ear] + passed(&legs->out, ear, clock) - ts);
+}
+
+Py_ssize_t relay_rows(const Batch *b, const Admitted *found, Py_ssize_t n, const Relay *legs, int64_t clock,
+                      const Sending *out)
+{
+    const Outgoing *o = &legs->out;
+    Py_ssize_t sent = 0;
+    for (Py_ssize_t k = 0; k < n; k++) {
+        int32_t leg = found->leg[k], ear = legs->ear[leg], row = found->index[k];
+        uint8_t kind = found->kind[k], *packet = b->rows + row * b->stride;
+        if (ear < 0 || ear >= legs->legs || !legs->listen[leg] || kind >= KINDS || legs->sending_digits[ear])
+            continue;
+        uint8_t payload_type = o->payload_types[ear * KINDS + kind];
+        if (payload_type == NO_PAYLOAD_TYPE)
+            continue;
+        if (o->relay_fresh[ear])
+            join(legs, ear, found->ext[k], found->ts[k], clock);
+        if (kind <= AUDIO_A && o->law[ear] < AUDIO_A && kind != o->law[ear] + 1 && b->offset[row] >= 0)
+            for (int32_t at = b->offset[row]; at < b->offset[row] + b->size[row] && at < b->stride; at++)
+                packet[at] = legs->transcode[o->law[ear] * 256 + packet[at]];
+        int64_t number = found->ext[k] + legs->seq[ear];
+        uint32_t stamp = found->ts[k] + legs->ts[ear];
+        write_header(packet, (b->mark[row] & 128) | payload_type, number, stamp, o->out_ssrc[ear]);
+        if (number >= o->out_ext[ear]) {
+            o->out_ext[ear] = number;
+            if (kind != TELEPHONE_EVENT) {
+                o->out_ts[ear] = stamp;
+                o->out_at[ear] = clock;
+            }
+        }
+        count_sent(o, ear, b->size[row]);
+        legs->relayed_at[ear] = clock;
+        out->index[sent] = row;
+        out->ear[sent] = ear;
+        out->length[sent] = b->length[row];
+        out->ext[sent++] = number;
+    }
+    return sent;
+}
+
 PyObject *loop_relay(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     static const char spec[] = "Bbiiiiibiq"
@@ -192,7 +219,7 @@ PyObject *loop_relay(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     if (arrays_open(&a, "relay", spec, args, nargs) < 0)
         return NULL;
     Py_ssize_t wanted = (Py_ssize_t)sizeof spec - 1, n = array_items(&a, 5), legs_count = array_items(&a, 10);
-    Py_ssize_t m = nargs > wanted + 1 ? PyLong_AsSsize_t(args[wanted]) : 0, out = 0;
+    Py_ssize_t m = nargs > wanted + 1 ? PyLong_AsSsize_t(args[wanted]) : 0;
     int64_t clock = nargs > wanted + 1 ? PyLong_AsLongLong(args[wanted + 1]) : 0;
     int fits = m > 0 && array_items(&a, 16) == legs_count * KINDS && array_items(&a, 27) == 512;
     if (!fits || arrays_at_least(&a, "relay", m, 1, 4) < 0 || arrays_at_least(&a, "relay", n, 6, 9) < 0 ||
@@ -205,55 +232,18 @@ PyObject *loop_relay(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     Py_buffer *v = a.view;
-    uint8_t *rows = v[0].buf;
-    const uint8_t *mark = v[1].buf, *kind = v[7].buf;
-    const int32_t *length = v[2].buf, *offset = v[3].buf, *size = v[4].buf, *index = v[5].buf, *leg = v[6].buf;
-    const uint32_t *ts = v[8].buf;
-    const int64_t *ext = v[9].buf;
-    const int32_t *relay_ear = v[10].buf;
-    const uint8_t *listen = v[11].buf, *send_digits = v[12].buf, *transcode = v[27].buf;
-    int64_t *relay_seq = v[13].buf, *relayed_at = v[15].buf;
-    uint32_t *relay_ts = v[14].buf;
-    Outgoing legs = {.payload_types = v[16].buf, .law = v[17].buf, .out_ssrc = v[18].buf, .scale = v[19].buf,
-                     .out_ext = v[20].buf, .out_at = v[21].buf, .sent = v[22].buf, .sent_octets = v[23].buf,
-                     .out_ts = v[24].buf, .started = v[25].buf, .relay_fresh = v[26].buf};
-    int32_t *out_index = v[28].buf, *out_ear = v[29].buf, *out_length = v[30].buf;
-    int64_t *out_ext = v[31].buf;
-    Py_ssize_t stride = v[0].len / m;
-    for (Py_ssize_t k = 0; k < n; k++) {
-        int32_t ear = relay_ear[leg[k]], row = index[k];
-        if (ear < 0 || ear >= legs_count || !listen[leg[k]] || kind[k] >= KINDS || send_digits[ear])
-            continue;
-        uint8_t payload_type = legs.payload_types[ear * KINDS + kind[k]], *packet = rows + row * stride;
-        if (payload_type == NO_PAYLOAD_TYPE)
-            continue;
-        if (legs.relay_fresh[ear]) { /* the ear's stream goes on from what it was sent last */
-            legs.relay_fresh[ear] = 0;
-            relay_seq[ear] = legs.out_ext[ear] + 1 - ext[k];
-            relay_ts[ear] = (uint32_t)(legs.out_ts[ear] + passed(&legs, ear, clock) - ts[k]);
-        }
-        if (kind[k] <= AUDIO_A && legs.law[ear] < AUDIO_A && kind[k] != legs.law[ear] + 1 && offset[row] >= 0)
-            for (int32_t at = offset[row]; at < offset[row] + size[row] && at < stride; at++)
-                packet[at] = transcode[legs.law[ear] * 256 + packet[at]];
-        int64_t number = ext[k] + relay_seq[ear];
-        uint32_t stamp = ts[k] + relay_ts[ear];
-        write_header(packet, (mark[row] & 128) | payload_type, number, stamp, legs.out_ssrc[ear]);
-        if (number >= legs.out_ext[ear]) {
-            legs.out_ext[ear] = number;
-            if (kind[k] != TELEPHONE_EVENT) {
-                legs.out_ts[ear] = stamp;
-                legs.out_at[ear] = clock;
-            }
-        }
-        count_sent(&legs, ear, size[row]);
-        relayed_at[ear] = clock;
-        out_index[out] = row;
-        out_ear[out] = ear;
-        out_length[out] = length[row];
-        out_ext[out++] = number;
-    }
+    Batch batch = {.capacity = m, .stride = v[0].len / m, .rows = v[0].buf, .mark = v[1].buf, .length = v[2].buf,
+                   .offset = v[3].buf, .size = v[4].buf};
+    Admitted found = {.index = v[5].buf, .leg = v[6].buf, .kind = v[7].buf, .ts = v[8].buf, .ext = v[9].buf};
+    Relay legs = {.legs = legs_count, .ear = v[10].buf, .listen = v[11].buf, .sending_digits = v[12].buf,
+                  .seq = v[13].buf, .ts = v[14].buf, .relayed_at = v[15].buf, .transcode = v[27].buf,
+                  .out = {.payload_types = v[16].buf, .law = v[17].buf, .out_ssrc = v[18].buf, .scale = v[19].buf,
+                          .out_ext = v[20].buf, .out_at = v[21].buf, .sent = v[22].buf, .sent_octets = v[23].buf,
+                          .out_ts = v[24].buf, .started = v[25].buf, .relay_fresh = v[26].buf}};
+    Sending out = {.index = v[28].buf, .ear = v[29].buf, .length = v[30].buf, .ext = v[31].buf};
+    Py_ssize_t sent = relay_rows(&batch, &found, n, &legs, clock, &out);
     arrays_close(&a);
-    return PyLong_FromSsize_t(out);
+    return PyLong_FromSsize_t(sent);
 }
 
 PyObject *loop_frames(PyObject *module, PyObject *const *args, Py_ssize_t nargs)

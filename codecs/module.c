@@ -102,6 +102,19 @@ static PyMethodDef methods[] = {
     KERNEL("frames", loop_frames,
            "frames(rows u1[m,stride], ears i4[n], codes u1[r,w], which i4[n], leg columns, length i4[n], ext i8[n], m,"
            " clock)\n\nOne packet for each ear with w octets of codes[which[k]], for the position clock."),
+    KERNEL("passage", turn_passage,
+           "passage(batch columns, leg columns, room for results, L) -> passage\n\nThe arrays of parse, admit, store and"
+           " relay, opened once."),
+    KERNEL("pass_on", turn_pass_on,
+           "pass_on(passage, n, floor, clock, with_ring, with_wide) -> (plain, odd, stored, sent)\n\nparse, admit, store and"
+           " relay for n rows, as far as nothing else is needed: plain is -1 where not all is RTP; stored -1 where there"
+           " are odd rows, keys or changed codecs among them; sent -1 where something is left to be stored."),
+    KERNEL("forget", turn_forget,
+           "forget(have u1[legs,L], in_ring u1[legs], cleared i8[legs], first, every, clock, keep, chunk, L)\n\nForget whole"
+           " chunks of what is further behind the clock than keep, for every so many legs in the ring from the first on."),
+    KERNEL("pauses", turn_pauses,
+           "pauses(ears i4[n], started, relayed_at, send, law, remote_port, sending_digits, out i4[n], until, wide) -> n\n\n"
+           "Ears with a law below wide that were last relayed something before `until`, and may be sent silence."),
     KERNEL("energy", kernel_energy,
            "energy(samples i2[2n,w], slot i8[n], filled i8[slots], energy f4[slots,2,most], w)\n\nAppend the mean squares of"
            " the whole frames of pairs of rows to what each slot has."),

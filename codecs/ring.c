@@ -1,5 +1,5 @@
 /* The sample ring: packets in by RTP timestamp, frames out by position, concealment between. */
-#include "buffers.h"
+#include "loop.h"
 #include "g711.h"
 #include <string.h>
 
@@ -48,10 +48,12 @@ static uint8_t place_one(int16_t *ring, uint8_t *have, uint64_t mask, int64_t po
 {
     uint8_t status;
     int64_t skip = left_out(have, mask, position, floor, size, &status);
-    uint64_t at = (uint64_t)(position + skip) & mask;
-    for (int64_t k = skip; skip >= 0 && k < size; k++, at = (at + 1) & mask) {
-        ring[at] = linear[payload[k]];
-        have[at] = SOUND;
+    for (int64_t k = skip; skip >= 0 && k < size;) {
+        uint64_t at = (uint64_t)(position + k) & mask;
+        int64_t run = (int64_t)(mask + 1 - at) < size - k ? (int64_t)(mask + 1 - at) : size - k;
+        memset(have + at, SOUND, (size_t)run);
+        for (int64_t end = k + run; k < end; k++)
+            ring[at++] = linear[payload[k]];
     }
     return status;
 }
@@ -103,9 +105,6 @@ PyObject *ring_place(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     Py_RETURN_NONE;
 }
 
-/* The kinds of payload as legs.py numbers them; 1 and 2 are the two laws of G.711. */
-enum { AUDIO_A = 2, TELEPHONE_EVENT = 6 };
-
 /* Where a leg's places are to be moved, the next packet that is quiet does it, or any once it is late (playout.py). */
 enum { QUIET_PEAK = 500, PATIENCE = 3200 };
 
@@ -130,6 +129,40 @@ static int is_listed(const int32_t *odd, Py_ssize_t odds, const int32_t *leg, in
     return 0;
 }
 
+Py_ssize_t store_rows(const Batch *b, const Admitted *found, Py_ssize_t n, const Ring *r, int64_t floor,
+                      int64_t clock, int32_t *odd)
+{
+    Py_ssize_t odds = 0, L = r->length;
+    for (Py_ssize_t k = 0; k < n; k++) {
+        int32_t l = found->leg[k], row = found->index[k], at = b->offset[row], octets = b->size[row];
+        uint8_t kind = found->kind[k];
+        if (!r->in_ring[l] || !r->listen[l])
+            continue;
+        if (kind == TELEPHONE_EVENT) { /* nothing to hear, and nothing lost */
+            r->placed[l]++;
+            continue;
+        }
+        const uint8_t *payload = b->rows + row * b->stride + at;
+        const int16_t *linear = g711_linear[kind == AUDIO_A];
+        if (kind > AUDIO_A || r->noisy[l] || at < 0 || octets < 0 || at + octets > b->stride || octets > L ||
+            (r->move[l] != 0 &&
+             (moves_late(r->move[l], r->move_since[l], clock) || is_quiet(payload, octets, linear))) ||
+            is_listed(odd, odds, found->leg, l)) {
+            odd[odds++] = (int32_t)k;
+            continue;
+        }
+        int64_t pos = found->pos[k];
+        uint8_t status = place_one(r->samples + l * L, r->have + l * L, (uint64_t)L - 1, pos, floor, payload, octets,
+                                   linear);
+        r->begin[l] = pos < r->begin[l] ? pos : r->begin[l];
+        r->end[l] = pos + octets > r->end[l] ? pos + octets : r->end[l];
+        r->placed[l] += status == 0;
+        r->placed_late[l] += status == 2;
+        r->late[l] += pos + octets <= clock;
+    }
+    return odds;
+}
+
 PyObject *ring_store(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     static const char spec[] = "HBbiiiibqbbqqbQQQQQI";
@@ -137,7 +170,7 @@ PyObject *ring_store(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     (void)module;
     if (arrays_open(&a, "store", spec, args, nargs) < 0)
         return NULL;
-    Py_ssize_t wanted = (Py_ssize_t)sizeof spec - 1, n = array_items(&a, 5), legs = array_items(&a, 9), odds = 0;
+    Py_ssize_t wanted = (Py_ssize_t)sizeof spec - 1, n = array_items(&a, 5), legs = array_items(&a, 9);
     Py_ssize_t L = nargs > wanted + 3 ? PyLong_AsSsize_t(args[wanted]) : 0;
     Py_ssize_t m = nargs > wanted + 3 ? PyLong_AsSsize_t(args[wanted + 1]) : 0;
     int64_t floor = nargs > wanted + 3 ? PyLong_AsLongLong(args[wanted + 2]) : 0;
@@ -152,38 +185,12 @@ PyObject *ring_store(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     Py_buffer *v = a.view;
-    int16_t *ring = v[0].buf;
-    uint8_t *have = v[1].buf;
-    const uint8_t *rows = v[2].buf, *kind = v[7].buf, *in_ring = v[9].buf, *listen = v[10].buf, *noisy = v[13].buf;
-    const int32_t *offset = v[3].buf, *size = v[4].buf, *index = v[5].buf, *leg = v[6].buf;
-    const int64_t *pos = v[8].buf, *move = v[11].buf, *move_since = v[12].buf;
-    int64_t *begin = v[14].buf, *end = v[15].buf, *placed = v[16].buf, *placed_late = v[17].buf, *late = v[18].buf;
-    int32_t *odd = v[19].buf;
-    Py_ssize_t stride = v[2].len / m;
-    for (Py_ssize_t k = 0; k < n; k++) {
-        int32_t l = leg[k], row = index[k], at = offset[row], octets = size[row];
-        if (!in_ring[l] || !listen[l])
-            continue;
-        if (kind[k] == TELEPHONE_EVENT) { /* nothing to hear, and nothing lost */
-            placed[l]++;
-            continue;
-        }
-        const uint8_t *payload = rows + row * stride + at;
-        const int16_t *linear = g711_linear[kind[k] == AUDIO_A];
-        if (kind[k] > AUDIO_A || noisy[l] || at < 0 || octets < 0 || at + octets > stride || octets > L ||
-            (move[l] != 0 && (moves_late(move[l], move_since[l], clock) || is_quiet(payload, octets, linear))) ||
-            is_listed(odd, odds, leg, l)) {
-            odd[odds++] = (int32_t)k;
-            continue;
-        }
-        uint8_t status =
-            place_one(ring + l * L, have + l * L, (uint64_t)L - 1, pos[k], floor, payload, octets, linear);
-        begin[l] = pos[k] < begin[l] ? pos[k] : begin[l];
-        end[l] = pos[k] + octets > end[l] ? pos[k] + octets : end[l];
-        placed[l] += status == 0;
-        placed_late[l] += status == 2;
-        late[l] += pos[k] + octets <= clock;
-    }
+    Batch batch = {.capacity = m, .stride = v[2].len / m, .rows = v[2].buf, .offset = v[3].buf, .size = v[4].buf};
+    Admitted found = {.index = v[5].buf, .leg = v[6].buf, .kind = v[7].buf, .pos = v[8].buf};
+    Ring ring = {.length = L, .samples = v[0].buf, .have = v[1].buf, .in_ring = v[9].buf, .listen = v[10].buf,
+                 .move = v[11].buf, .move_since = v[12].buf, .noisy = v[13].buf, .begin = v[14].buf,
+                 .end = v[15].buf, .placed = v[16].buf, .placed_late = v[17].buf, .late = v[18].buf};
+    Py_ssize_t odds = store_rows(&batch, &found, n, &ring, floor, clock, v[19].buf);
     arrays_close(&a);
     return PyLong_FromSsize_t(odds);
 }

@@ -21,6 +21,7 @@ from softswitch.media.mixing import Mixer
 from softswitch.media.opus import require as require_opus
 from softswitch.media.outbound import Sender, Transmit
 from softswitch.media.packets import PacketBatch
+from softswitch.media.passage import Passage
 from softswitch.media.players import Load, PlayerSettings, PlayerTable, load_items
 from softswitch.media.playout import REVIEW_EVERY
 from softswitch.media.recording import Emit, Recorders, RecorderSettings, no_recording
@@ -40,7 +41,6 @@ KINDS = ("leg", "bridge", "player", "recorder")
 _NO_MEDIA = 3 * 8000
 _NO_MEDIA_AGAIN = 10 * 8000
 _REPORT_PERIOD = 1600
-_NOBODY = np.zeros(0, np.int32)
 
 
 class Ports(Protocol):
@@ -85,6 +85,7 @@ class MediaEngine:
         self._load = load
         self._entropy = entropy
         self._cohorts = FRAME // self.step
+        self._clear_turns = CLEAR_CHUNK // self.step
         self._cohort_sizes = [0] * self._cohorts
         self.legs = LegTable(settings.legs, entropy, self._succession)
         self._ring = SampleRing(self.legs)
@@ -96,6 +97,7 @@ class MediaEngine:
         self.srtp = Srtp(self.legs)
         self.slow_path = SlowPath()
         self._sender = Sender(self.legs, transmit, self.srtp)
+        self._passage = Passage(self.legs, self._ring, self._receiver, self._sender)
         self._mixer = Mixer(self.legs, self._ring, wideband, self._players, self._routing, self._sender)
         self._inband = InbandDetector(self.legs, self._ring, self._digit)
         self._recorders = Recorders(self.legs, self._ring, taps, emit)
@@ -117,6 +119,8 @@ class MediaEngine:
     def receive(self, batch: PacketBatch) -> None:
         """Takes in what has arrived by now, and relays at once what is to be relayed."""
         self._routing.refresh()
+        if not self.srtp.in_use and self._passage.take(batch, self.clock):
+            return
         self.slow_path.take(batch)
         self.srtp.unprotect(batch, self.clock)
         for arrivals in self._receiver.receive(batch, self.clock):
@@ -130,7 +134,7 @@ class MediaEngine:
         self._mixer.tick(number % self._cohorts, clock)
         self._inband.tick(self._mixer.members, clock)
         self._recorders.tick(clock)
-        self._clear_ring(clock, number)
+        self._ring.clear(number % self._clear_turns, self._clear_turns, clock)
         self.clock = clock + self.step
         self._players.let_go(self.clock)
         for player in self._players.finished(self.clock):
@@ -154,15 +158,6 @@ class MediaEngine:
     def at_rest(self) -> bool:
         """Whether time makes no difference: no legs, nothing recorded, and no player that comes to an end."""
         return not self.legs.index and not self._players.finite and not self._recorders.busy
-
-    def _clear_ring(self, clock: int, number: int) -> None:
-        if not self._ring.in_use:
-            self._ring.clear(_NOBODY, clock)
-            return
-        phases = CLEAR_CHUNK // self.step
-        turn = number % phases
-        due = np.flatnonzero(self.legs.in_ring[turn::phases]).astype(np.int32) * phases + turn
-        self._ring.clear(due, clock)
 
     # Commands.
 

@@ -71,7 +71,7 @@ class Receiver:
         self._digits = DigitDetector(legs, on_digit)
         self.noise = NoiseFloor(legs, ring)
         self.playout = Playout(legs)
-        self._admitted = _room(0)
+        self._admitted = room(0)
         self._odd = np.zeros(0, np.int32)
         self._dirty = np.zeros(legs.capacity, np.uint8)
 
@@ -81,12 +81,23 @@ class Receiver:
             return
         batch.parse()
         plain, odd = self._admit(batch, clock)
-        if plain:
-            arrivals = self._admitted.select(slice(plain))
-            self._take(batch, arrivals, clock)
-            yield arrivals
-        if odd:
-            accepted = self._from_known_sources(batch, self._odd[:odd], clock)
+        yield from self.serve(batch, self._admitted.select(slice(plain)), self._odd[:odd], clock)
+
+    def serve(
+        self, batch: PacketBatch, plain: Arrivals, odd: Indices, clock: int, unstored: Indices | None = None
+    ) -> Iterator[Arrivals]:
+        """Goes on with packets that the kernel has admitted, and the rows that it has left.
+
+        `unstored`: numbers of those admitted that are left to be stored, where the kernel has come so far.
+        """
+        if len(plain.leg):
+            if unstored is None:
+                self._take(batch, plain, clock)
+            else:
+                self._place(batch, plain.select(unstored), clock)
+            yield plain
+        if len(odd):
+            accepted = self._from_known_sources(batch, odd, clock)
             if len(accepted):
                 arrivals = self._track(batch, accepted, clock)
                 self._take(batch, arrivals, clock)
@@ -96,7 +107,7 @@ class Receiver:
         """Fills `_admitted` with the rows of streams that just go on; the others are listed in `_odd`."""
         legs, n = self._legs, batch.count
         if len(self._odd) < n:
-            self._admitted, self._odd = _room(batch.capacity), np.zeros(batch.capacity, np.int32)
+            self._admitted, self._odd = room(batch.capacity), np.zeros(batch.capacity, np.int32)
         found = self._admitted
         return _codecs.admit(
             batch.leg[:n], batch.ip, batch.port, batch.seq, batch.ts, batch.ssrc, batch.mark, batch.offset,
@@ -322,7 +333,7 @@ class Receiver:
         np.add.at(legs.late, leg[pos + size <= clock], 1)
 
 
-def _room(packets: int) -> Arrivals:
+def room(packets: int) -> Arrivals:
     """Room for so many packets, to be filled by the kernel."""
     return Arrivals(
         np.zeros(packets, np.int32), np.zeros(packets, np.int32), np.zeros(packets, np.uint32),

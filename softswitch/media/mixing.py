@@ -122,14 +122,13 @@ class Mixer:
         return mixed
 
     def _fill_pauses(self, relayed: Indices, clock: int) -> None:
-        legs = self._legs
-        paused = legs.started[relayed] & (clock - legs.relayed_at[relayed] > PAUSE)
-        if not paused.any():
-            return
-        paused &= legs.send[relayed]
-        paused &= (legs.law[relayed] < WIDE) & (legs.remote_port[relayed] > 0) & ~legs.sending_digits[relayed]
-        if paused.any():
-            ears = relayed[paused]
+        legs, ears = self._legs, np.empty(len(relayed), np.int32)
+        count = _codecs.pauses(
+            relayed, legs.started, legs.relayed_at, legs.send, legs.law, legs.remote_port,
+            legs.sending_digits, ears, clock - PAUSE, WIDE,
+        )  # fmt: skip
+        if count:
+            ears = ears[:count]
             codes = np.repeat(SILENCE[legs.law[ears]][:, None], FRAME, axis=1)
             self._sender.send_frames(ears, codes, clock)
 

@@ -32,7 +32,7 @@ class Sender:
         self._batch.rows[:, 0] = 0x80
         self._rows = np.arange(legs.capacity, dtype=np.int32)
         self._packetizer = Packetizer(legs)
-        self._index, self._ear, self._length, self._ext = _room(0)
+        self._index, self._ear, self._length, self._ext = room_to_send(0)
 
     # Relay.
 
@@ -44,7 +44,7 @@ class Sender:
         """
         legs = self._legs
         if len(self._ear) < len(arrivals.leg):
-            self._index, self._ear, self._length, self._ext = _room(batch.capacity)
+            self._index, self._ear, self._length, self._ext = room_to_send(batch.capacity)
         sent = _codecs.relay(
             batch.rows, batch.mark, batch.length, batch.offset, batch.size, arrivals.index, arrivals.leg,
             arrivals.kind, arrivals.ts, arrivals.ext, legs.relay_ear, legs.listen, legs.sending_digits,
@@ -54,9 +54,15 @@ class Sender:
             clock,
         )  # fmt: skip
         if sent:
-            self._send(
+            self.send_ready(
                 batch, self._index[:sent], self._ear[:sent], self._length[:sent], self._ext[:sent]
             )
+
+    def send_ready(
+        self, batch: PacketBatch, index: Indices, ears: Indices, length: Indices, ext: NDArray[np.int64]
+    ) -> None:
+        """Rows whose headers are those of their ears' streams."""
+        self._transmit(batch, *self._srtp.protect(batch, index, ears, length, ext))
 
     def _passed(self, leg: int, clock: int) -> int:
         """Timestamp units since the last packet sent: whole frames, at least one."""
@@ -71,13 +77,13 @@ class Sender:
         """20 ms of G.711 for each ear in one packet: codes[which[k]] of uint8[rows, 160]."""
         legs, batch, n = self._legs, self._batch, len(ears)
         if len(self._ear) < n:
-            self._index, self._ear, self._length, self._ext = _room(batch.capacity)
+            self._index, self._ear, self._length, self._ext = room_to_send(batch.capacity)
         _codecs.frames(
             batch.rows, ears, codes, which, legs.payload_types, legs.law, legs.out_ssrc, legs.scale,
             legs.out_ext, legs.out_at, legs.sent, legs.sent_octets, legs.out_ts, legs.started,
             legs.relay_fresh, self._length, self._ext, batch.capacity, clock,
         )  # fmt: skip
-        self._send(batch, self._rows[:n], ears, self._length[:n], self._ext[:n])
+        self.send_ready(batch, self._rows[:n], ears, self._length[:n], self._ext[:n])
 
     def send_frames(self, ears: Indices, payload: NDArray[np.uint8], clock: int) -> None:
         """20 ms for each ear in packets of its length; payload uint8[n, 160] in the ear's codec."""
@@ -152,12 +158,7 @@ class Sender:
         octets = np.full(n, size, np.int32) if octets is None else octets
         self._count(ears, octets)
         index, length = np.arange(n, dtype=np.int32), octets + np.int32(12)
-        self._send(batch, index, ears, length, legs.out_ext[ears])
-
-    def _send(
-        self, batch: PacketBatch, index: Indices, ears: Indices, length: Indices, ext: NDArray[np.int64]
-    ) -> None:
-        self._transmit(batch, *self._srtp.protect(batch, index, ears, length, ext))
+        self.send_ready(batch, index, ears, length, legs.out_ext[ears])
 
     def _count(self, ears: Indices, octets: NDArray[np.int32]) -> None:
         legs = self._legs
@@ -166,7 +167,7 @@ class Sender:
         legs.started[ears] = True
 
 
-def _room(packets: int) -> tuple[Indices, Indices, Indices, NDArray[np.int64]]:
+def room_to_send(packets: int) -> tuple[Indices, Indices, Indices, NDArray[np.int64]]:
     """Row, ear, length and extended sequence number of so many packets, to be filled by a kernel."""
     row, ear, length = (np.zeros(packets, np.int32) for _ in range(3))
     return row, ear, length, np.zeros(packets, np.int64)

@@ -20,9 +20,10 @@ RECORDER_CHUNK = 1600
 MAX_LEAD = 2400
 """A packet further ahead of the clock than this is a jump, not jitter."""
 CLEAR_CHUNK = 800
-_KEEP = RECORDER_LAG + RECORDER_CHUNK + 480
+KEEP = RECORDER_LAG + RECORDER_CHUNK + 480
+"""What is kept behind the clock."""
 # What is kept behind the clock, the two chunks that may wait to be cleared, and the furthest sample ahead.
-assert _KEEP + 2 * CLEAR_CHUNK + MAX_LEAD + 480 <= RING_LENGTH
+assert KEEP + 2 * CLEAR_CHUNK + MAX_LEAD + 480 <= RING_LENGTH
 
 NEW, DUPLICATE, LATE = range(3)
 
@@ -32,13 +33,18 @@ class SampleRing:
 
     def __init__(self, legs: LegTable, length: int = RING_LENGTH) -> None:
         self._legs = legs
-        self._length = length
+        self.length = self._length = length
         # Zero pages: only the rows of legs that ever were in the ring take memory.
         self._samples = np.zeros((legs.capacity, length), np.int16)
         self._have = np.zeros((legs.capacity, length), np.uint8)
         self._users = np.zeros(legs.capacity, np.int32)
         self.in_use = 0
         self._clock = 0
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
+        """The samples, and what is known of each, for kernels."""
+        return self._samples, self._have
 
     def use(self, leg: int) -> None:
         self._users[leg] += 1
@@ -47,7 +53,7 @@ class SampleRing:
             self._samples[leg] = 0
             self._have[leg] = 0
             self._legs.in_ring[leg] = True
-            self._legs.cleared[leg] = self._clock - _KEEP
+            self._legs.cleared[leg] = self._clock - KEEP
             self._legs.in_begin[leg], self._legs.in_end[leg] = -NEVER, NEVER
 
     def drop(self, leg: int) -> None:
@@ -116,21 +122,15 @@ class SampleRing:
             _codecs.take(self._samples, self._have, leg, position, begin, end, out, missing, self._length)
         return out, missing
 
-    def clear(self, leg: Indices, clock: int) -> None:
+    def clear(self, turn: int, turns: int, clock: int) -> None:
         """Forgets what nobody reads any more, so that the places can be written again.
 
-        To be called for each leg at least every `CLEAR_CHUNK` samples.
+        Of every `turns`th leg from `turn` on. To be called for each leg at least every `CLEAR_CHUNK` samples.
         """
         self._clock = clock
-        if not len(leg):
-            return
-        cleared = self._legs.cleared
-        behind = leg[clock - cleared[leg] > self._length]
-        if len(behind):  # the clock was stepped
-            self._have[behind] = 0
-            cleared[behind] = clock - _KEEP
-        due = leg[cleared[leg] + CLEAR_CHUNK <= clock - _KEEP]
-        while len(due):
-            _codecs.clear(self._have, due, cleared[due], CLEAR_CHUNK, self._length)
-            cleared[due] += CLEAR_CHUNK
-            due = due[cleared[due] + CLEAR_CHUNK <= clock - _KEEP]
+        if self.in_use:
+            top, legs = self._legs.top, self._legs
+            _codecs.forget(
+                self._have, legs.in_ring[:top], legs.cleared, turn, turns, clock, KEEP, CLEAR_CHUNK,
+                self._length,
+            )  # fmt: skip

@@ -122,6 +122,11 @@ class Srtp:
                 handles[leg] = _NONE
         self._keys.pop(leg, None)
 
+    @property
+    def in_use(self) -> bool:
+        """Whether any leg has keys."""
+        return bool(self._keys)
+
     def unprotect(self, batch: PacketBatch, clock: int) -> None:
         """Opens the packets of one batch before they are read; what is not authentic gets the length 0.
 

@@ -24,8 +24,9 @@ from softswitch.media.legs import (
 )
 from softswitch.media.outbound import Sender
 from softswitch.media.packets import Indices, PacketBatch
+from softswitch.media.passage import Passage
 from softswitch.media.players import PlayerTable
-from softswitch.media.ring import SampleRing
+from softswitch.media.ring import CLEAR_CHUNK, KEEP, RING_LENGTH, SampleRing
 from softswitch.media.srtp import Srtp
 from softswitch.media.succession import Succession
 from softswitch.media.wideband import Wideband
@@ -56,6 +57,7 @@ class Half:
         )
         self.sent: Sent = []
         self.sender = Sender(self.legs, self._transmit, Srtp(self.legs))
+        self.passage = Passage(self.legs, self.ring, self.receiver, self.sender)
         for leg in range(LEGS):
             self._add(leg, rng)
         for ear in range(LEGS):
@@ -103,6 +105,17 @@ class Reference(Half):
 
         monkeypatch.setattr(receiver, "_admit", admit)
         monkeypatch.setattr(self.ring, "store", store)
+        monkeypatch.setattr(self.ring, "clear", self.clear)
+
+    def clear(self, turn: int, turns: int, clock: int) -> None:
+        legs, have, cleared = np.flatnonzero(self.legs.in_ring), self.ring._have, self.legs.cleared
+        legs = legs[legs % turns == turn]
+        behind = legs[clock - cleared[legs] > RING_LENGTH]
+        have[behind], cleared[behind] = 0, clock - KEEP
+        while len(due := legs[cleared[legs] + CLEAR_CHUNK <= clock - KEEP]):
+            places = (cleared[due][:, None] + np.arange(CLEAR_CHUNK)) % RING_LENGTH
+            have[due[:, None], places] = 0
+            cleared[due] += CLEAR_CHUNK
 
     def relay(self, batch: PacketBatch, arrivals: Arrivals, clock: int) -> None:
         """One packet, by the rules of RFC 3550 section 7 for a translator that keeps one stream for life."""
@@ -177,22 +190,25 @@ def traffic(seed: int, steps: int) -> Iterator[list[Arrived]]:
         yield batch
 
 
+@pytest.mark.parametrize("in_one", [True, False])
 @pytest.mark.parametrize("seed", range(4))
 def test_packets_are_admitted_stored_and_relayed_as_by_numpy_one_at_a_time(
-    seed: int, monkeypatch: pytest.MonkeyPatch
+    seed: int, in_one: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kernels, reference = Half(seed), Reference(seed, monkeypatch)
-    admitted = 0
+    admitted, short, batch = 0, 0, PacketBatch(64)
     for number, packets in enumerate(traffic(seed, 100)):
         clock = 160 * number
-        batch = PacketBatch(64)
+        batch.count = 0
         for leg, packet, port in packets:
             batch.append(leg, packet, HOST, port)
             single = PacketBatch(1)
             single.append(leg, packet, HOST, port)
             for arrivals in reference.receiver.receive(single, clock):
                 reference.relay(single, arrivals, clock)
-        for arrivals in kernels.receiver.receive(batch, clock):
+        taken = in_one and batch.count and kernels.passage.take(batch, clock)
+        short += bool(taken)
+        for arrivals in () if taken else kernels.receiver.receive(batch, clock):
             admitted += len(arrivals.leg)
             kernels.sender.relay(batch, arrivals, clock)
         expected = reference.state()
@@ -201,10 +217,44 @@ def test_packets_are_admitted_stored_and_relayed_as_by_numpy_one_at_a_time(
         assert sorted(kernels.sent) == sorted(reference.sent)
         assert sorted(kernels.digits) == sorted(reference.digits)
         for half in (kernels, reference):
-            half.ring.clear(np.arange(LEGS - 2, dtype=np.int32), clock)
+            for turn in range(2):
+                half.ring.clear(turn, 2, clock)
             if number % 50 == 49:
                 half.receiver.playout.review(clock)
-    assert admitted > 400 and len(kernels.sent) > 200
+    assert (short > 90 if in_one else admitted > 400) and len(kernels.sent) > 200
+
+
+def test_the_ring_is_cleared_as_by_numpy_wherever_each_leg_has_come_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    kernels, reference = Half(3), Reference(3, monkeypatch)
+    for clock in range(0, 60_000, 1000):
+        have, cleared = rng.integers(0, 2, (LEGS, RING_LENGTH)), clock - rng.integers(0, 12_000, LEGS)
+        for half in (kernels, reference):
+            half.ring._have[:], half.legs.cleared[:] = have, cleared
+            half.ring.clear(clock // 1000 % 3, 3, clock)
+        assert kernels.state() == reference.state()
+
+
+def test_what_is_no_rtp_is_left_to_others_with_the_whole_batch() -> None:
+    half, batch = Half(1), PacketBatch(64)
+    batch.append(0, rtp(1, 160, 7, bytes(160)), HOST, 4000)
+    batch.append(1, bytes([128, 200]) + bytes(26), HOST, 4001)
+    before = half.state()
+    assert not half.passage.take(batch, 0) and half.state() == before and not half.sent
+    with pytest.raises(ValueError, match="names row"):
+        batch.leg[0] = LEGS
+        half.passage.take(batch, 0)
+
+
+def test_who_is_relayed_nothing_for_a_while_is_found_as_by_numpy() -> None:
+    rng, n = np.random.default_rng(5), 200
+    flags = rng.random((3, n)) < 0.7
+    at, law = rng.integers(-100, 100, n), rng.integers(0, 4, n).astype(np.uint8)
+    port, ears = rng.integers(0, 3, n).astype(np.uint16), rng.permutation(n).astype(np.int32)[:150]
+    found = np.empty(len(ears), np.int32)
+    count = _codecs.pauses(ears, flags[0], at, flags[1], law, port, flags[2], found, 20, 2)
+    expected = flags[0] & (at < 20) & flags[1] & (law < 2) & (port > 0) & ~flags[2]
+    assert found[:count].tolist() == ears[expected[ears]].tolist() and 0 < count < 150
 
 
 def test_frames_of_the_mix_are_sent_as_by_numpy() -> None:
