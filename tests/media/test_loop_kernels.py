@@ -224,7 +224,7 @@ def test_packets_are_admitted_stored_and_relayed_as_by_numpy_one_at_a_time(
     assert (short > 90 if in_one else admitted > 400) and len(kernels.sent) > 200
 
 
-def test_the_ring_is_cleared_as_by_numpy_wherever_each_leg_has_come_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ring_is_cleared_as_by_numpy_however_far_each_leg_is(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
     kernels, reference = Half(3), Reference(3, monkeypatch)
     for clock in range(0, 60_000, 1000):
