@@ -1,4 +1,4 @@
-"""The short way of a batch: parsed, admitted, stored and relayed by one kernel while nothing is special in it.
+"""The short way of a batch: parsed, admitted, stored and relayed by one kernel if nothing in it is special.
 
 Whatever is special goes on from there as `Receiver` and `Sender` do it, with the same result.
 """
@@ -28,7 +28,7 @@ class Passage:
         self._handle: Any = None
 
     def take(self, batch: PacketBatch, clock: int) -> bool:
-        """Serves all of a batch; False, and nothing done, where not all of it is RTP. No leg may have keys."""
+        """Serves all of a batch in which no leg has keys; False, and nothing done, where not all is RTP."""
         if batch is not self._batch:
             self._prepare(batch)
         plain, odd, stored, sent = _codecs.pass_on(
