@@ -19,6 +19,7 @@ _PROCESS_CPU = 2
 _MODULES = {
     "softswitch.node": "switch",
     "softswitch.store.process": "store",
+    "softswitch.store.feed": "feed",
     "softswitch.media.recorder": "recorder",
     "softswitch.media.worker": "media",
 }

@@ -80,6 +80,7 @@ def children_of(node: Node, config: Path) -> list[Child]:
     )
     return [
         Child("store", _command("softswitch.store.process", state_dir=node.state_dir)),
+        Child("feed", _command("softswitch.store.feed", state_dir=node.state_dir, socket=node.events_path)),
         Child("recorder", recorder),
         *media,
         Child("switch", ["softswitch.node", str(config), "--wait"], sockets=True, waits=True),

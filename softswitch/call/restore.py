@@ -130,6 +130,16 @@ def _stop_ringing(exchange: Exchange, kept: dict[str, Any], now: float, out: lis
             "ring_s": round(now - offer["offered_at"], 3),
         }
         out.append(Fact("offer_ended", ended))
+        _agent_rings_no_more(exchange, offer["agent"], out)
+
+
+def _agent_rings_no_more(exchange: Exchange, name: str, out: list[Any]) -> None:
+    """The queues took the agent up without the offer; who reads the facts should know."""
+    agent = exchange.acd.agent(name)
+    if agent is not None:
+        told = {"state": agent.state.value, "reason": RESTARTED, "call": agent.call}
+        figures = {"idle_since": agent.idle_since, "calls": agent.calls, "talk_s": agent.talk_s}
+        out.append(Fact("agent_state_changed", {"agent": name, **told, **figures}))
 
 
 def _leg_ended(call: str, leg: str, out: list[Any]) -> None:

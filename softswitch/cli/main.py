@@ -31,6 +31,7 @@ from softswitch.cli.report import report
 from softswitch.cli.route import route
 from softswitch.cli.run import demo, run
 from softswitch.cli.simulate import simulate
+from softswitch.cli.top import top
 from softswitch.cli.trace import trace
 from softswitch.cli.trunk import trunk
 from softswitch.cli.user import user
@@ -118,6 +119,7 @@ for _command in (
     backup,
     restore,
     recording,
+    top,
     trace,
     mailbox,
     why,

@@ -371,6 +371,11 @@ class Node(Model):
         return self.run_dir / "control.sock"
 
     @property
+    def events_path(self) -> Path:
+        """The Unix socket of the feed: facts and live statistics."""
+        return self.run_dir / "events.sock"
+
+    @property
     def trace_path(self) -> Path:
         """The ring of the last SIP messages."""
         return self.run_dir / "trace.ring"

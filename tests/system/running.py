@@ -33,6 +33,7 @@ TROUBLE = ("Traceback (most", "could not be handled", "event failed", "never awa
 
 _NAMES = {
     "softswitch.store.process": "store",
+    "softswitch.store.feed": "feed",
     "softswitch.media.recorder": "recorder",
     "softswitch.media.worker": "media",
     "softswitch.node": "switch",

@@ -1,0 +1,210 @@
+"""The feed: facts and live statistics to whoever listens on a Unix socket, pushed as the journal grows.
+
+`python -m softswitch.store.feed --state-dir DIR --socket PATH` prints `ready` when it listens. A subscriber
+writes one line, {"facts": true, "from": POSITION or null, "statistics": true}, and then only reads: each line
+is a fact without its `keep` and with the `log_position` after it, or {"statistics": ...} as
+softswitch.store.live_statistics has them.
+
+Nothing asks: the kernel says when the journal or the views were written. What comes within 20 ms leaves as
+one frame, made once for all. A subscriber who does not read is dropped, not waited for, and comes back with
+`from`: no fact is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from softswitch.store.inotify import Inotify
+from softswitch.store.journal import tell_alarm
+from softswitch.store.live_statistics import statistics
+from softswitch.store.queries import NoViews, open_views
+from softswitch.store.reader import Fact, JournalReader, read_facts
+from softswitch.store.schema import DATABASE_NAME
+from softswitch.store.segments import complete_end, journal_directory
+
+FRAME_S = 0.02
+STATISTICS_S = 1.0
+"""Statistics are told this often at most, and only when something has changed."""
+BEHIND_BYTES = 8 << 20
+MAX_REQUEST_BYTES = 4096
+MAX_SUBSCRIBERS = 2000
+SUBSCRIBE_WITHIN_S = 10.0
+
+
+def lines_of(facts: Sequence[tuple[int, Fact]]) -> bytes:
+    """The frame of some facts, each with the position after it."""
+    return b"".join(
+        orjson.dumps(
+            {"log_position": position, **{key: fact[key] for key in fact if key != "keep"}},
+            option=orjson.OPT_APPEND_NEWLINE,
+        )
+        for position, fact in facts
+    )
+
+
+class Feed:
+    """One journal and its subscribers, on the running loop."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
+        self._inotify = Inotify()
+        self._journal = self._inotify.watch(journal_directory(state_dir))
+        self._inotify.watch(state_dir)
+        self._reader = JournalReader(state_dir, complete_end(journal_directory(state_dir)))
+        self._facts: set[asyncio.StreamWriter] = set()
+        self._statistics: set[asyncio.StreamWriter] = set()
+        self._frame: asyncio.TimerHandle | None = None
+        self._frame_at = 0.0
+        self._figures: asyncio.TimerHandle | None = None
+        self._figures_at = 0.0
+        self._connected = 0
+
+    def start(self) -> None:
+        asyncio.get_running_loop().add_reader(self._inotify.descriptor, self._changed)
+
+    def stop(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._inotify.descriptor)
+        for timer in (self._frame, self._figures):
+            if timer is not None:
+                timer.cancel()
+        for writer in (*self._facts, *self._statistics):
+            writer.close()
+        self._inotify.close()
+        self._reader.close()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One subscriber, until they or we have enough."""
+        self._connected += 1
+        try:
+            if self._connected <= MAX_SUBSCRIBERS:
+                async with asyncio.timeout(SUBSCRIBE_WITHIN_S):
+                    wanted = _request(await reader.readline())
+                await self._subscribe(writer, wanted)
+                await reader.read(1)
+        except (TimeoutError, ValueError, ConnectionError):
+            pass
+        finally:
+            self._connected -= 1
+            self._forget(writer)
+            writer.close()
+
+    async def _subscribe(self, writer: asyncio.StreamWriter, wanted: dict[str, Any]) -> None:
+        if wanted.get("statistics"):
+            self._statistics.add(writer)
+            self._figures_due()
+        if not wanted.get("facts"):
+            return
+        since = wanted.get("from")
+        at = self._reader.position if since is None else int(since)
+        while at < self._reader.position:
+            at = await self._catch_up(writer, at)
+        self._facts.add(writer)
+
+    async def _catch_up(self, writer: asyncio.StreamWriter, at: int) -> int:
+        """A part of what the subscriber has missed, up to where the feed is."""
+        batch: list[tuple[int, Fact]] = []
+        for position, fact in read_facts(self._state_dir, at):
+            if position > self._reader.position or len(batch) == 1000:
+                break
+            batch.append((position, fact))
+        if not batch:
+            return self._reader.position
+        writer.write(lines_of(batch))
+        await writer.drain()
+        return batch[-1][0]
+
+    def _changed(self) -> None:
+        changes = self._inotify.changes()
+        if any(number == self._journal for number, _ in changes) and self._frame is None:
+            loop = asyncio.get_running_loop()
+            self._frame = loop.call_at(max(loop.time(), self._frame_at + FRAME_S), self._send_frame)
+        if any(name == f"{DATABASE_NAME}-wal" for _, name in changes):
+            self._figures_due()
+
+    def _send_frame(self) -> None:
+        self._frame, self._frame_at = None, asyncio.get_running_loop().time()
+        try:
+            while facts := self._reader.read():
+                if self._facts:
+                    self._send(self._facts, lines_of(facts))
+        except OSError as error:
+            tell_alarm("feed_behind", str(error))
+
+    def _figures_due(self) -> None:
+        if self._figures is None and self._statistics:
+            loop = asyncio.get_running_loop()
+            due = max(loop.time(), self._figures_at + STATISTICS_S)
+            self._figures = loop.call_at(due, self._send_figures)
+
+    def _send_figures(self) -> None:
+        self._figures, self._figures_at = None, asyncio.get_running_loop().time()
+        try:
+            with contextlib.closing(open_views(self._state_dir)) as db:
+                found = statistics(db, time.time())
+        except NoViews as error:
+            tell_alarm("feed_without_views", str(error))
+            return
+        self._send(self._statistics, orjson.dumps({"statistics": found}, option=orjson.OPT_APPEND_NEWLINE))
+
+    def _send(self, subscribers: set[asyncio.StreamWriter], frame: bytes) -> None:
+        for writer in [*subscribers]:
+            if writer.transport.get_write_buffer_size() > BEHIND_BYTES:
+                self._forget(writer)
+                writer.transport.abort()
+            else:
+                writer.write(frame)
+
+    def _forget(self, writer: asyncio.StreamWriter) -> None:
+        self._facts.discard(writer)
+        self._statistics.discard(writer)
+
+
+def _request(line: bytes) -> dict[str, Any]:
+    """ValueError for what is no request."""
+    wanted = orjson.loads(line)
+    since = wanted.get("from") if isinstance(wanted, dict) else ""
+    if not (since is None or (isinstance(since, int) and since >= 0)):
+        raise ValueError("no request")
+    return dict(wanted)
+
+
+async def run(state_dir: Path, socket: Path) -> None:
+    """Serve until SIGTERM."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    journal_directory(state_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
+    feed = Feed(state_dir)
+    feed.start()
+    socket.unlink(missing_ok=True)
+    server = await asyncio.start_unix_server(feed.serve, socket, limit=MAX_REQUEST_BYTES, backlog=1024)
+    socket.chmod(0o600)
+    print("ready", flush=True)
+    await stop.wait()
+    server.close()
+    feed.stop()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Push facts and live statistics to subscribers.")
+    parser.add_argument("--state-dir", type=Path, required=True, help="where journal and database lie")
+    parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to listen on")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import uvloop
+
+    uvloop.run(run(arguments.state_dir, arguments.socket))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
