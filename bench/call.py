@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import cpu
-from bench.centre import Centre
+from bench.centre_settings import Centre
 from bench.evidence import Evidence, gather
 from bench.figures import Figures, Round, quantile
 from bench.harness import CannotMeasure, Result, measure
@@ -39,6 +39,9 @@ class Profile:
     ring_s: float
     talk_s: float
     record: bool
+    random_s: float = 0.0
+    spare: float = 0.5
+    """So many agents more than talk at a time, as a share."""
 
     @property
     def call_s(self) -> float:
@@ -51,8 +54,8 @@ class Profile:
 
     @property
     def agents(self) -> int:
-        """So many that one is always free, since waiting for people is no cost of the switch."""
-        return max(4, round(self.rate * (self.ring_s + self.talk_s) * 1.5) + 2)
+        """With half as many to spare one is always free: waiting for people is no cost of the switch."""
+        return max(4, round(self.rate * (self.ring_s + self.talk_s) * (1 + self.spare)) + 2)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -115,14 +118,14 @@ def one_round(profile: Profile, tree: Path, *, keep: bool, progress: Callable[[s
         with Load(under_test, centre) as load:
             load.sign_in()
             try:
-                window = _under_load(profile, under_test, load)
+                window = under_load(profile, under_test, load)
             except cpu.Gone as error:
                 return Round(problems=(f"{error}:\n{under_test.log()}",))
             evidence = gather(under_test, load)
     problems = evidence.problems(profile.calls, profile.record)
     if problems:
         return Round(failed=evidence.failed(profile.calls, profile.record), problems=problems)
-    return Round(_figures(profile, window, evidence))
+    return Round(figures_of(profile, window, evidence))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ class Window:
         return self.end_at - self.begin_at
 
 
-def _under_load(profile: Profile, under_test: System, load: Load) -> Window:
+def under_load(profile: Profile, under_test: System, load: Load) -> Window:
     begin, end = window_of(profile)
     roles = under_test.processes()
     idle_share = _idle_share(roles)
@@ -150,6 +153,7 @@ def _under_load(profile: Profile, under_test: System, load: Load) -> Window:
         menu_s=profile.menu_s,
         ring_s=profile.ring_s,
         hold_s=profile.ring_s + profile.talk_s,
+        random_s=profile.random_s,
     )
     time.sleep(begin)
     before, begin_at = cpu.usage(roles), time.time()
@@ -168,7 +172,7 @@ def _idle_share(roles: dict[int, str]) -> float:
     return sum(cpu.used(before, after, roles).values()) / (after.at - before.at)
 
 
-def _figures(profile: Profile, window: Window, evidence: Evidence) -> Figures:
+def figures_of(profile: Profile, window: Window, evidence: Evidence) -> Figures:
     ended = sum(window.begin_at <= each <= window.end_at for each in evidence.ended_at)
     cost_ms = {role: seconds * 1000 / ended for role, seconds in window.cpu_s.items()}
     return {

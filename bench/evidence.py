@@ -98,7 +98,7 @@ def gather(under_test: System, load: Load) -> Evidence:
     current = queries.wait_until_current(under_test.state_dir, VIEWS_TIMEOUT_S)
     views = queries.open_views(under_test.state_dir)
     try:
-        records = queries.list_calls(views, limit=-1)
+        records = queries.list_calls(views, direction="inbound", limit=-1)
         recordings = queries.list_recordings(views, limit=-1)
     finally:
         views.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from bench.centre import Centre
+from bench.centre_settings import Centre
 from bench.harness import CannotMeasure
 from bench.sipp import Sipp, write_injection
 from bench.system import ROOT, SIP_PORT, System
@@ -61,13 +61,22 @@ class Load:
         for name in self._centre.passwords:
             self._system.command("agent.sign_in", {"name": name})
 
-    def start_calls(self, *, calls: int, rate: float, menu_s: float, ring_s: float, hold_s: float) -> None:
-        """Begin to call; `hold_s` is the time from the digit to the caller's hang-up."""
+    def start_calls(
+        self, *, calls: int, rate: float, menu_s: float, ring_s: float, hold_s: float, random_s: float = 0.0
+    ) -> None:
+        """Begin to call; `hold_s` is the time from the digit to the caller's hang-up.
+
+        Calls begin evenly, each later by an exponentially distributed time of mean `random_s`: within such a
+        time they come at random (Poisson).
+        """
         ports = [str(BASE_PORT + 2 * number) for number in range(AUDIO_PORTS)]
         numbers = [(f"0555{number:06}", ports[number % AUDIO_PORTS]) for number in range(calls)]
         self.agents = self._sipp("agent", self._agents_at, ring_ms=ring_s * 1000)
         self.agents.start("-inf", self._injection("agent", [(port,) for port in ports]))
-        self.callers = self._sipp("caller", self._callers_at, menu_ms=menu_s * 1000, hold_ms=hold_s * 1000)
+        arrival = f'<pause distribution="exponential" mean="{1000 * random_s:.0f}" />' if random_s else ""
+        self.callers = self._sipp(
+            "caller", self._callers_at, menu_ms=menu_s * 1000, hold_ms=hold_s * 1000, arrival=arrival
+        )
         # SIPp takes whole numbers of calls a period, so the period carries the rate.
         self.callers.start(
             *("-inf", self._injection("caller", numbers)),
@@ -81,13 +90,13 @@ class Load:
         printed, _ = self._voices.communicate(timeout=FINISH_S)
         self.heard = json.loads(printed)
 
-    def _sipp(self, scenario: str, local: tuple[str, int], **values: float) -> Sipp:
+    def _sipp(self, scenario: str, local: tuple[str, int], **values: float | str) -> Sipp:
         sipp = Sipp(
             scenario,
             local=local,
             remote=self._switch,
             directory=self._directory,
-            values={name: round(value) for name, value in values.items()},
+            values={name: each if isinstance(each, str) else round(each) for name, each in values.items()},
         )
         self._started.append(sipp)
         return sipp

@@ -44,7 +44,7 @@ class Sipp:
         local: tuple[str, int],
         remote: tuple[str, int],
         directory: Path,
-        values: Mapping[str, int] | None = None,
+        values: Mapping[str, int | str] | None = None,
         name: str = "",
     ) -> None:
         """`values` go into the places {NAME} of the scenario, where SIPp has no variables.

@@ -113,6 +113,18 @@ class System:
         with ControlClient(self.directory / "run" / "control.sock") as switch:
             return switch.call(name, args)
 
+    def command_line(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """What `softswitch ARGUMENTS -c …` says, from a process that does not belong to the system."""
+        return subprocess.run(
+            [sys.executable, "-c", _RUN, *arguments, "-c", "softswitch.yaml"],
+            cwd=self.directory,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=START_TIMEOUT_S,
+            check=False,
+        )
+
     def processes(self) -> dict[int, str]:
         """All processes of the system by id, with their roles."""
         assert self._process is not None
