@@ -18,6 +18,7 @@ from softswitch.config import (
     Queue,
     Sip,
     Statuses,
+    Supervision,
     Trunk,
     User,
 )
@@ -100,6 +101,8 @@ def centre_file(password: Callable[[], str], pin: Callable[[], str]) -> str:
             commented(FeatureCodes(), 2),
             "\n# What agents may say of themselves.\nstatuses:\n",
             commented(Statuses(), 2),
+            "\n# What those who are supervised see of it.\nsupervision:\n",
+            commented(Supervision(), 2),
             "\n# How numbers outside are read, and which of them are emergency numbers.\nnumbering:\n",
             commented(Numbering(), 2),
             "\n# Classes of numbers outside, for calling of users. Take away the # to use it.\n",

@@ -17,6 +17,7 @@ from softswitch.config.centre import (
     FeatureCodes,
     Flow,
     Number,
+    Supervision,
     User,
 )
 from softswitch.config.dialplan import CallingClass, Numbering, OutboundRoute
@@ -49,6 +50,7 @@ __all__ = [
     "Recording",
     "Sip",
     "Statuses",
+    "Supervision",
     "Target",
     "TimelineStep",
     "TlsPeers",
