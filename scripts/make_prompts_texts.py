@@ -176,6 +176,9 @@ _ENGLISH_SMALL = (
     "seventeen eighteen nineteen twenty".split()
 )
 _ENGLISH_TENS = "thirty forty fifty sixty seventy eighty ninety".split()
+_MONTHS = (
+    "January February March April May June July August September October November December".split()
+)
 _MANDARIN_DIGITS = "零一二三四五六七八九"
 
 
@@ -184,7 +187,23 @@ def english_numbers() -> dict[str, str]:
     words = {f"n_{value}": word for value, word in enumerate(_ENGLISH_SMALL)}
     words |= {f"n_{10 * tens}": word for tens, word in enumerate(_ENGLISH_TENS, start=3)}
     words |= {"n_hundred": "hundred", "n_thousand": "thousand", "n_point": "point"}
+    words |= {"n_million": "million", "n_billion": "billion", "n_minus": "minus", "and": "and"}
+    words |= {f"month_{number}": name for number, name in enumerate(_MONTHS, start=1)}
+    words |= {f"day_{number}": name for number, name in enumerate(_ordinals(), start=1)}
+    words |= {"oclock": "o'clock", "oh": "oh", "am": "a.m.", "pm": "p.m."}
+    for name in "dollar dollars euro euros pound pounds cent cents penny pence yuan fen".split():
+        words[name] = name
     return words
+
+
+def _ordinals() -> list[str]:
+    """first to thirty-first."""
+    small = (
+        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
+        "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth".split()
+    )
+    twenties = ["twentieth", *(f"twenty-{each}" for each in small[:9])]
+    return [*small, *twenties, "thirtieth", "thirty-first"]
 
 
 def mandarin_numbers() -> dict[str, str]:
@@ -197,7 +216,25 @@ def mandarin_numbers() -> dict[str, str]:
         "n_liang": "两",
         "n_yao": "幺",
         "n_point": "点",
+        "n_yi": "亿",
+        "n_minus": "负",
+        "year": "年",
+        "am": "上午",
+        "pm": "下午",
+        "oclock": "点",
+        "minute_of_hour": "分",
+        "dollars": "美元",
+        "cents": "美分",
+        "euros": "欧元",
+        "euro_cents": "欧分",
+        "pounds": "英镑",
+        "pence": "便士",
+        "yuan": "元",
+        "jiao": "角",
+        "fen": "分",
     }
+    words |= {f"month_{number}": f"{_below_hundred(number)}月" for number in range(1, 13)}
+    words |= {f"day_{number}": f"{_below_hundred(number)}日" for number in range(1, 32)}
     return words
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from softswitch.call.leg import Leg
     from softswitch.call.speaking import Spoken
     from softswitch.call.waiting import Waiting
+    from softswitch.ivr.run import FlowRun
 
 
 class Activity:
@@ -24,6 +25,15 @@ class Activity:
     def __init__(self, call: Call) -> None:
         self.call = call
         self.waiting: Waiting | None = None
+
+    @property
+    def flow_run(self) -> FlowRun | None:
+        """The run of a flow that goes on now or when this activity is over."""
+        return None
+
+    def hung_up(self, now: float, out: list[Any]) -> str:
+        """The answered caller has hung up; returns the reason code of the call."""
+        return self.abandoned
 
     def start(self, now: float, out: list[Any]) -> None:
         raise NotImplementedError

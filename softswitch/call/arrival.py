@@ -195,7 +195,7 @@ class Arrivals:
             raise NoRoute("trunk_limit")
 
     def _to_flow(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
-        run = self._exchange.flow_run(Target(found.kind, found.name), call)
+        run = self._exchange.flows.run(Target(found.kind, found.name), call)
         if run is None:
             raise NoRoute("flow_failed")
         if call.answer(now, out):

@@ -210,7 +210,7 @@ class Call:
         if target.kind == "user":
             self.dial(target, None, now, out)
             return
-        run = self.exchange.flow_run(target, self)
+        run = self.exchange.flows.run(target, self)
         if run is None:
             self.end("flow_failed", "switch", now, out)
             return
@@ -219,14 +219,16 @@ class Call:
     def dial(self, target: Target, flow: FlowActivity | None, now: float, out: list[Any]) -> None:
         """Ring a user for the caller; `flow` takes the caller back when nobody answers."""
         party = Party("user", target.name, target.name)
-        group = Group(party, self.exchange.registrar.contacts(target.name, now), self.caller_address())
+        caller = self.caller_address(flow.caller_id if flow is not None else None)
+        group = Group(party, self.exchange.registrar.contacts(target.name, now), caller)
         self.begin(DialActivity(self, [group], flow, target.name), now, out)
 
     def dial_out(self, outward: Outward, flow: FlowActivity | None, now: float, out: list[Any]) -> None:
         """Call a number outside over the first trunk of its way that takes it."""
         if outward.emergency:
             self._is_emergency(outward, out)
-        self.begin(DialActivity(self, outward_groups(self, outward, now), flow), now, out)
+        shown = flow.caller_id if flow is not None else None
+        self.begin(DialActivity(self, outward_groups(self, outward, now, shown), flow), now, out)
 
     def _is_emergency(self, outward: Outward, out: list[Any]) -> None:
         """Somebody of this house should hear of it, and those who are called who it is."""
@@ -348,7 +350,7 @@ class Call:
 
     def leg_ended(self, leg: Leg, reason: str, ended_by: str, now: float, out: list[Any]) -> None:
         if self.activity is not None and reason == "normal_hang_up_caller":
-            reason = self.activity.abandoned
+            reason = self.activity.hung_up(now, out)
         self.end(reason, ended_by, now, out)
 
     def leg_referred(self, leg: Leg, referral: Referral, now: float, out: list[Any]) -> bool:

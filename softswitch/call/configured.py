@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.acd import events as acd
 from softswitch.call.speaking import prepare
-from softswitch.config import Target
 
 if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
@@ -46,11 +45,10 @@ def _trunk_configured(exchange: Exchange, name: str, trunk: Trunk | None, now: f
 
 
 def _flow_configured(exchange: Exchange, name: str, flow: Any, now: float, out: list[Any]) -> None:
-    """Runs under way finish on the flow they started with; the next call takes the new one."""
-    exchange.flows.pop(name, None)
-    found = exchange.flow(Target("flow", name)) if flow is not None else None
-    if found is not None:
-        prepare(exchange, flow.language, found, out)
+    """Runs under way finish on the flows they started with; the next call takes the new one."""
+    exchange.flows.configured(name, flow, now, out)
+    if flow is not None:
+        prepare(exchange, flow.language, exchange.flows.compiled(flow), out)
 
 
 _CONFIGURED: dict[str, Callable[..., None]] = {

@@ -17,6 +17,7 @@ from softswitch.call.redirection import redirect
 if TYPE_CHECKING:
     from softswitch.call.call import Call
     from softswitch.call.flow_activity import FlowActivity
+    from softswitch.ivr.run import FlowRun
 
 RING_S = 60.0
 
@@ -59,6 +60,14 @@ class DialActivity(Activity):
     def timeout(self, now: float, out: list[Any]) -> None:
         self.hunt.cancel("user_no_answer", now, out)
         self.hunt_failed(self.hunt, "user_no_answer", now, out)
+
+    @property
+    def flow_run(self) -> FlowRun | None:
+        return self.flow.run if self.flow is not None else None
+
+    def hung_up(self, now: float, out: list[Any]) -> str:
+        said = self.flow.caller_gone(now, out) if self.flow is not None else None
+        return said or self.abandoned
 
     def hunt_ringing(self, hunt: Hunt, now: float, out: list[Any]) -> None:
         """Who was answered already, by a flow or before a transfer, hears ringing from us."""
@@ -111,7 +120,8 @@ class DialActivity(Activity):
     @property
     def _ring_s(self) -> float:
         exchange, transfer = self.call.exchange, self.call.transfer
-        most = RING_S if transfer is None else exchange.node.transfer.recall_s
+        most = (self.flow.ring_s if self.flow is not None else None) or RING_S
+        most = most if transfer is None else exchange.node.transfer.recall_s
         user = exchange.centre.users.get(self.user) if self.user else None
         if user is None or exchange.forwards.target(exchange.centre, user.name, "no_answer") is None:
             return most

@@ -23,6 +23,7 @@ from softswitch.call.bans import Bans
 from softswitch.call.call import Call
 from softswitch.call.configured import take_up
 from softswitch.call.dialplan import DialPlan
+from softswitch.call.flows import Flows
 from softswitch.call.forwarding import Forwards
 from softswitch.call.last_agents import LastAgents
 from softswitch.call.mailboxes import Mailboxes
@@ -42,10 +43,7 @@ from softswitch.call.speaking import Spoken
 from softswitch.call.supervising import Supervising
 from softswitch.call.trunk_certificates import Certified
 from softswitch.call.trunks import Trunks
-from softswitch.call.user_data import variables
 from softswitch.call.watching import Watching
-from softswitch.ivr.flow import Flow
-from softswitch.ivr.run import FlowRun
 from softswitch.sip.endpoint import METHODS, SUPPORTED
 from softswitch.sip.useragent import SipSettings, UserAgent
 
@@ -53,7 +51,7 @@ if TYPE_CHECKING:
     from softswitch.call.party import Party
     from softswitch.call.recording import Recording
     from softswitch.call.waiting import Waiting
-    from softswitch.config import Centre, Node, Target
+    from softswitch.config import Centre, Node
     from softswitch.directory import Directory
     from softswitch.sip.flow import SipFlow
     from softswitch.sip.reports import Reports
@@ -101,9 +99,9 @@ class Exchange:
         self.alarms: deque[dict[str, str]] = deque(maxlen=ALARMS_SHOWN)
         self._prompts = prompts
         self.offered_calls: dict[str, str] = {}
-        self.flows: dict[str, Flow] = {}
         self.seats = Seats(self)
         self.pin_guard = PinGuard()
+        self.flows = Flows(self)
         self._utc_offset = 0.0
         self._plan = DialPlan(directory.centre)
         self.deadlines = Deadlines()
@@ -277,25 +275,6 @@ class Exchange:
         """Where a number leads; raises NoRoute. An agent is reached at the phones where they sit."""
         found = route(self.plan, caller, dialled, self.utc(now))
         return found if found.kind != "agent" else self.seats.route(found)
-
-    def flow_run(self, target: Target, call: Call) -> FlowRun | None:
-        """A run of a flow, or of the smallest flow there is: into a queue. None: there is no such flow."""
-        flow = self.flow(target)
-        if flow is None:
-            return None
-        return FlowRun(flow, language=self._language(target), variables=variables(call))
-
-    def flow(self, target: Target) -> Flow | None:
-        if target.kind == "queue":
-            return Flow.from_config(str(target), [{"queue": target.name}])
-        configured = self.centre.flows.get(target.name)
-        if configured is not None and target.name not in self.flows:
-            self.flows[target.name] = Flow.from_config(target.name, configured.steps)
-        return self.flows.get(target.name) if configured is not None else None
-
-    def _language(self, target: Target) -> str:
-        configured = self.centre.flows.get(target.name) if target.kind == "flow" else None
-        return configured.language if configured is not None else "en"
 
     def prompt_names(self, language: str) -> Iterable[str]:
         return self._prompts.spoken.get(language, {})

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call.flow_targets import flow_route
+from softswitch.call.routing import NoRoute
 from softswitch.call.services import ServiceActivity
 from softswitch.call.speaking import Saying, Speak
-from softswitch.config import Target
 from softswitch.ivr import events as ivr
 
 if TYPE_CHECKING:
@@ -36,11 +37,23 @@ def _queue(flow: FlowActivity, action: ivr.EnterQueue, now: float, out: list[Any
 
 
 def _dial(flow: FlowActivity, action: ivr.DialTarget, now: float, out: list[Any]) -> None:
-    target = Target.parse(action.target)
-    if target.kind == "user":
-        flow.call.dial(target, flow, now, out)
+    flow.dialling = action
+    try:
+        found = flow_route(flow.call.exchange, action.target, action.calling, now)
+    except NoRoute as no_route:
+        flow.feed(ivr.Returned(no_route.reason), now, out)
     else:
-        flow.call.go_to(target, now, out)
+        flow.call.follow(found, flow, now, out)
+
+
+def _transfer(flow: FlowActivity, action: ivr.TransferCaller, now: float, out: list[Any]) -> None:
+    try:
+        found = flow_route(flow.call.exchange, action.target, action.calling, now)
+    except NoRoute as no_route:
+        flow.feed(ivr.Returned(no_route.reason), now, out)
+    else:
+        flow.call.fact("flow_transferred", {"target": action.target}, out)
+        flow.call.follow(found, None, now, out)
 
 
 def _ask_calendar(flow: FlowActivity, action: ivr.AskCalendar, now: float, out: list[Any]) -> None:
@@ -73,6 +86,7 @@ ACTIONS: dict[type, Callable[[FlowActivity, Any, float, list[Any]], None]] = {
     ivr.StopPrompts: _stop,
     ivr.EnterQueue: _queue,
     ivr.DialTarget: _dial,
+    ivr.TransferCaller: _transfer,
     ivr.AskCalendar: _ask_calendar,
     ivr.ServeAgent: _serve_agent,
     ivr.HangUp: _hang_up,

@@ -31,6 +31,7 @@ class FlowActivity(Activity):
         super().__init__(call)
         self.run = run
         self.saying: Saying | None = None
+        self.dialling: ivr.DialTarget | None = None
 
     def start(self, now: float, out: list[Any]) -> None:
         self.call.fact("flow_entered", {"flow": self.run.flow.name}, out)
@@ -41,6 +42,33 @@ class FlowActivity(Activity):
     @property
     def abandoned(self) -> str:  # type: ignore[override]
         return "abandoned_in_flow" if self.waiting is None else self.waiting.abandoned
+
+    @property
+    def flow_run(self) -> FlowRun | None:
+        return self.run
+
+    @property
+    def ring_s(self) -> float | None:
+        """How long what it dials rings at most; None: as usual."""
+        return self.dialling.ring_s if self.dialling is not None else None
+
+    @property
+    def caller_id(self) -> str | None:
+        """The number that is shown to whom it dials; None: as usual."""
+        return (self.dialling.caller_id or None) if self.dialling is not None else None
+
+    def hung_up(self, now: float, out: list[Any]) -> str:
+        return self.caller_gone(now, out) or self.abandoned
+
+    def caller_gone(self, now: float, out: list[Any]) -> str | None:
+        """Do what the flow says for that; returns the reason that it gives, if it gives one."""
+        reason = None
+        for action in self.run.handle(ivr.CallerHungUp(), now):
+            if isinstance(action, ivr.HangUp):
+                reason = action.reason
+            else:
+                ACTIONS[type(action)](self, action, now, out)
+        return reason
 
     def leg_digit(self, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
         if self.waiting is None:
@@ -147,7 +175,7 @@ class FlowActivity(Activity):
     def resume(self, waiting: dict[str, Any] | None, now: float, out: list[Any]) -> None:
         """Go on in a new process: a caller in a queue keeps the place, a step is started again as soon as the
         media worker is there."""
-        if waiting is not None:
+        if waiting is not None and not self.run.lost:
             names = ("queue", "priority", "music", "require", "agent")
             entry = ivr.EnterQueue(**{name: waiting[name] for name in names})
             self.enter_queue(entry, now, out, waiting["queued_at"])

@@ -8,7 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Who is at the other end of a leg. `kind` is user, trunk or anonymous; `agent` is set while offered."""
+    """Who is at the other end of a leg, or calls; `kind` is user, trunk, anonymous or flow.
+
+    `agent` is set while a call is offered.
+    """
 
     kind: str
     name: str

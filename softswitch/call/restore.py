@@ -18,7 +18,6 @@ from softswitch.call.parking import ParkActivity
 from softswitch.call.recording import Recording
 from softswitch.call.supervision import CALL, SupervisionActivity
 from softswitch.config import KINDS
-from softswitch.ivr.run import FlowRun
 
 if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
@@ -31,6 +30,8 @@ def restore(
 ) -> None:
     """Fill a new exchange, whose directory already holds its configuration."""
     centre = exchange.centre
+    for key, kept in _under(state, "flow_version/"):
+        exchange.flows.restore(key, kept)
     exchange.configured(
         (
             (kind, name, value)
@@ -180,7 +181,7 @@ def _resume(call: Call, activity: dict[str, Any], now: float, out: list[Any]) ->
 
 
 def _resume_flow(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
-    flow = FlowActivity(call, FlowRun.from_state(activity["run"]))
+    flow = FlowActivity(call, call.exchange.flows.run_from_state(activity["run"]))
     call.activity = flow
     flow.resume(activity["waiting"], now, out)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -43,9 +44,11 @@ class NoRoute(Exception):
         self.about = about
 
 
-def route(plan: DialPlan, caller: Party, dialled: str, at: datetime) -> Route:
+def route(
+    plan: DialPlan, caller: Party, dialled: str, at: datetime, *, calling: Sequence[str] | None = ()
+) -> Route:
     """Find the route at this moment or raise NoRoute. Who comes from a trunk reaches configured numbers, and
-    outside only what the trunk's `calling` allows."""
+    outside only what the trunk's `calling` allows; a flow the classes in `calling` (None: all)."""
     if is_emergency(plan, caller, dialled):
         return _to_emergency(plan, dialled)
     number = plan.own(dialled)
@@ -53,15 +56,15 @@ def route(plan: DialPlan, caller: Party, dialled: str, at: datetime) -> Route:
         target = Target.parse(number.target)
         return Route(target.kind, target.name, dialled, f"numbers.{number.number}")
     inside = _inside(plan.centre, dialled) if caller.kind == "user" else None
-    return inside or _outside(plan, caller, dialled, at)
+    return inside or _outside(plan, caller, dialled, at, calling)
 
 
 def is_emergency(plan: DialPlan, caller: Party, dialled: str) -> bool:
     """Whether this is an emergency call, which no permission and no limit may stop.
 
-    Users may make them, and callers of a trunk that may call outside through us at all.
+    Users and flows may make them, and callers of a trunk that may call outside through us at all.
     """
-    able = caller.kind == "user" or (caller.kind == "trunk" and bool(plan.classes_of(caller)))
+    able = caller.kind in ("user", "flow") or (caller.kind == "trunk" and bool(plan.classes_of(caller)))
     return able and plan.emergency(dialled) is not None
 
 
@@ -94,11 +97,15 @@ def feature_of(centre: Centre, dialled: str) -> Route | None:
     return None
 
 
-def _outside(plan: DialPlan, caller: Party, dialled: str, at: datetime) -> Route:
+def _outside(
+    plan: DialPlan, caller: Party, dialled: str, at: datetime, calling: Sequence[str] | None
+) -> Route:
     number = plan.numbering.outside(dialled) if outward_trunks(plan.centre) else None
     if number is None or (caller.kind == "trunk" and caller.name not in plan.centre.trunks):
         raise NoRoute("number_not_found")
     calling_class, allowed = plan.calling_class(number), plan.classes_of(caller)
+    if caller.kind == "flow":
+        allowed = frozenset({calling_class} if calling is None else calling)
     if calling_class not in allowed:
         raise NoRoute(
             "forbidden", {"number": number.text, "class": calling_class, "allowed": sorted(allowed)}

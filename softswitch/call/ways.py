@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from softswitch.call.dialplan import Outward
 
 
-def outward_groups(call: Call, outward: Outward, now: float) -> list[Group]:
-    """Every address of every trunk of the way, the first choice first."""
+def outward_groups(call: Call, outward: Outward, now: float, chosen: str | None = None) -> list[Group]:
+    """Every address of every trunk of the way, the first choice first; `chosen` is the number to be shown."""
     exchange = call.exchange
     plan = exchange.plan
     groups = []
@@ -23,7 +23,9 @@ def outward_groups(call: Call, outward: Outward, now: float) -> list[Group]:
         trunk = exchange.centre.trunks[name]
         registered = exchange.registrar.contacts(trunk.user, now) if trunk.user else []
         number = plan.presented_to(trunk, outward)
-        shown = shown_number(plan, call.caller, call.introduction.number, call.queue, outward, trunk)
+        shown = shown_number(
+            plan, call.caller, chosen or call.introduction.number, call.queue, outward, trunk
+        )
         party, caller = Party("trunk", trunk.name, number), call.caller_address(shown)
         groups += [Group(party, way, caller) for way in exchange.trunks.bindings(trunk, number, registered)]
     return groups

@@ -135,6 +135,9 @@ class Flow(Model):
     name: Name = Field(description="Name of the flow.")
     language: Language = Field(default="en", description="Language of the prompts.")
     steps: tuple[Any, ...] = Field(default=(), description="Steps, carried out in this order.")
+    on_hang_up: tuple[Any, ...] = Field(
+        default=(), description="Steps that are carried out when the caller hangs up in the flow."
+    )
 
 
 class FeatureCodes(Model):

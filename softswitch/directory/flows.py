@@ -50,7 +50,7 @@ class FlowCatalogue:
         if known is not None and known[0] is settings:
             return known[1]
         try:
-            reading: Reading = (), Flow.from_config(settings.name, settings.steps).references
+            reading: Reading = (), Flow.from_settings(settings).references
         except FlowError as error:
             at = ("flows", settings.name)
             mistakes = (Problem((*at, *problem.path), problem.message) for problem in error.problems)

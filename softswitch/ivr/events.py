@@ -69,9 +69,24 @@ class EnterQueue:
 
 @dataclass(frozen=True, slots=True)
 class DialTarget:
-    """Call 'user:x', 'queue:x' or 'flow:x'."""
+    """Call 'user:x', 'queue:x', 'flow:x' or 'number:123'.
+
+    It rings `ring_s` at most (None: as usual) and shows `caller_id` ('': as the dial plan says). `calling`
+    are the classes of numbers outside that may be called; None: all.
+    """
 
     target: str
+    ring_s: float | None = None
+    caller_id: str = ""
+    calling: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TransferCaller:
+    """Send the caller to a target for good; as DialTarget. What comes back says that it leads nowhere."""
+
+    target: str
+    calling: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +134,7 @@ Output = (
     | DialTarget
     | AskCalendar
     | ServeAgent
+    | TransferCaller
     | HangUp
     | RecordCall
     | FlowFact

@@ -2,49 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from softswitch.ivr.kinds.set import Set
-from softswitch.ivr.reading import FlowError, Path, Problem, Reader, Reference, path_text
+from softswitch.ivr.reading import LANGUAGES, FlowError, Path, Problem, Reader, Reference, path_text
 from softswitch.ivr.stepkinds import read_step
 from softswitch.ivr.steps import END, Step
 
-__all__ = ["Flow", "FlowError", "Problem", "Reference"]
+if TYPE_CHECKING:
+    from softswitch.config import Flow as Settings
+
+__all__ = ["Flow", "FlowError", "Flows", "Problem", "Reference"]
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """An immutable flow. `source` is what it was read from (JSON values), so that a call can finish on the
-    version on which it began. `references` are the queues, users, flows, prompts and music it names."""
+    """An immutable flow. `source` is what it was read from (JSON values), `version` a name for exactly that.
+    `hang_ups`: path of a step -> path of what is done when the caller hangs up there; `on_hang_up` elsewhere.
+    `references` are the queues, users, flows, prompts and music it names."""
 
     name: str
     steps: dict[str, Step]
     first: str
     references: tuple[Reference, ...]
-    source: list[Any]
+    source: dict[str, Any]
+    version: str
+    language: str = "en"
+    hang_ups: dict[str, str] | None = None
+    on_hang_up: str = END
 
     @classmethod
-    def from_config(cls, name: str, steps: Sequence[Any]) -> Flow:
-        """Read a list of steps. Raises FlowError with every problem and the path of each."""
-        source = _plain(list(steps))
-        reader = Reader(read_step, _names(source, ("steps",)))
-        first = reader.steps(source, ("steps",), END)
-        if not source:
+    def from_config(
+        cls, name: str, steps: Sequence[Any], *, on_hang_up: Sequence[Any] = (), language: str = "en"
+    ) -> Flow:
+        """Read lists of steps. Raises FlowError with every problem and the path of each."""
+        source = _plain({"language": language, "steps": [*steps], "on_hang_up": [*on_hang_up]})
+        names = [each for part in _PARTS for each in _names(source[part], (part,))]
+        reader = Reader(read_step, names)
+        first = reader.steps(source["steps"], ("steps",), END)
+        alone = reader.steps(source["on_hang_up"], ("on_hang_up",), END)
+        if not source["steps"]:
             reader.problem(("steps",), "the flow has no steps; give at least one")
         if not reader.problems:
-            reader.problems.extend(_endless(reader.compiled))
+            entries = [way for way in (alone, *reader.hang_ups.values()) if way != END]
+            reader.problems += [
+                *_endless(reader.compiled),
+                *_with_caller(reader.compiled, entries),
+                *_unreached(reader.compiled, [first, *entries]),
+            ]
         if reader.problems:
             raise FlowError(name, tuple(reader.problems), tuple(reader.references))
-        return cls(name, reader.compiled, first, tuple(reader.references), source)
+        references, version = tuple(reader.references), version_of(source)
+        return cls(
+            name, reader.compiled, first, references, source, version, language, reader.hang_ups, alone
+        )
 
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Flow:
+        """The flow of its group in centre.yaml. Raises FlowError."""
+        on_hang_up, language = settings.on_hang_up, settings.language
+        return cls.from_config(settings.name, settings.steps, on_hang_up=on_hang_up, language=language)
+
+    @classmethod
+    def from_source(cls, name: str, source: dict[str, Any]) -> Flow:
+        """The flow that had this source. Raises FlowError."""
+        steps, on_hang_up = source["steps"], source["on_hang_up"]
+        return cls.from_config(name, steps, on_hang_up=on_hang_up, language=source["language"])
+
+    def hung_up(self, path: str) -> str:
+        """Path of what is done when the caller hangs up at a step; END: nothing."""
+        return (self.hang_ups or {}).get(path, self.on_hang_up)
 
     @property
     def languages(self) -> tuple[str, ...]:
         """Languages to which it may change on the way."""
         sets = [step for step in self.steps.values() if isinstance(step, Set)]
-        return tuple(value for step in sets for name, value in step.values if name == "language")
+        values = [each for step in sets for each in step.values if each.name == "language"]
+        known = tuple(each.text for each in values if each.formula is None)
+        return known if len(known) == len(values) else LANGUAGES
+
+
+_PARTS = ("steps", "on_hang_up")
+
+
+class Flows(Protocol):
+    """The flows of a call centre as they were when a call began."""
+
+    def find(self, name: str) -> Flow | None:
+        """The flow of this name."""
+
+    def version(self, name: str, version: str) -> Flow | None:
+        """A former or the present version of a flow."""
+
+
+class NoFlows:
+    """There are no others."""
+
+    def find(self, name: str) -> Flow | None:
+        return None
+
+    def version(self, name: str, version: str) -> Flow | None:
+        return None
+
+
+def version_of(source: Any) -> str:
+    """Twelve hexadecimal digits that stand for exactly this source."""
+    text = json.dumps(source, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _plain(given: Any) -> Any:
@@ -96,6 +164,37 @@ def _circle(steps: dict[str, Step], path: str, passed: tuple[str, ...], done: se
     done.add(path)
     found = (_circle(steps, way, (*passed, path), done) for _, way in steps[path].ways())
     return next(filter(None, found), "")
+
+
+def _reached(steps: dict[str, Step], entries: Sequence[str]) -> set[str]:
+    """Paths of the steps to which there is a way from `entries`."""
+    reached: set[str] = set()
+    left = [*entries]
+    while left:
+        path = left.pop()
+        if path != END and path not in reached:
+            reached.add(path)
+            left += [way for _, way in steps[path].ways()]
+    return reached
+
+
+def _with_caller(steps: dict[str, Step], entries: Sequence[str]) -> Iterator[Problem]:
+    """Steps that need a caller where there is none any more."""
+    for path in sorted(_reached(steps, entries)):
+        if not steps[path].alone:
+            message = f"{steps[path].kind} needs a caller, but on_hang_up leads here"
+            yield Problem(_path(path), message)
+
+
+def _unreached(steps: dict[str, Step], entries: Sequence[str]) -> Iterator[Problem]:
+    """Steps to which no way leads; of several in a row the first is named."""
+    reached = _reached(steps, entries)
+    lost = {path for path in steps if path not in reached}
+    led_to = {way for path in lost for _, way in steps[path].ways() if way != path}
+    for path in steps:
+        if path in lost and (path not in led_to or lost <= led_to) and not path.endswith(".again"):
+            message = "no way leads here; give it a name that a step leads to, or take it away"
+            yield Problem(_path(path), message)
 
 
 def _path(text: str) -> Path:

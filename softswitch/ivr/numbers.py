@@ -1,24 +1,51 @@
-"""Numbers as sequences of prompt names, in English and Mandarin.
+"""Numbers, dates, times and money as sequences of prompt names, by the grammar of each language.
 
-Prompts of numbers are called `n_<value>`, and `n_hundred`, `n_thousand`; Mandarin has `n_liang` besides, the
-two that is used before 千.
+A value is a text, as variables are; one that is none of its kind has no names, so that nothing is said.
 """
 
 from __future__ import annotations
 
-GREATEST = 9999
+import re
+from collections.abc import Callable
+from datetime import date
+from datetime import time as TimeOfDay
+from typing import NamedTuple
+
+from softswitch.ivr import english, mandarin
+
+GREATEST = 10**12 - 1
+GREATEST_PLACE = 9999
+CURRENCIES = ("USD", "EUR", "GBP", "CNY")
 
 Names = tuple[str, ...]
+_NUMBER = re.compile(r"(-?)0*([0-9]{1,12})(?:\.([0-9]{1,9}))?", re.ASCII)
+_DATE = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})", re.ASCII)
+_TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::[0-9]{2})?", re.ASCII)
+
+
+class Grammar(NamedTuple):
+    """How one language says a whole number, a day, a time of day, and units and hundredths of a currency."""
+
+    whole: Callable[[int], Names]
+    day: Callable[[date], Names]
+    clock: Callable[[TimeOfDay], Names]
+    money: Callable[[int, int, str], Names]
+
+
+GRAMMARS = {
+    "en": Grammar(english.whole, english.day, english.clock, english.money),
+    "zh": Grammar(mandarin.whole, mandarin.day, mandarin.clock, mandarin.money),
+}
 
 
 def number(value: int, language: str) -> Names:
-    """Prompt names that speak 0 … 9999. ValueError for any other number."""
+    """Prompt names that speak 0 … GREATEST. ValueError for any other number."""
     if not 0 <= value <= GREATEST:
         raise ValueError(f"{value} cannot be spoken; allowed: 0 to {GREATEST}")
-    return _mandarin(value) if language == "zh" else _english(value)
+    return GRAMMARS[language].whole(value)
 
 
-def digits(text: str) -> Names:
+def digits(text: str, language: str = "") -> Names:
     """Prompt names that speak the digits of `text` one by one; other characters are left out."""
     return tuple(f"n_{character}" for character in text if character in "0123456789")
 
@@ -27,46 +54,59 @@ def position(place: int, language: str) -> Names:
     """What a waiting caller hears about their place in the queue, from 1."""
     if place == 1:
         return ("next_in_line",)
-    if place > GREATEST:
+    if place > GREATEST_PLACE:
         return ("please_wait",)
     return ("you_are_number", *number(place, language), "in_the_queue")
 
 
-def _english(value: int) -> Names:
-    thousands, rest = divmod(value, 1000)
-    hundreds, rest = divmod(rest, 100)
-    names: Names = ()
-    if thousands:
-        names += (f"n_{thousands}", "n_thousand")
-    if hundreds:
-        names += (f"n_{hundreds}", "n_hundred")
-    if rest > 20 and rest % 10:
-        return (*names, f"n_{rest - rest % 10}", f"n_{rest % 10}")
-    return (*names, f"n_{rest}") if rest or not names else names
+def spoken_number(text: str, language: str) -> Names:
+    """`-1250.75`, up to twelve digits before the point and nine after it."""
+    found = _NUMBER.fullmatch(text.strip())
+    if found is None:
+        return ()
+    sign, before, after = found.groups()
+    names = number(int(before), language)
+    if after and after.strip("0"):
+        names += ("n_point", *digits(after))
+    return ("n_minus", *names) if sign and names != ("n_0",) else names
 
 
-def _mandarin(value: int) -> Names:
-    if value <= 20:
-        # 十二, not 一十二; inside a larger number it is 一十二.
-        return (f"n_{value}",)
-    names: Names = ()
-    gap = False
-    for weight in (1000, 100, 10, 1):
-        digit = value // weight % 10
-        if digit == 0:
-            # One 零 stands for any number of zeros between two digits, none for those at the end.
-            gap = bool(names)
-            continue
-        names += ("n_0", *_mandarin_digit(digit, weight)) if gap else _mandarin_digit(digit, weight)
-        gap = False
-    return names
+def spoken_date(text: str, language: str) -> Names:
+    """`2026-11-22` or `20261122`."""
+    found = _DATE.fullmatch(text.strip())
+    try:
+        return GRAMMARS[language].day(date(*map(int, found.groups()))) if found else ()
+    except ValueError:
+        return ()
 
 
-def _mandarin_digit(digit: int, weight: int) -> Names:
-    if weight == 1:
-        return (f"n_{digit}",)
-    if weight == 10:
-        return ("n_1", "n_10") if digit == 1 else (f"n_{digit}0",)
-    if weight == 100:
-        return (f"n_{digit}", "n_hundred")
-    return ("n_liang" if digit == 2 else f"n_{digit}", "n_thousand")
+def spoken_time(text: str, language: str) -> Names:
+    """`14:05`; seconds are not said."""
+    found = _TIME.fullmatch(text.strip())
+    try:
+        return GRAMMARS[language].clock(TimeOfDay(int(found[1]), int(found[2]))) if found else ()
+    except ValueError:
+        return ()
+
+
+def spoken_money(text: str, language: str) -> Names:
+    """`12.50 USD`: an amount, of which hundredths are said, and a currency of CURRENCIES."""
+    amount, _, currency = text.strip().partition(" ")
+    found = _NUMBER.fullmatch(amount)
+    if found is None or currency not in CURRENCIES:
+        return ()
+    sign, units, parts = found.groups()
+    # Half a hundredth counts as a whole one.
+    rounded = int(units) * 100 + (int(((parts or "") + "000")[:3]) + 5) // 10
+    names = GRAMMARS[language].money(*divmod(rounded, 100), currency)
+    return ("n_minus", *names) if sign and rounded else names
+
+
+SPOKEN: dict[str, Callable[[str, str], Names]] = {
+    "number": spoken_number,
+    "digits": digits,
+    "date": spoken_date,
+    "time": spoken_time,
+    "money": spoken_money,
+}
+"""What can be said beside prompts: kind -> the names for a text in a language."""

@@ -6,12 +6,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from softswitch.config.formula import Formula, FormulaError
+from softswitch.ivr import numbers
 from softswitch.ivr.spoken import Spoken
 from softswitch.ivr.steps import END, Step
+from softswitch.ivr.values import Assignment
 
 Path = tuple[str | int, ...]
-SPOKEN_KINDS = ("prompt", "number", "digits", "text")
-LANGUAGES = ("en", "zh")
+SPOKEN_KINDS = ("prompt", "text", *numbers.SPOKEN)
+CLOCK = ("date", "time", "weekday")
+"""Variables that the clock sets: 2026-11-22, 14:05, sunday."""
+LANGUAGES = tuple(numbers.GRAMMARS)
+_SUCH_AS = {
+    "number": "-1250.75",
+    "digits": "0815",
+    "date": "2026-11-22",
+    "time": "14:05",
+    "money": "12.50 USD",
+}
+_WHAT_IS_SAID = f"expected the name of a prompt, or one of text, {', '.join(numbers.SPOKEN)} with its value"
 
 
 def path_text(path: Path) -> str:
@@ -62,6 +75,7 @@ class Reader:
         self.compiled: dict[str, Step] = {}
         self.problems: list[Problem] = []
         self.references: list[Reference] = []
+        self.hang_ups: dict[str, str] = {}
         self._read_step = read_step
         self._names: dict[str, str] = {}
         for name, path in names:
@@ -139,11 +153,15 @@ class Fields:
     def variable(self, key: str) -> str:
         """The name of a variable that the step fills."""
         name = self.text(key)
-        if name and not name.isidentifier():
-            self.reader.problem(self.at(key), f"{name!r} is no name of a variable; letters, digits and _")
+        if name:
+            check_variable(self.reader, name, self.at(key))
         if name == "language":
             self.reader.problem(self.at(key), "the language is chosen by a set step, not by digits")
         return name
+
+    def assignments(self, key: str) -> tuple[Assignment, ...]:
+        """Variables and their values, if any are given."""
+        return read_assignments(self.reader, self.given[key], self.at(key)) if key in self.given else ()
 
     def number(self, key: str, default: float, least: float, most: float) -> float:
         """A number in a range."""
@@ -189,9 +207,22 @@ class Fields:
             if kind in SPOKEN_KINDS and isinstance(value, (str, int)) and not isinstance(value, bool):
                 if kind == "text" or (kind == "prompt" and "{" not in str(value)):
                     self.reader.references.append(Reference(path, kind, str(value)))
+                self._check_value(kind, str(value), path)
                 return (Spoken(kind, str(value)),)
-        self.reader.problem(path, "expected the name of a prompt, number: N, digits: N or text: TEXT")
+        self.reader.problem(path, _WHAT_IS_SAID)
         return ()
+
+    def _check_value(self, kind: str, text: str, path: Path) -> None:
+        """What is written without variables can be spoken, and the currency of money always is."""
+        if kind == "money" and text.rpartition(" ")[2] not in numbers.CURRENCIES and not text.endswith("}"):
+            allowed = ", ".join(numbers.CURRENCIES)
+            self.reader.problem(
+                path, f"expected an amount and a currency such as 12.50 USD; allowed: {allowed}"
+            )
+        elif kind in numbers.SPOKEN and "{" not in text and not numbers.SPOKEN[kind](text, "en"):
+            self.reader.problem(
+                path, f"{text!r} cannot be spoken as {kind}; allowed: such as {_SUCH_AS[kind]}"
+            )
 
     def route(self, key: str, after: str) -> str:
         """Where an optional branch goes; `after` if it is not given."""
@@ -201,6 +232,41 @@ class Fields:
         """Note that the value of `key` names something that must exist."""
         if name:
             self.reader.references.append(Reference(self.at(key), kind, name))
+
+
+def check_variable(reader: Reader, name: str, path: Path) -> None:
+    """A problem if no variable can have this name."""
+    if not name.isidentifier():
+        reader.problem(path, f"{name!r} is no name of a variable; letters, digits and _")
+    elif name in CLOCK:
+        reader.problem(path, f"{name} is what the clock says; choose another name")
+
+
+def read_formula(reader: Reader, given: Any, path: Path) -> Formula:
+    """A condition; a harmless one and a problem if it is none."""
+    try:
+        return Formula.parse(str(given) if isinstance(given, int | float | str) else "")
+    except FormulaError as error:
+        reader.problem(path, str(error))
+        return Formula.parse("false")
+
+
+def read_assignments(reader: Reader, given: Any, path: Path) -> tuple[Assignment, ...]:
+    """Variables and their values: texts with `{variable}`, numbers, or `= formula`."""
+    values: list[Assignment] = []
+    for name, value in given.items() if isinstance(given, dict) else ():
+        at = (*path, name)
+        check_variable(reader, name, at)
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            reader.problem(at, "expected a text or a number")
+        text = str(value)
+        formula = read_formula(reader, text[1:], at) if text.startswith("=") else None
+        if name == "language" and formula is None and text not in LANGUAGES:
+            reader.problem(at, f"allowed: {', '.join(LANGUAGES)}")
+        values.append(Assignment(name, text, formula))
+    if given and not isinstance(given, dict):
+        reader.problem(path, "expected variables and their values")
+    return tuple(values)
 
 
 @dataclass(frozen=True, slots=True)

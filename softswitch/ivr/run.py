@@ -8,6 +8,7 @@ kept for the next step that asks, so whoever knows the menu need not listen to i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -23,7 +24,7 @@ from softswitch.ivr.events import (
     PromptsFinished,
     Returned,
 )
-from softswitch.ivr.flow import Flow
+from softswitch.ivr.flow import Flow, Flows, NoFlows
 from softswitch.ivr.spoken import Spoken
 from softswitch.ivr.steps import END, Step
 
@@ -32,6 +33,10 @@ MOST_STEPS = 1000
 # A queue that refuses at once and a way back to it would be a circle that takes no time.
 MOST_DEPARTURES = 10
 MOST_TYPED = 32
+MOST_DEPTH = 10
+"""Flows within flows."""
+
+Clock = Callable[[float], Mapping[str, str]]
 
 
 class Phase(StrEnum):
@@ -45,26 +50,68 @@ class Phase(StrEnum):
     ENDED = "ended"
 
 
+@dataclass(slots=True)
+class Frame:
+    """One flow of those that have begun each other: `counts` are the rounds of its loops."""
+
+    flow: Flow
+    path: str
+    variables: dict[str, str]
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "flow": self.flow.name,
+            "version": self.flow.version,
+            "step": self.path,
+            "variables": dict(self.variables),
+            "counts": dict(self.counts),
+        }
+
+
 class FlowRun:
     """Engine of one caller in one flow. `language` is that of the prompts and may change on the way.
 
-    For the steps: `variables`, all texts; `typed`, digits typed ahead; `collected`, those of the question
-    that is asked; `tries`, how often it was asked again.
+    `flows` are those that steps may begin; `clock(now)` gives the variables of reading.CLOCK. For the steps:
+    `variables`, all texts, and `counts` of the present flow; `typed`, digits typed ahead; `collected`, those
+    of the question that is asked; `tries`, how often it was asked again; `gone`: the caller has hung up.
     """
 
     def __init__(
-        self, flow: Flow, *, language: str = "en", variables: Mapping[str, str] | None = None
+        self,
+        flow: Flow,
+        *,
+        language: str | None = None,
+        variables: Mapping[str, str] | None = None,
+        flows: Flows | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        self.flow = flow
-        self.variables: dict[str, str] = {"language": language, **(variables or {})}
+        self.given = dict(variables or {})
+        self._frames = [Frame(flow, flow.first, {"language": language or flow.language, **self.given})]
+        self._flows = flows or NoFlows()
+        self._clock = clock
+        self.gone = False
+        self.lost = False
         self.phase = Phase.NEW
         self.typed = ""
         self.collected = ""
         self.tries = 0
-        self._path = flow.first
         self._steps = 0
         self._deadline: float | None = None
         self._departures = (0.0, 0)
+
+    @property
+    def flow(self) -> Flow:
+        """The flow that is gone through now."""
+        return self._frames[-1].flow
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return self._frames[-1].variables
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return self._frames[-1].counts
 
     @property
     def language(self) -> str:
@@ -73,7 +120,7 @@ class FlowRun:
     @property
     def step(self) -> str:
         """Path of the current step, '' after the last."""
-        return self._path
+        return self._frames[-1].path
 
     @property
     def visit(self) -> int:
@@ -100,23 +147,34 @@ class FlowRun:
 
     # Over a restart
 
+    @property
+    def versions(self) -> list[tuple[str, str]]:
+        """Name and version of every flow that it is in."""
+        return [(frame.flow.name, frame.flow.version) for frame in self._frames]
+
     def state(self) -> dict[str, Any]:
-        """JSON values; the flow is in it, so that a call finishes on the version on which it began."""
+        """JSON values; versions of flows are named in it, so that a call finishes on those it began with."""
         return {
-            "flow": self.flow.name,
-            "steps": self.flow.source,
-            "variables": dict(self.variables),
-            "step": self._path,
+            "frames": [frame.state() for frame in self._frames],
+            "given": self.given,
             "tries": self.tries,
             "count": self._steps,
             "ended": self.phase is Phase.ENDED,
         }
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> FlowRun:
-        """The run of a former process, before the `FlowStarted` that begins its step again."""
-        run = cls(Flow.from_config(state["flow"], state["steps"]), variables=state["variables"])
-        run._path, run.tries, run._steps = state["step"], state["tries"], state["count"]
+    def from_state(cls, state: dict[str, Any], flows: Flows, clock: Clock | None = None) -> FlowRun:
+        """The run of a former process, before the `FlowStarted` that begins its step again. It is `lost` if
+        its flow cannot be had any more: then it ends the call."""
+        frames = []
+        for kept in state["frames"]:
+            flow = flows.version(kept["flow"], kept["version"])
+            if flow is not None and kept["step"] in (END, *flow.steps):
+                frames.append(Frame(flow, kept["step"], dict(kept["variables"]), dict(kept["counts"])))
+        lost = len(frames) < len(state["frames"])
+        run = cls(frames[0].flow if frames else _NONE, variables=state["given"], flows=flows, clock=clock)
+        run._frames, run.lost = frames or run._frames, lost
+        run.tries, run._steps = state["tries"], state["count"]
         run.phase = Phase.ENDED if state["ended"] else Phase.NEW
         return run
 
@@ -124,7 +182,7 @@ class FlowRun:
 
     def go(self, path: str, now: float, out: list[Output]) -> None:
         """On to another step."""
-        self._path, self.tries, self._deadline = path, 0, None
+        self._frames[-1].path, self.tries, self._deadline = path, 0, None
         self._start(now, out)
 
     def names(self, prompts: tuple[Spoken, ...]) -> tuple[str, ...]:
@@ -160,6 +218,27 @@ class FlowRun:
         self.phase, self._deadline = Phase.ENDED, None
         out.append(HangUp(reason))
 
+    def enter(self, name: str, values: Mapping[str, str], out: list[Output]) -> str | None:
+        """Begin another flow with these variables, for a step that is told when the `flow_ended`. Returns the
+        path of the step that is next."""
+        flow = self._flows.find(name)
+        if flow is None or len(self._frames) >= MOST_DEPTH:
+            return self._step.flow_ended(self, "", {}, failed=True)
+        self._frames.append(Frame(flow, flow.first, {**self.given, "language": self.language, **values}))
+        return flow.first
+
+    def leave_flow(self, outcome: str, out: list[Output]) -> str | None:
+        """The end of the present flow: on with the one that began it, else the end of the call."""
+        if self.gone:
+            self.phase = Phase.ENDED
+            return None
+        if len(self._frames) == 1:
+            self.end("flow_finished", out)
+            return None
+        ended = self._frames.pop()
+        self.variables["language"] = ended.variables["language"]
+        return self._step.flow_ended(self, outcome, ended.variables, failed=False)
+
     def type_ahead(self, digit: str) -> None:
         """Keep a digit for the next step that asks."""
         self.typed = (self.typed + digit)[:MOST_TYPED]
@@ -173,32 +252,56 @@ class FlowRun:
 
     @property
     def _step(self) -> Step:
-        return self.flow.steps[self._path]
+        return self.flow.steps[self._frames[-1].path]
 
     def _begin(self, event: Event, now: float, out: list[Output]) -> None:
         """Start the current step, and the next ones until one has to wait."""
         self.typed = ""
-        self._start(now, out)
+        if self.lost:
+            self.end("flow_failed", out)
+        else:
+            self._start(now, out)
 
     def _start(self, now: float, out: list[Output]) -> None:
-        following: str | None = self._path
+        following: str | None = self.step
         while following is not None:
-            self._path = following
+            self._frames[-1].path = following
             if following == END:
-                self.end("flow_finished", out)
-                return
+                following = self.leave_flow("", out)
+                continue
             self._steps += 1
             if self._steps > MOST_STEPS:
                 self.end("flow_failed", out)
                 return
-            step, self.collected = self._step, ""
-            fact = {"flow": self.flow.name, "step": step.path, "kind": step.kind}
-            out.append(FlowFact("flow_step", fact))
-            following = step.start(self, now, out)
+            following = self._start_step(self._step, now, out)
+
+    def _start_step(self, step: Step, now: float, out: list[Output]) -> str | None:
+        self.collected = ""
+        if self._clock is not None:
+            self.variables.update(self._clock(now))
+        fact = {"flow": self.flow.name, "step": step.path, "kind": step.kind}
+        out.append(FlowFact("flow_step", fact))
+        following = step.start(self, now, out)
+        if self.gone and following is None and self.phase is not Phase.ENDED:
+            # Nobody waits for what comes back.
+            return step.next
+        return following
 
     # What happens
 
     def _caller_hung_up(self, event: CallerHungUp, now: float, out: list[Output]) -> None:
+        """What the step or its flow says for that, else the flow that began it."""
+        self.gone = True
+        while not self.lost and self._frames:
+            frame = self._frames[-1]
+            way = frame.flow.hung_up(frame.path)
+            if way != END:
+                frame.path = way
+                self._start(now, out)
+                break
+            if len(self._frames) == 1:
+                break
+            self._frames.pop()
         self.phase, self._deadline = Phase.ENDED, None
 
     def _heard(self, event: PromptsFinished, now: float, out: list[Output]) -> None:
@@ -214,6 +317,8 @@ class FlowRun:
         if event.visit in (None, self.visit):
             self._step.returned(self, event, now, out)
 
+
+_NONE = Flow.from_config("", [{"hang_up": "flow_failed"}])
 
 # (phase, event) -> action. After a restart a caller who waits in a queue is back before any FlowStarted.
 TABLE: dict[tuple[Phase, type], Callable[[FlowRun, Any, float, list[Output]], None]] = {

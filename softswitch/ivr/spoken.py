@@ -1,4 +1,4 @@
-"""What callers hear: prompts by name, numbers and digits, made of texts with `{variable}`."""
+"""What callers hear: prompts by name, numbers, dates, money, made of texts with `{variable}`."""
 
 from __future__ import annotations
 
@@ -19,23 +19,20 @@ class Text(str):
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """One thing to be said: a prompt by name, a number, digits, or a text. `text` may hold `{variable}`."""
+    """One thing to be said: `kind` is prompt (`text` is its name), text, or one of numbers.SPOKEN. `text` may
+    hold `{variable}`."""
 
     kind: str
     text: str
 
     def names(self, variables: Mapping[str, str], language: str) -> tuple[str, ...]:
-        """Prompt names; none for a number that is not one or is too large to be spoken."""
+        """Prompt names; none for a number that is not one, or anything else that cannot be spoken."""
         text = substitute(self.text, variables)
         if self.kind == "prompt":
             return (text,)
         if self.kind == "text":
             return (Text(text),) if text.strip() else ()
-        if self.kind == "digits":
-            return numbers.digits(text)
-        if not (text.isascii() and text.isdigit()) or int(text) > numbers.GREATEST:
-            return ()
-        return numbers.number(int(text), language)
+        return numbers.SPOKEN[self.kind](text, language)
 
 
 def substitute(text: str, variables: Mapping[str, str]) -> str:

@@ -23,9 +23,10 @@ END = ""
 class Step:
     """A step: `path` names it in its flow, `next` is the path of the one after it (END: none).
 
-    `kind` is the key that begins the step in a flow file, `about` and `settings` are its row of
-    docs/flow-steps.md: key -> description with the default. `quiet`: neither speaks nor waits nor ends, so
-    that a circle of such steps takes no time. `short` is an example of the short form.
+    `kind` is the key that begins the step in a flow file; `about`, `short` (an example of the short form) and
+    `settings` (key -> description with the default) are its part of docs/flow-steps.md. `quiet`: neither
+    speaks nor waits nor ends, so that a circle of such steps takes no time. `alone`: needs no caller, so that
+    it may stand in `on_hang_up`.
     """
 
     kind: ClassVar[str] = ""
@@ -33,6 +34,7 @@ class Step:
     short: ClassVar[str] = ""
     settings: ClassVar[dict[str, str]] = {}
     quiet: ClassVar[bool] = False
+    alone: ClassVar[bool] = False
 
     path: str
     next: str
@@ -64,3 +66,7 @@ class Step:
 
     def returned(self, run: FlowRun, event: Returned, now: float, out: list[Output]) -> None:
         """What it had sent away for has come back."""
+
+    def flow_ended(self, run: FlowRun, outcome: str, values: dict[str, str], failed: bool) -> str:
+        """The flow that it began has ended with these variables; returns where it goes on."""
+        return self.next

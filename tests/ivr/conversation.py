@@ -17,11 +17,29 @@ from softswitch.ivr.flow import Flow
 from softswitch.ivr.run import FlowRun
 
 
+class Library:
+    """Flows by name, in the one version there is."""
+
+    def __init__(self, *flows: Flow) -> None:
+        self._flows = {flow.name: flow for flow in flows}
+
+    def find(self, name: str) -> Flow | None:
+        return self._flows.get(name)
+
+    def version(self, name: str, version: str) -> Flow | None:
+        flow = self._flows.get(name)
+        return flow if flow is not None and flow.version == version else None
+
+
 class Conversation:
     """A caller in a flow. `heard` are the prompts played since the last look, `did` the other outputs."""
 
-    def __init__(self, *steps: Any, language: str = "en", start: bool = True, **variables: str) -> None:
-        self.run = FlowRun(Flow.from_config("test", steps), language=language, variables=variables)
+    def __init__(
+        self, *steps: Any, language: str = "en", start: bool = True, flows: Any = None, **variables: str
+    ) -> None:
+        self.run = FlowRun(
+            Flow.from_config("test", steps), language=language, variables=variables, flows=flows
+        )
         self.at = 100.0
         self.out: list[Output] = []
         if start:

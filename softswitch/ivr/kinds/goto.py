@@ -21,6 +21,7 @@ class Goto(Step):
     about: ClassVar[str] = "Goes on at the step that has this name."
     short: ClassVar[str] = "goto: choose"
     quiet: ClassVar[bool] = True
+    alone: ClassVar[bool] = True
 
     @classmethod
     def read(cls, given: Given) -> Step:

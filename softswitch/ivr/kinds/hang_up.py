@@ -22,7 +22,10 @@ class HangUpStep(Step):
     kind: ClassVar[str] = "hang_up"
     about: ClassVar[str] = "Ends the call."
     short: ClassVar[str] = "hang_up"
-    settings: ClassVar[dict[str, str]] = {"reason": "the end reason (flow_finished)"}
+    alone: ClassVar[bool] = True
+    settings: ClassVar[dict[str, str]] = {
+        "reason": "the end reason, which brings the cause (Q.850) that the phone is told (flow_finished)"
+    }
 
     reason: str
 

@@ -24,6 +24,7 @@ class Record(Step):
     )
     short: ClassVar[str] = "record: false"
     quiet: ClassVar[bool] = True
+    alone: ClassVar[bool] = True
 
     wanted: bool
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from softswitch.ivr.events import Output
-from softswitch.ivr.reading import LANGUAGES, Given
-from softswitch.ivr.spoken import substitute
+from softswitch.ivr.reading import LANGUAGES, Given, read_assignments
 from softswitch.ivr.steps import Step
+from softswitch.ivr.values import Assignment
 
 if TYPE_CHECKING:
     from softswitch.ivr.run import FlowRun
@@ -16,34 +16,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Set(Step):
-    """Set variables; the variable `language` is the language of the prompts from here on."""
+    """Set variables, one after the other; the variable `language` is that of the prompts from here on."""
 
     kind: ClassVar[str] = "set"
-    about: ClassVar[str] = "Sets variables; `language` (en, zh) is that of the prompts from here on."
+    about: ClassVar[str] = (
+        "Sets variables: a text, or `= formula`; `language` (en, zh) is that of the prompts from here on."
+    )
     short: ClassVar[str] = "set: {language: zh}"
     quiet: ClassVar[bool] = True
+    alone: ClassVar[bool] = True
 
-    values: tuple[tuple[str, str], ...]
+    values: tuple[Assignment, ...]
 
     @classmethod
     def read(cls, given: Given) -> Step:
-        values: list[tuple[str, str]] = []
-        written = given.value
-        if not isinstance(written, dict) or not written:
+        if not given.value:
             given.problem(given.path, "expected variables and their values")
-            written = {}
-        for name, value in written.items():
-            at = (*given.path, name)
-            if not name.isidentifier():
-                given.problem(at, f"{name!r} is no name of a variable; letters, digits and _")
-            if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-                given.problem(at, "expected a text or a number")
-            if name == "language" and value not in LANGUAGES:
-                given.problem(at, f"allowed: {', '.join(LANGUAGES)}")
-            values.append((name, str(value)))
-        return cls(given.here, given.follows, tuple(values))
+        return cls(given.here, given.follows, read_assignments(given.reader, given.value, given.path))
 
     def start(self, run: FlowRun, now: float, out: list[Output]) -> str | None:
-        for name, value in self.values:
-            run.variables[name] = substitute(value, run.variables)
+        for each in self.values:
+            value = each.value(run.variables)
+            if each.name != "language" or value in LANGUAGES:
+                run.variables[each.name] = value
         return self.next
