@@ -29,5 +29,5 @@ def flow_route(exchange: Exchange, target: str, calling: tuple[str, ...] | None,
     elif name in centre.users:
         return Route("user", name, name, f"users.{name}")
     elif name in centre.agents:
-        return Route("user", centre.agents[name].user, name, f"agents.{name}")
+        return exchange.seats.route(Route("agent", name, name, f"agents.{name}"))
     return route(plan, Party("flow", "", name), name, exchange.utc(now), calling=calling)
