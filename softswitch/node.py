@@ -17,6 +17,7 @@ from typing import Any
 
 import uvloop
 
+from softswitch.backend.events import Attempt, AttemptEnded
 from softswitch.call.commands import SwitchCommands
 from softswitch.call.doctor import keep_again, kept_findings, live_state, row, tell, treat
 from softswitch.call.exchange import Exchange, Prompts
@@ -31,6 +32,7 @@ from softswitch.directory import ConfigCommands, Directory, Outcome
 from softswitch.directory.prompts import Texts
 from softswitch.media import libcrypto
 from softswitch.media.client import MediaClient
+from softswitch.net.backend_client import BackendClient
 from softswitch.net.driver import Driver
 from softswitch.net.sockets import from_environment
 from softswitch.net.trace import open_trace
@@ -98,6 +100,8 @@ class Switch:
         self.driver = Driver(self.exchange, self.journal.append, from_environment(), self._trace)
         self._speaker = Speaker(node.speech, node.speech_path, self._spoken)
         self.driver.outside[Speak] = self._speaker.speak
+        self._backend_client = BackendClient(self._attempted)
+        self.driver.outside[Attempt] = self._backend_client.attempt
         self._config = ConfigCommands(directory, lambda values: write_secrets(node.secrets_path, values))
         self._commands = SwitchCommands(self.exchange)
         self._control = ControlServer(node.control_path, self.command)
@@ -141,6 +145,9 @@ class Switch:
     def _spoken(self, spoken: Spoken) -> None:
         if spoken.request:
             self.driver.turn(lambda now, out: self.exchange.spoken(spoken, now, out))
+
+    def _attempted(self, ended: AttemptEnded) -> None:
+        self.driver.turn(lambda now, out: self.exchange.backends.attempted(ended, now, out))
 
     def command(self, name: str, args: dict[str, Any]) -> Any:
         """A command from the control socket."""
@@ -245,6 +252,7 @@ class Switch:
         await self._control.close()
         await self.driver.stop()
         self._speaker.close()
+        await self._backend_client.close()
         self.journal.close()
 
     def _end_calls(self, now: float, out: list[Any]) -> None:

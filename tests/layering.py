@@ -23,6 +23,7 @@ LAYERS = {
     "prompts": 2,
     "progress_tones": 2,
     "acd": 3,
+    "backend": 3,
     "ivr": 3,
     "directory": 4,
     "call": 5,
@@ -48,7 +49,7 @@ ONLY = {
     "phone": {"sip", "sdp", "rtp", "media.tones", "control", "store", "config", "reasons"},
 }
 
-PURE = {"sip", "sdp", "rtp", "call", "ivr", "acd", "directory", "numbering", "calendars"}
+PURE = {"backend", "sip", "sdp", "rtp", "call", "ivr", "acd", "directory", "numbering", "calendars"}
 
 # Tables of data with functions over them: as pure as the standard library's.
 PURE_LIBRARIES = {"numbering": {"phonenumbers"}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from softswitch.backend.events import Answer
     from softswitch.call.call import Call
     from softswitch.call.leg import Leg
     from softswitch.call.speaking import Spoken
@@ -49,6 +50,9 @@ class Activity:
 
     def spoken(self, spoken: Spoken, now: float, out: list[Any]) -> None:
         """Texts that were asked for have become sound, or could not."""
+
+    def backend_answered(self, answer: Answer, now: float, out: list[Any]) -> None:
+        """A question to a back-end has its answer."""
 
     def timeout(self, now: float, out: list[Any]) -> None:
         """The time given to `Call.wake_at` has come."""

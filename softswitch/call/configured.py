@@ -51,10 +51,15 @@ def _flow_configured(exchange: Exchange, name: str, flow: Any, now: float, out: 
         prepare(exchange, flow.language, exchange.flows.compiled(flow), out)
 
 
+def _backend_configured(exchange: Exchange, name: str, backend: Any, now: float, out: list[Any]) -> None:
+    exchange.backends.configured(name, backend, now, out)
+
+
 _CONFIGURED: dict[str, Callable[..., None]] = {
     "queue": _queue_configured,
     "agent": _agent_configured,
     "user": _user_configured,
     "flow": _flow_configured,
     "trunk": _trunk_configured,
+    "backend": _backend_configured,
 }

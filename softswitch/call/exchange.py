@@ -19,6 +19,7 @@ from softswitch.acd.engine import Acd
 from softswitch.call.actions import Actions
 from softswitch.call.arrival import Arrivals
 from softswitch.call.authentication import Authenticator, Listener
+from softswitch.call.backends import Backends
 from softswitch.call.bans import Bans
 from softswitch.call.call import Call
 from softswitch.call.configured import take_up
@@ -136,6 +137,7 @@ class Exchange:
         self.forwards = Forwards()
         self.mailboxes = Mailboxes(self)
         self.last_agents = LastAgents(self)
+        self.backends = Backends(self)
         self.opening = OpeningHours(self)
         self.watching = Watching(self)
         self.supervising = Supervising(self)
@@ -343,6 +345,7 @@ class Exchange:
 _TIMEOUTS: dict[str, Callable[..., None]] = {
     "options": lambda exchange, id, now, out: exchange.trunks.health.timeout(id, now, out),
     "call": Exchange._activity_timeout,
+    "backends": lambda exchange, id, now, out: exchange.backends.timeout(now, out),
     "ring": Exchange._ring,
     "patience": Exchange._patience_timeout,
     "recording": Exchange._recording_timeout,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from softswitch.backend.events import Question
 from softswitch.call.flow_targets import flow_route
 from softswitch.call.routing import NoRoute
 from softswitch.call.services import ServiceActivity
@@ -68,6 +69,28 @@ def _serve_agent(flow: FlowActivity, action: ivr.ServeAgent, now: float, out: li
     flow.call.begin(service, now, out)
 
 
+def _music(flow: FlowActivity, action: ivr.PlayMusic, now: float, out: list[Any]) -> None:
+    path = flow.call.exchange.music_path(action.name, out)
+    if path is not None:
+        flow.call.play([path], out, loop=True)
+
+
+def _ask_backend(flow: FlowActivity, action: ivr.AskBackend, now: float, out: list[Any]) -> None:
+    call = flow.call
+    flow.asked = asked = call.next_id("b")
+    flow.into = action.into
+    question = Question(
+        asked,
+        action.backend,
+        action.method,
+        action.path,
+        action.body,
+        f"{call.id}.{action.visit}",
+        action.timeout_s,
+    )
+    call.exchange.backends.ask(question, now, out)
+
+
 def _hang_up(flow: FlowActivity, action: ivr.HangUp, now: float, out: list[Any]) -> None:
     flow.call.end(action.reason, "switch", now, out)
 
@@ -89,6 +112,8 @@ ACTIONS: dict[type, Callable[[FlowActivity, Any, float, list[Any]], None]] = {
     ivr.TransferCaller: _transfer,
     ivr.AskCalendar: _ask_calendar,
     ivr.ServeAgent: _serve_agent,
+    ivr.PlayMusic: _music,
+    ivr.AskBackend: _ask_backend,
     ivr.HangUp: _hang_up,
     ivr.RecordCall: _record,
     ivr.FlowFact: _fact,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from softswitch.backend.events import OK, Answer
 from softswitch.call.activity import Activity
 from softswitch.call.flow_actions import ACTIONS
 from softswitch.call.last_agents import LAST
 from softswitch.call.speaking import Saying, Spoken
 from softswitch.call.waiting import Waiting
 from softswitch.ivr import events as ivr
+from softswitch.ivr.kinds.request import WHY, taken
 from softswitch.ivr.run import FlowRun, Phase
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ class FlowActivity(Activity):
         self.run = run
         self.saying: Saying | None = None
         self.dialling: ivr.DialTarget | None = None
+        self.asked = ""
+        self.into: tuple[tuple[str, str], ...] = ()
 
     def start(self, now: float, out: list[Any]) -> None:
         self.call.fact("flow_entered", {"flow": self.run.flow.name}, out)
@@ -119,6 +123,12 @@ class FlowActivity(Activity):
         if saying is not None and saying.request == spoken.request:
             saying.spoken(spoken, out)
             self.say(saying, now, out)
+
+    def backend_answered(self, answer: Answer, now: float, out: list[Any]) -> None:
+        if answer.id == self.asked:
+            self.asked = ""
+            values = taken(answer.value, self.into) if answer.outcome == OK else {}
+            self.feed(ivr.Returned(answer.outcome, {**values, WHY: answer.why}), now, out)
 
     def say(self, saying: Saying, now: float, out: list[Any]) -> None:
         """Everything that is to be said is there."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from softswitch.config import (
     Agent,
+    Backend,
     Calendar,
     CallingClass,
     FeatureCodes,
@@ -62,6 +63,7 @@ flows:
 """
 
 _CLASS = CallingClass(name="neighbours", prefixes=("+43", "+41"))
+_BACKEND = Backend(name="crm", urls=("https://crm.example.com/api",))
 _ROUTE = OutboundRoute(name="everything", trunks=("carrier",))
 _CALENDAR = Calendar(name="office", week={"mon-fri": ("09:00-17:00",)}, dates={"12-31": CalendarDay()})
 _QUEUES = ("sales", "support", "billing")
@@ -111,6 +113,8 @@ def centre_file(password: Callable[[], str], pin: Callable[[], str]) -> str:
             *_as_comment(_group("routes", "", [_ROUTE], ("name",))),
             "\n# Opening hours, for hours of queues. Take away the # to use it.\n",
             *_as_comment(_group("calendars", "", [_CALENDAR], ("name",))),
+            "\n# Business systems that flows ask. Take away the # to use it.\n",
+            *_as_comment(_group("backends", "", [_BACKEND], ("name",))),
         ]
     )
 
@@ -128,7 +132,8 @@ def _group(
     | list[Trunk]
     | list[CallingClass]
     | list[OutboundRoute]
-    | list[Calendar],
+    | list[Calendar]
+    | list[Backend],
     without: tuple[str, ...],
 ) -> Iterator[str]:
     """A group by name; the keys are explained at the first object, the others have only what they set."""

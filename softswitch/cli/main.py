@@ -12,6 +12,7 @@ import click
 from softswitch.cli.action import action
 from softswitch.cli.agent import agent
 from softswitch.cli.apply import apply
+from softswitch.cli.backend import backend
 from softswitch.cli.backup import backup, restore
 from softswitch.cli.ban import ban
 from softswitch.cli.calendar import calendar
@@ -116,6 +117,7 @@ for _command in (
     cdr,
     report,
     log,
+    backend,
     backup,
     restore,
     recording,

@@ -7,6 +7,7 @@ files, with the line of every mistake, is in `softswitch.config.files`.
 from __future__ import annotations
 
 from softswitch.config.acd import Agent, Queue, Statuses, TimelineStep
+from softswitch.config.backend import Backend
 from softswitch.config.bans import Bans
 from softswitch.config.base import Model, Target
 from softswitch.config.calendar import Calendar
@@ -30,6 +31,7 @@ __all__ = [
     "KINDS",
     "SINGLES",
     "Agent",
+    "Backend",
     "Bans",
     "Calendar",
     "CallingClass",

@@ -106,6 +106,10 @@ COUNTRY = r"^[A-Z]{2}$"
 DIGITS = r"^[0-9]*$"
 PREFIX = r"^\+?[0-9*#]*$"
 CLOCK_HOURS = r"^[0-9]{2}:[0-5][0-9]-[0-9]{2}:[0-5][0-9]$"
+HEADER = r"^[A-Za-z][A-Za-z0-9-]{0,63}$"
+SECRET_SOURCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+)$"
+BASE_URL = r"^https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~%/-]*)?$"
+URL_PATH = r"^/[A-Za-z0-9._~%/-]*$"
 HA1 = r"^([0-9a-f]{32}|[0-9a-f]{64})$"
 HOST = r"^[A-Za-z0-9.:_-]+$"
 ORIGIN = r"^[Hh][Tt][Tt][Pp][Ss]?://[A-Za-z0-9._:\[\]-]+$"
@@ -120,6 +124,10 @@ PATTERNS = {
     PREFIX: "digits, beginning with + if need be",
     CLOCK_HOURS: "HH:MM-HH:MM",
     SKILL: "small letters, digits and _, beginning with a letter",
+    HEADER: "the name of a header",
+    SECRET_SOURCE: "env:NAME or file:/PATH",
+    BASE_URL: "http:// or https:// with a host and, if need be, port and path",
+    URL_PATH: "a path that begins with /",
     HA1: "32 or 64 digits of 0-9a-f",
     ORIGIN: "https://HOST or https://HOST:PORT without anything behind it",
     HOST: "an IP address or a host name",

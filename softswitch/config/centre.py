@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from softswitch.config.acd import Agent, Language, Queue, Statuses
+from softswitch.config.backend import Backend
 from softswitch.config.base import (
     Algorithm,
     Code,
@@ -246,6 +247,9 @@ class Centre(Model):
     calendars: dict[Name, Calendar] = Field(
         default={}, description="Opening hours and holidays, for `hours` of queues and flows."
     )
+    backends: dict[Name, Backend] = Field(
+        default={}, description="Business systems that flows ask over HTTP."
+    )
     numbering: Numbering = Field(default=Numbering(), description="How numbers are read.")
     statuses: Statuses = Field(default=Statuses(), description="What agents may say of themselves.")
     supervision: Supervision = Field(default=Supervision(), description="Who listens to whom.")
@@ -294,6 +298,7 @@ KINDS: dict[str, Kind] = {
     "flow": Kind(Flow, "flows"),
     "calling_class": Kind(CallingClass, "calling_classes"),
     "route": Kind(OutboundRoute, "routes"),
+    "backend": Kind(Backend, "backends"),
     "calendar": Kind(Calendar, "calendars"),
 }
 SINGLES: dict[str, type[Model]] = {

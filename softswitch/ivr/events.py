@@ -105,6 +105,27 @@ class ServeAgent:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayMusic:
+    """Play music, over and over, in place of what is being played."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskBackend:
+    """Ask a back-end; `Returned` has ok, failed or timeout and, by `into`, parts of the answer. `visit` is
+    the same when the step is begun again after a restart."""
+
+    backend: str
+    method: str
+    path: str
+    body: str | None
+    timeout_s: float | None
+    into: tuple[tuple[str, str], ...]
+    visit: int
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """End the call; `reason` is an end reason. Nothing comes after it."""
 
@@ -129,6 +150,8 @@ class FlowFact:
 Event = FlowStarted | DigitPressed | PromptsFinished | CallerHungUp | Returned
 Output = (
     PlayPrompts
+    | PlayMusic
+    | AskBackend
     | StopPrompts
     | EnterQueue
     | DialTarget

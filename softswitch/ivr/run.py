@@ -255,8 +255,10 @@ class FlowRun:
         return self.flow.steps[self._frames[-1].path]
 
     def _begin(self, event: Event, now: float, out: list[Output]) -> None:
-        """Start the current step, and the next ones until one has to wait."""
+        """Start the current step, and the next ones until one has to wait; one that is begun again after a
+        restart is the same stay."""
         self.typed = ""
+        self._steps = max(self._steps - 1, 0)
         if self.lost:
             self.end("flow_failed", out)
         else:

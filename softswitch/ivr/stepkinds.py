@@ -16,6 +16,7 @@ from softswitch.ivr.kinds.loop import Loop
 from softswitch.ivr.kinds.menu import Menu
 from softswitch.ivr.kinds.queue import Queue
 from softswitch.ivr.kinds.record import Record
+from softswitch.ivr.kinds.request import Request
 from softswitch.ivr.kinds.say import Say
 from softswitch.ivr.kinds.set import Set
 from softswitch.ivr.kinds.transfer import Transfer
@@ -54,6 +55,7 @@ _KINDS: tuple[type[Step], ...] = (
     Hours,
     AgentStep,
     HangUpStep,
+    Request,
 )
 KINDS: dict[str, type[Step]] = {each.kind: each for each in _KINDS}
 

@@ -7,6 +7,7 @@ from collections import deque
 from typing import Any
 from urllib.parse import quote
 
+from softswitch.backend.events import Attempt
 from softswitch.call.commands import SwitchCommands
 from softswitch.call.exchange import Exchange, Prompts
 from softswitch.call.leg import Leg
@@ -22,7 +23,7 @@ from tests.call.worker import Worker
 
 SWITCH = ("192.0.2.1", 5060)
 START = 1000.0
-OUTSIDE = (Speak,)
+OUTSIDE = (Speak, Attempt)
 """What the driver does beside the loop; tests give the answers."""
 CENTRE = {
     "users": {

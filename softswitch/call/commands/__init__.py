@@ -70,5 +70,6 @@ class SwitchCommands:
             "alarms": [*exchange.alarms],
             "overload": exchange.overload.describe(),
             "trunks": exchange.trunks.snapshot(),
+            "backends": exchange.backends.snapshot(),
             **exchange.acd.snapshot(now),
         }
