@@ -25,7 +25,7 @@ from softswitch.media import libcrypto
 SUMMARY = "audio: CPU per packet against the kernel's limit, latency, lateness, memory"
 FULL = Extent(warm_s=1.2, window_s=2.0, limit_warm_s=0.4, limit_s=1.5)
 QUICK = Extent(warm_s=0.8, window_s=1.0, limit_warm_s=0.3, limit_s=0.8)
-_QUICK_LOADS = ("relay_exclusive", "recorded", "everything", "conference", "music", "centre")
+_QUICK_LOADS = ("relay_exclusive", "relay_shared", "recorded", "everything", "conference", "music", "centre")
 _JITTER_MS = 20
 _LATE_S = 5.0
 

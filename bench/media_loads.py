@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.media_probe import HOST, SOURCE_PORT
+from bench.media_probe import APART_PORT, FIRST_ADDRESS, HOST, SOURCE_PORT
 from bench.media_srtp import KEY, SUITE
 
 LEGS = 1000
@@ -25,7 +25,8 @@ _MIXED = 0.997
 class Load:
     """`build` makes the commands for legs at these ports; the first `active` of them are sent packets.
 
-    `relayed`: what comes back are the very packets that were sent.
+    `relayed`: what comes back are the very packets that were sent. `shared`: all legs are on one port, each
+    with a peer at an address of its own.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Load:
     stamped: bool = False
     relayed: bool = False
     srtp: bool = False
+    shared: bool = False
 
 
 def _leg(number: int, port: int, **settings: Any) -> dict[str, Any]:
@@ -79,6 +81,15 @@ def _player(id: str, path: str, legs: Sequence[str] = ()) -> dict[str, Any]:
 def relay(ports: Sequence[int], directory: Path) -> Commands:
     """Calls of two legs."""
     return _legs(ports) + [_bridge(f"b{k}", (k, k + 1)) for k in range(0, len(ports), 2)]
+
+
+def relay_shared(ports: Sequence[int], directory: Path) -> Commands:
+    """Calls of two legs, all legs on the first port."""
+    legs = [
+        _leg(number, ports[0], shared=True, remote=[str(FIRST_ADDRESS + number), APART_PORT])
+        for number in range(len(ports))
+    ]
+    return legs + [_bridge(f"b{k}", (k, k + 1)) for k in range(0, len(ports), 2)]
 
 
 def recorded(ports: Sequence[int], directory: Path) -> Commands:
@@ -158,6 +169,7 @@ def supervised(ports: Sequence[int], directory: Path) -> Commands:
 
 LOADS = (
     Load("relay_exclusive", relay, stamped=True, relayed=True),
+    Load("relay_shared", relay_shared, relayed=True, shared=True),
     Load("recorded", recorded, recorders=LEGS // 2, relayed=True),
     Load("everything", everything, recorders=LEGS // 2),
     Load("conference", conferences),

@@ -7,7 +7,8 @@
  *
  * HOST is the address that is bound. `generate` sends 50 packets of 172 octets a second for each leg, evenly spaced over
  * all legs, from one socket, and counts what comes back by the port it comes from, or by SSRC where all legs have
- * one port. A stamped payload begins with the time it was sent in codes that outlive decoding, mixing and encoding.
+ * one port. With HOST 0.0.0.0 each leg is sent to from an address of its own, 127.10.0.1 and on, and told apart by
+ * it. A stamped payload begins with the time it was sent in codes that outlive decoding, mixing and encoding.
  * CANNED names a file of ready packets instead, all legs' first ones before all second ones, or is `-`.
  */
 #define _GNU_SOURCE
@@ -25,9 +26,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCH = 256, ROOM = 512, PACKET = 172, HEADER = 12, SEND = 32, MOST_LEGS = 4096, LATENCIES = 2000000 };
+enum { BATCH = 256, ROOM = 512, PACKET = 172, HEADER = 12, SEND = 32, MOST_LEGS = 4096, CONTROL = 96,
+       LATENCIES = 2000000 };
 
 #define FRAME_NS 20000000LL
+#define FIRST_ADDRESS 0x7F0A0001u /* where each leg has one of its own */
 #define STAMP 16 /* codes of four bits each */
 
 static int64_t now_ns(clockid_t clock)
@@ -69,6 +72,8 @@ static int bound_socket(const char *host, int port)
     setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof buffer);
     setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &no_fragments, sizeof no_fragments);
     setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+    if (address.sin_addr.s_addr == htonl(INADDR_ANY))
+        setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
     return fd;
 }
 
@@ -77,7 +82,7 @@ typedef struct {
     struct mmsghdr message[BATCH];
     struct iovec part[BATCH];
     struct sockaddr_in address[BATCH];
-    char control[BATCH][64];
+    char control[BATCH][CONTROL];
     uint8_t row[BATCH][ROOM];
 } Messages;
 
@@ -174,7 +179,7 @@ typedef struct {
 } Stream;
 
 static struct {
-    int legs, one_port, stamped;
+    int legs, one_port, stamped, apart;
     int port[MOST_LEGS], leg_of_port[65536];
     Stream stream[MOST_LEGS];
     Times latency, late;
@@ -219,11 +224,24 @@ static int64_t received_at(struct msghdr *header)
     return 0;
 }
 
-static void heard(const uint8_t *row, int size, int from_port, int64_t at)
+/* The leg to whose address a packet has come. */
+static int addressed_to(struct msghdr *header)
+{
+    struct in_pktinfo info;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c))
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            return (int)(ntohl(info.ipi_addr.s_addr) - FIRST_ADDRESS);
+        }
+    return -1;
+}
+
+static void heard(const uint8_t *row, int size, int from_port, struct msghdr *header)
 {
     uint32_t ssrc;
+    int64_t at = received_at(header);
     memcpy(&ssrc, row + 8, 4);
-    int leg = g.one_port ? (int)ntohl(ssrc) - 1 : g.leg_of_port[from_port];
+    int leg = g.apart ? addressed_to(header) : g.one_port ? (int)ntohl(ssrc) - 1 : g.leg_of_port[from_port];
     if (size < HEADER || (row[0] & 0xC0) != 0x80 || leg < 0 || leg >= g.legs) {
         g.foreign++;
         return;
@@ -246,8 +264,7 @@ static void drain(int fd)
     for (int count = BATCH; count == BATCH;) {
         count = receive(fd, &m, 1);
         for (int k = 0; k < count; k++)
-            heard(m.row[k], (int)m.message[k].msg_len, ntohs(m.address[k].sin_port),
-                  received_at(&m.message[k].msg_hdr));
+            heard(m.row[k], (int)m.message[k].msg_len, ntohs(m.address[k].sin_port), &m.message[k].msg_hdr);
     }
 }
 
@@ -268,6 +285,18 @@ static void write_packet(uint8_t *packet, int leg, uint32_t frame, int64_t at)
             packet[k] = (uint8_t)(leg * 7 + k * 11 + (int)frame) | 0x80;
 }
 
+/* Lets a message leave from the leg's own address. */
+static void send_from(struct msghdr *header, int leg, char *control)
+{
+    struct in_pktinfo info = {0};
+    info.ipi_spec_dst.s_addr = htonl(FIRST_ADDRESS + (uint32_t)leg);
+    header->msg_control = control;
+    header->msg_controllen = CMSG_SPACE(sizeof info);
+    struct cmsghdr *c = CMSG_FIRSTHDR(header);
+    *c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof info), .cmsg_level = IPPROTO_IP, .cmsg_type = IP_PKTINFO};
+    memcpy(CMSG_DATA(c), &info, sizeof info);
+}
+
 /* Sends what is due by `now`, at most one batch; returns how many. */
 static int send_due(int fd, int64_t begin, int64_t now, uint64_t next, uint64_t end, const uint8_t *canned,
                     size_t canned_size)
@@ -276,6 +305,7 @@ static int send_due(int fd, int64_t begin, int64_t now, uint64_t next, uint64_t 
     static struct mmsghdr message[SEND];
     static struct iovec part[SEND];
     static struct sockaddr_in address[SEND];
+    static char control[SEND][CONTROL] __attribute__((aligned(8)));
     int64_t at = now_ns(CLOCK_REALTIME);
     int count = 0;
     for (; count < SEND && next < end; count++, next++) {
@@ -293,6 +323,8 @@ static int send_due(int fd, int64_t begin, int64_t now, uint64_t next, uint64_t 
         address[count].sin_addr = g.to;
         message[count].msg_hdr = (struct msghdr){.msg_name = &address[count], .msg_namelen = sizeof address[count],
                                                  .msg_iov = &part[count], .msg_iovlen = 1};
+        if (g.apart)
+            send_from(&message[count].msg_hdr, leg, control[count]);
     }
     send_all(fd, message, count);
     return count;
@@ -328,6 +360,7 @@ static int generate(const char *host, int port, double seconds, int stamped, con
     int fd = bound_socket(host, port);
     read_ports();
     g.stamped = stamped;
+    g.apart = address_of(host).s_addr == htonl(INADDR_ANY);
     g.to = address_of(to);
     uint64_t end = (uint64_t)(seconds * 1e9 / FRAME_NS) * (uint64_t)g.legs, next = 0, lost = 0;
     size_t canned_size = end ? canned_bytes / end : 0;

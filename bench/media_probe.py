@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import shutil
@@ -17,6 +18,8 @@ HOST = f"127.{64 + os.getpid() // 250 % 60}.{os.getpid() % 250}.9"
 """Where all of an audio bench is: two that run at the same time have addresses of their own."""
 LIMIT_PORT, SOURCE_PORT = 9480, 9482
 """Of the echo and of the generator; below the ports that media workers use."""
+FIRST_ADDRESS, APART_PORT = ipaddress.IPv4Address("127.10.0.1"), 9500 + os.getpid() % 400
+"""Of the first leg, and of all, where each has an address of its own."""
 _SOURCE = Path(__file__).with_suffix(".c")
 _SLACK_S = 20.0
 
@@ -53,12 +56,14 @@ class Probe:
         stamped: bool,
         canned: Path | None = None,
         to: str = HOST,
+        apart: bool = False,
     ) -> Running:
-        """Sends to these ports of `to` for so long; `stamped`: packets tell when they were sent."""
+        """Sends to these ports of `to` for so long; `stamped`: packets tell when they were sent; `apart`: for
+        each leg from an address of its own."""
         arguments = [
             "generate",
-            HOST,
-            str(SOURCE_PORT),
+            "0.0.0.0" if apart else HOST,
+            str(APART_PORT if apart else SOURCE_PORT),
             str(seconds),
             str(int(stamped)),
             str(canned or "-"),

@@ -84,8 +84,9 @@ def load_window(probe: Probe, directory: Path, load: Load, extent: Extent, *, ji
             ports = worker.ports(load.legs)
             kib = worker.memory_kib()
             _begin(worker, load.build(ports, place))
+            sent_to = ports[: load.active] if not load.shared else ports[:1] * load.active
             generator = probe.generate(
-                ports[: load.active], extent.load_s, stamped=load.stamped, canned=canned
+                sent_to, extent.load_s, stamped=load.stamped, canned=canned, apart=load.shared
             )
             time.sleep(extent.warm_s)
             before = cpu.usage(worker.roles)

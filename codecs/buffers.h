@@ -28,6 +28,7 @@ int arrays_at_least(const Arrays *arrays, const char *name, Py_ssize_t items, in
 PyObject *io_drain(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *io_send(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *io_parse(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *shared_drain(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *wide_number(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *wide_address(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *wide_keep(PyObject *module, PyObject *const *args, Py_ssize_t nargs);

@@ -23,12 +23,6 @@ static void set_pace(Pace *pace, int packets, int rest)
     pace->rest = (uint8_t)(packets == 1 ? rest : pace->silent == SILENT ? rest + rest / 2 : 0);
 }
 
-typedef union {
-    struct sockaddr any;
-    struct sockaddr_in narrow;
-    struct sockaddr_in6 wide;
-} Source;
-
 static int receive_one(int fd, uint8_t *row, Py_ssize_t stride, int32_t *length, uint32_t *ip, uint16_t *port)
 {
     Source source;
@@ -37,13 +31,7 @@ static int receive_one(int fd, uint8_t *row, Py_ssize_t stride, int32_t *length,
     if (got < 0)
         return 0;
     *length = got > stride ? 0 : (int32_t)got; /* truncated: no RTP of ours */
-    if (source.any.sa_family == AF_INET) {
-        *ip = ntohl(source.narrow.sin_addr.s_addr);
-        if (*ip >= ADDRESS_WIDE)
-            *ip = ADDRESS_NONE; /* nobody's, and not to be taken for an IPv6 address */
-    } else {
-        *ip = address_number(&source.wide.sin6_addr, source.wide.sin6_scope_id);
-    }
+    *ip = source_number(&source);
     *port = ntohs(source.narrow.sin_port); /* in the same place in both */
     return 1;
 }
@@ -86,6 +74,57 @@ PyObject *io_drain(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     return PyLong_FromSsize_t(n);
 }
 
+enum { TOGETHER = 64 };
+
+typedef struct {
+    int count;
+    const uint8_t *row[TOGETHER];
+    size_t length[TOGETHER];
+    Source target[TOGETHER];
+} Outgoing;
+
+static socklen_t size_of(const Source *target)
+{
+    return target->any.sa_family == AF_INET ? sizeof target->narrow : sizeof target->wide;
+}
+
+static void add(Outgoing *out, const uint8_t *row, int32_t length, uint32_t ip, uint16_t port)
+{
+    Source *target = &out->target[out->count];
+    if (ip < ADDRESS_WIDE) {
+        target->narrow = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
+        target->narrow.sin_addr.s_addr = htonl(ip);
+    } else {
+        target->wide = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
+        if (!address_of(ip, &target->wide))
+            return;
+    }
+    out->row[out->count] = row;
+    out->length[out->count++] = (size_t)length;
+}
+
+/* Returns how many the kernel took. */
+static int send_out(int fd, Outgoing *out)
+{
+    static struct mmsghdr messages[TOGETHER];
+    static struct iovec parts[TOGETHER];
+    if (out->count == 1)
+        return sendto(fd, out->row[0], out->length[0], MSG_DONTWAIT, &out->target[0].any,
+                      size_of(&out->target[0])) >= 0;
+    for (int k = 0; k < out->count; k++) {
+        parts[k] = (struct iovec){(void *)out->row[k], out->length[k]};
+        messages[k].msg_hdr = (struct msghdr){.msg_name = &out->target[k], .msg_namelen = size_of(&out->target[k]),
+                                              .msg_iov = &parts[k], .msg_iovlen = 1};
+    }
+    int sent = 0;
+    for (int first = 0; first < out->count;) {
+        int taken = sendmmsg(fd, messages + first, (unsigned)(out->count - first), MSG_DONTWAIT);
+        sent += taken > 0 ? taken : 0;
+        first += taken > 0 ? taken : 1; /* one that is refused keeps back no other */
+    }
+    return sent;
+}
+
 PyObject *io_send(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     Arrays a;
@@ -105,24 +144,21 @@ PyObject *io_send(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     const uint16_t *port = a.view[2].buf;
     const uint8_t *rows = a.view[3].buf;
     Py_ssize_t stride = a.view[3].len / m;
-    struct sockaddr_in target = {.sin_family = AF_INET};
-    struct sockaddr_in6 wide = {.sin6_family = AF_INET6};
-    for (Py_ssize_t k = 0; k < n; k++) {
-        int32_t l = leg[k], row = index[k];
-        if (l < 0 || l >= legs || fds[l] < 0 || row < 0 || row >= m || length[k] < 0 || length[k] > stride)
-            continue;
-        const struct sockaddr *to = (const struct sockaddr *)&target;
-        socklen_t size = sizeof target;
-        target.sin_addr.s_addr = htonl(ip[l]);
-        target.sin_port = htons(port[l]);
-        if (ip[l] >= ADDRESS_WIDE) {
-            wide.sin6_port = target.sin_port;
-            if (!address_of(ip[l], &wide))
+    static Outgoing out;
+    Py_ssize_t k = 0;
+    while (k < n) {
+        int fd = -1;
+        out.count = 0;
+        for (; k < n && out.count < TOGETHER; k++) { /* what one socket sends in a row leaves together */
+            int32_t l = leg[k], row = index[k];
+            if (l < 0 || l >= legs || fds[l] < 0 || row < 0 || row >= m || length[k] < 0 || length[k] > stride)
                 continue;
-            to = (const struct sockaddr *)&wide;
-            size = sizeof wide;
+            if (out.count && fds[l] != fd)
+                break;
+            fd = fds[l];
+            add(&out, rows + row * stride, length[k], ip[l], port[l]);
         }
-        sent += sendto(fds[l], rows + row * stride, (size_t)length[k], MSG_DONTWAIT, to, size) >= 0;
+        sent += send_out(fd, &out);
     }
     arrays_close(&a);
     return PyLong_FromSsize_t(sent);

@@ -79,6 +79,11 @@ static PyMethodDef methods[] = {
            "parse(rows u1[m,stride], length i4[n], seq u2[n], ts u4[n], ssrc u4[n], mark u1[n], offset i4[n],"
            " size i4[n], m)\n\nRTP headers (RFC 3550 section 5.1); offset 0 where a row is no RTP packet."
            " mark is marker << 7 | payload type."),
+    KERNEL("drain_shared", shared_drain,
+           "drain_shared(keys i8[k], owners i4[k], expected u4[legs], rows u1[m,stride], leg i4[m], length i4[m],"
+           " ip u4[m], port u2[m], strangers u4[s,3], fd, n) -> (n, strangers)\n\nReceive what has arrived on a"
+           " socket of many legs into rows from n on. A packet is of the owner of its key, ip << 16 | port, that"
+           " expects its SSRC; 0 expects any where there is one owner. Of others address, port and SSRC are listed."),
     KERNEL("wide_number", wide_number,
            "wide_number(address, scope) -> number\n\nThe number that stands for an IPv6 address of 16 bytes in columns"
            " of IPv4 addresses: of class E, a new one if it has none; 2^32 - 1 when all are given out."),

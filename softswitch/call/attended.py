@@ -87,8 +87,9 @@ def _merge(older: Leg, newer: Leg, now: float, out: list[Any]) -> None:
     older.hang_up("transferred", now, out)
     call.released(older.party, now, out)
     gone.end("transferred", "switch", now, out)
-    if comes.worker != stays.worker:
-        comes.move(stays.worker, out)
+    if comes.worker != stays.worker and not comes.move(stays.worker, now, out):
+        call.end("no_ports", "switch", now, out)
+        return
     call.converse(comes, queue, now, out, recording=recording, record=second_recording is not None)
     stays.connected_to(comes.party, now, out)
     comes.connected_to(stays.party, now, out)

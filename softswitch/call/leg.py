@@ -280,6 +280,7 @@ class Leg(LegMedia):
         if trunk is not None:
             self.codecs = trunk.codecs or exchange.codecs
             self.learn = trunk.media_source == "learn"
+            self.shares_port = trunk.media == "shared"
 
     def _end(self, reason: str, ended_by: str, out: list[Any]) -> None:
         if self.state == "ended":
@@ -309,6 +310,7 @@ class Leg(LegMedia):
             "worker": self.worker,
             "port": self.port,
             "port_of": self.place.port_of,
+            **({"shared": True} if self.place.shared else {}),
             "sdp_id": self.sdp_id,
             "sdp_version": self.sdp_version,
             "audio": self.audio.to_state() if self.audio else None,
@@ -320,7 +322,8 @@ class Leg(LegMedia):
         """Take up an answered leg of a former process: its dialog, and its media as it is in the worker."""
         leg = cls(call, state["id"], state["direction"], Party(**state["party"]))
         leg.state = state["state"]
-        leg.place = Place(state["worker"], state["port"], state.get("port_of", state["worker"]))
+        port_of = state.get("port_of", state["worker"])
+        leg.place = Place(state["worker"], state["port"], port_of, state.get("shared", False))
         leg.sdp_id, leg.sdp_version = state["sdp_id"], state["sdp_version"]
         leg.session = call.exchange.ua.restore_session(state["session"], leg)
         leg._put_media(NegotiatedAudio.from_state(state["audio"]), out)

@@ -51,6 +51,7 @@ class LegMedia:
         "sdp_version",
         "security",
         "session",
+        "shares_port",
         "silence_told_at",
         "silent_since",
         "unacceptable",
@@ -69,6 +70,7 @@ class LegMedia:
         self.sdp_version = 1
         self.codecs: Sequence[str] = call.exchange.codecs
         self.learn = False
+        self.shares_port = False
         self.pressed_info = False
         self.unacceptable = ""
         self.security = LegSecurity(call, party)
@@ -77,7 +79,7 @@ class LegMedia:
 
     def allocate(self, near: int | None = None) -> bool:
         """Take a media port, on worker `near` if given. False: there is none, nothing has been changed."""
-        place = self.call.exchange.media.allocate(near)
+        place = self.call.exchange.media.allocate(near, self.id if self.shares_port else "")
         if place is None:
             return False
         self.place = place
@@ -269,16 +271,27 @@ class LegMedia:
             return False
         return not same_host(audio.remote_host, self.session.dialog.sip_flow.remote[0])
 
-    def move(self, worker: int, out: list[Any]) -> None:
-        """Go on at another worker with the same port; the party does not notice."""
-        self.place = self.call.exchange.media.move(self.place, worker, self.id, out)
+    def move(self, worker: int, now: float, out: list[Any]) -> bool:
+        """Go on at another worker with the same port, which the party does not notice; where others are on it
+        with one of its own, which a re-INVITE tells. False: there is no port."""
+        media = self.call.exchange.media
+        if not self.place.shared:
+            self.place = media.move(self.place, worker, self.id, out)
+            return True
+        place = media.move_apart(self.place, worker, self.id, out)
+        if place is None or self.session is None or self.audio is None:
+            return False
+        self.place = place
+        self.sdp_version += 1
+        self.session.reinvite(self._offer([self.audio.send.encoding], self._flow), now, out)
+        return True
 
     def drop_media(self, out: list[Any]) -> None:
         """Give up the port, and what the worker has of this leg."""
         if self.audio is not None:
             self.call.exchange.media.delete(self.worker, "leg", self.id, out)
         elif self.port:
-            self.call.exchange.media.release_unused(self.place)
+            self.call.exchange.media.release_unused(self.place, self.id)
 
 
 def _led_by(first: Sequence[str], codecs: Sequence[str]) -> list[str]:

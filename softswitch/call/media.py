@@ -11,16 +11,19 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from softswitch.call.outputs import MediaCommand
+from softswitch.call.shared_ports import SharedPorts
 from softswitch.sdp.addresses import IPV6, Hosts
 from softswitch.sdp.negotiation import NegotiatedAudio
 
 
 class Place(NamedTuple):
-    """Where a leg is: the worker that serves it, its port, and the worker that the port came from."""
+    """Where a leg is: the worker that serves it, its port, and the worker that the port came from; `shared`:
+    other legs may be on that port."""
 
     worker: int
     port: int
     port_of: int
+    shared: bool = False
 
 
 _LEAST_CPU = 1e-3
@@ -74,14 +77,20 @@ class MediaPlane:
     def __init__(self, hosts: Hosts, workers: int) -> None:
         self.hosts = hosts
         self.workers = [Worker(number) for number in range(workers)]
+        self._shared = SharedPorts()
 
     @property
     def ready(self) -> bool:
         """Whether every worker is there and has ports for calls."""
         return all(worker.connected and worker.free_ports for worker in self.workers)
 
-    def allocate(self, near: int | None = None) -> Place | None:
-        """A place for a leg; on worker `near`, with a port of another if need be, where legs must meet."""
+    def allocate(self, near: int | None = None, shared_by: str = "") -> Place | None:
+        """A place for a leg; on worker `near`, with a port of another if need be, where legs must meet.
+
+        `shared_by`: id of a leg that may share a port with others of its kind.
+        """
+        if shared_by and (place := self._allocate_shared(near, shared_by)) is not None:
+            return place
         usable = self._usable(near)
         if not usable:
             return None
@@ -89,6 +98,14 @@ class MediaPlane:
         worker, port = of if near is None else self.workers[near], of.free_ports.popleft()
         worker.taken_ports.add(port)
         return Place(worker.number, port, of.number)
+
+    def _allocate_shared(self, near: int | None, leg: str) -> Place | None:
+        usable = [each for each in self.workers if each.connected and near in (None, each.number)]
+        usable = [each for each in usable if each.free_ports or self._shared.has(each)]
+        if not usable:
+            return None
+        worker = min(usable, key=lambda each: each.busy)
+        return Place(worker.number, self._shared.join(worker, leg), worker.number, shared=True)
 
     def has_port(self, near: int | None = None) -> bool:
         """Whether `allocate` would find one now."""
@@ -102,8 +119,11 @@ class MediaPlane:
     def has(self, worker: int) -> bool:
         return worker < len(self.workers)
 
-    def release_unused(self, place: Place) -> None:
-        """Give back a port on which no leg was ever put."""
+    def release_unused(self, place: Place, leg: str) -> None:
+        """Give back a port on which the leg was never put."""
+        if place.shared:
+            self._shared.leave(self.workers[place.worker], place.port, leg)
+            return
         self.workers[place.worker].taken_ports.discard(place.port)
         self.workers[place.port_of].free_ports.append(place.port)
 
@@ -116,12 +136,32 @@ class MediaPlane:
         self.put(to, "leg", id, {**fields, "from": former.number}, out)
         return Place(to, place.port, former.number)
 
+    def move_apart(self, place: Place, to: int, id: str, out: list[Any]) -> Place | None:
+        """The leg, which shares its port, goes on in another worker at a port of its own; the party must be
+        told. None: there is no port, and nothing has changed."""
+        fresh = self.allocate(to)
+        if fresh is None:
+            return None
+        former = self.workers[place.worker]
+        command = former.wanted.pop(("leg", id))
+        self._shared.leave(former, place.port, id)
+        own = fresh.port_of == to
+        dropped = ("do", "id", "shared", "ssrc")
+        fields = {name: value for name, value in command.items() if name not in dropped}
+        fields |= {"port": fresh.port, "from": former.number if own else fresh.port_of}
+        self.put(to, "leg", id, fields, out)
+        if not own:
+            out.append(_deletion(former.number, "leg", id))
+        return fresh
+
     def put(self, worker: int, kind: str, id: str, fields: dict[str, Any], out: list[Any]) -> None:
         if not self.has(worker):
             return
         command = {"do": f"put_{kind}", "id": id, **fields}
         self.workers[worker].wanted[kind, id] = command
-        if kind == "leg":
+        if kind == "leg" and fields.get("shared"):
+            self._shared.put(self.workers[worker], fields["port"], id)
+        elif kind == "leg":
             self.workers[worker].taken_ports.add(fields["port"])
         out.append(MediaCommand(worker, command))
 
@@ -130,7 +170,9 @@ class MediaPlane:
         command = self.workers[worker].wanted.pop((kind, id), None) if self.has(worker) else None
         if command is None:
             return
-        if kind == "leg":
+        if kind == "leg" and command.get("shared"):
+            self._shared.leave(self.workers[worker], command["port"], id)
+        elif kind == "leg":
             self.workers[worker].taken_ports.discard(command["port"])
         out.append(_deletion(worker, kind, id))
 
@@ -170,6 +212,7 @@ class MediaPlane:
 
     def ports_granted(self, worker: int, ports: list[int]) -> None:
         state = self.workers[worker]
+        self._shared.granted(state, ports)
         known = set(state.free_ports).union(*(each.taken_ports for each in self.workers))
         state.free_ports.extend(port for port in ports if port not in known)
 
@@ -206,6 +249,8 @@ def leg_fields(
         "listen": audio.direction in ("sendrecv", "recvonly"),
         **({"srtp": srtp} if srtp else {}),
         **({"rtcp_mux": True} if audio.rtcp_mux else {"rtcp": [*audio.rtcp]} if audio.rtcp else {}),
+        **({"shared": True} if place.shared else {}),
+        **({"ssrc": audio.ssrc} if place.shared and audio.ssrc else {}),
         **({"from": place.port_of} if place.port_of != place.worker else {}),
         **({"tones": True} if keys_by == "inband" else {}),
     }

@@ -95,6 +95,12 @@ class Trunk(Model):
         default="sdp",
         description="learn: take the peer's RTP address from its first packets (it is behind NAT).",
     )
+    media: Literal["exclusive", "shared"] = Field(
+        default="exclusive",
+        description="shared: audio of all calls of such trunks comes over one port of a media worker, told"
+        " apart by the peer's address and SSRC; less CPU and fewer ports, for peers that send each call from"
+        " a port of its own. exclusive: a pair of ports for each call.",
+    )
     max_calls: int | None = Field(default=None, ge=1, description="Calls at one time; unset: no limit.")
     max_calls_per_s: float | None = Field(
         default=None, gt=0, le=10000, description="Calls that may begin in a second; unset: no limit."

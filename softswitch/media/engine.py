@@ -46,7 +46,7 @@ _REPORT_PERIOD = 1600
 class Ports(Protocol):
     """Where legs get their sockets from. `attach` raises BadCommand; it may change those of a leg."""
 
-    def attach(self, leg: int, port: int, family: int) -> None: ...
+    def attach(self, leg: int, port: int, family: int, *, shared: bool = False) -> None: ...
 
     def detach(self, leg: int) -> None: ...
 
@@ -193,8 +193,10 @@ class MediaEngine:
             old = self.legs.settings[leg]
             if old is not None and old.port != settings.port:
                 raise BadCommand(f"put_leg: {settings.id} is on port {old.port}; a leg keeps its port")
+            if old is not None and old.shared != settings.shared:
+                raise BadCommand(f"put_leg: {settings.id} shares its port, or does not, for life")
             if old is not None and old.family != settings.family:
-                self._ports.attach(leg, settings.port, settings.family)
+                self._ports.attach(leg, settings.port, settings.family, shared=settings.shared)
             self.srtp.put(leg, keys, self.clock)
             self.legs.change(leg, settings, self.clock)
             self._routing.stale_cohorts.add(int(self.legs.cohort[leg]))
@@ -215,7 +217,7 @@ class MediaEngine:
         leg = self.legs.add(settings, self.clock, cohort)
         try:
             self.srtp.put(leg, keys, self.clock)
-            self._ports.attach(leg, settings.port, settings.family)
+            self._ports.attach(leg, settings.port, settings.family, shared=settings.shared)
         except BadCommand:
             self.srtp.drop(leg)
             self.legs.remove(leg)

@@ -16,12 +16,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 
 from softswitch.media.addresses import IPV4
 from softswitch.media.engine import MediaEngine
-from softswitch.media.lanes import OWN, Lanes, PortPair, PortPool
+from softswitch.media.lane_sockets import OWN, PortPair
+from softswitch.media.lanes import Lanes
 from softswitch.media.legs import BadCommand
+from softswitch.media.port_pool import PortPool
 
 PATIENCE_S = 0.3
 """For how long an answer is waited for. A worker that was killed is replaced by then, and has nothing."""
@@ -131,6 +134,8 @@ class Handover:
             rtp, rtcp = (socket.socket(fileno=descriptor) for descriptor in descriptors)
             self._given(id, row, PortPair(port, rtp, rtcp, OWN if home == self._index else home))
         elif "none" in message and message["none"] in self._waiting:
+            if message.get("row"):
+                self._engine.legs.expect(message["none"], message["row"])
             self._go_on(message["none"])
         elif "back" in message:
             home = self._pool.came_back(message["back"])
@@ -141,6 +146,9 @@ class Handover:
         id, port, family, by = (message[name] for name in ("ask", "port", "family", "by"))
         leg = self._engine.legs.index.get(id)
         has_leg = leg is not None and int(self._engine.legs.port[leg]) == port
+        if leg is not None and self._lanes.shared.of(leg) is not None:
+            self._give_stream(id, leg, port, by)
+            return
         pair = self._lanes.pair(leg) if leg is not None and has_leg else self._pool.spare(port, family)
         if pair is None:
             self._say(by, {"none": id})
@@ -153,6 +161,15 @@ class Handover:
             self._lanes.surrender(leg)
             self._engine.leave(id)
         self._pool.lend(pair)
+
+    def _give_stream(self, id: str, leg: int, port: int, by: int) -> None:
+        """Of a leg on a shared lane: its sockets are others' too, it has others there; its streams go on."""
+        row = {**self._engine.legs.row(leg), "port": np.int32(port).tobytes().hex()}
+        if int(self._engine.legs.port[leg]) == port or not self._say(by, {"none": id, "row": row}):
+            self._say(by, {"none": id})
+            return
+        self._lanes.detach(leg)
+        self._engine.leave(id)
 
     def _say(self, to: int, message: dict[str, Any], pair: PortPair | None = None) -> bool:
         """False: it has not left."""

@@ -225,7 +225,8 @@ class Receiver:
         legs = self._legs
         legs.expected_before[leg] = legs.expected(leg)
         legs.in_started[leg] = True
-        legs.in_ssrc[leg], legs.in_ts[leg] = ssrc, ts
+        legs.in_ssrc[leg] = legs.expected_ssrc[leg] = ssrc
+        legs.in_ts[leg] = ts
         legs.in_ext[leg] = legs.in_first[leg] = seq
         legs.in_pos[leg] = clock + self._depth
         legs.late_run[leg] = 0

@@ -55,6 +55,8 @@ class LegSettings(NamedTuple):
     comfort: bool
     rtcp_mux: bool
     rtcp: tuple[int, int] | None
+    shared: bool
+    ssrc: int | None
     send: bool
     listen: bool
 
@@ -91,6 +93,8 @@ class LegSettings(NamedTuple):
                 comfort=comfort,
                 rtcp_mux=bool(command.get("rtcp_mux", False)),
                 rtcp=_address(command.get("rtcp"), family),
+                shared=bool(command.get("shared", False)),
+                ssrc=_ssrc(command.get("ssrc")),
                 send=bool(command.get("send", True)),
                 listen=bool(command.get("listen", True)),
             )
@@ -120,6 +124,14 @@ def _kind(encoding: Any) -> int:
     if name in CODECS:
         return 1 + CODECS[name]
     return {"TELEPHONE-EVENT": TELEPHONE_EVENT, "CN": COMFORT_NOISE}.get(name, UNKNOWN)
+
+
+def _ssrc(value: Any) -> int | None:
+    if value is None:
+        return None
+    if not 0 < int(value) < 1 << 32:
+        raise BadCommand(f"ssrc {value}: allowed are 1 to {(1 << 32) - 1}")
+    return int(value)
 
 
 def _family(value: Any) -> int:
@@ -179,6 +191,8 @@ COLUMNS: dict[str, tuple[Any, Any]] = {
     "sdp_port": (np.uint16, 0), "locked": (bool, False), "rank": (np.uint8, 0), "run": (np.uint8, 0),
     # the same for other processes where it is IPv6
     "remote_wide": (addresses.PACKED, b""), "sdp_wide": (addresses.PACKED, b""),
+    # on a shared lane: whose packets are its own, 0: whoever comes
+    "expected_ssrc": (np.uint32, 0),
     # the stream in: extended sequence number, and a pair of timestamp and position that belong together
     "in_started": (bool, False), "in_ssrc": (np.uint32, 0), "in_ext": (np.int64, 0),
     "in_first": (np.int64, 0),
@@ -215,9 +229,10 @@ COLUMNS: dict[str, tuple[Any, Any]] = {
 
 _SOURCE = ("remote_ip", "remote_wide", "remote_port", "locked", "rank", "run")
 _STREAMS = (
-    "in_started", "in_ssrc", "in_ext", "in_first", "in_ts", "in_pos", "transit", "jitter", "event_ts",
-    "event_seen", "expected_before", "received", "late", "dropped_source", "placed", "placed_late", "sent",
-    "sent_octets", "srtp", "srtp_key", "dropped_crypto", "out_ssrc", "out_ext", "out_ts", "out_at", "started",
+    "expected_ssrc", "in_started", "in_ssrc", "in_ext", "in_first", "in_ts", "in_pos", "transit", "jitter",
+    "event_ts", "event_seen", "expected_before", "received", "late", "dropped_source", "placed",
+    "placed_late", "sent", "sent_octets", "srtp", "srtp_key", "dropped_crypto", "out_ssrc", "out_ext",
+    "out_ts", "out_at", "started",
 )  # fmt: skip
 """What a leg keeps when another worker takes it up: where its packets come from, and both of its streams."""
 COUNTERS = ("received", "sent", "late", "dropped_source", "dropped_crypto")
@@ -243,6 +258,7 @@ class LegTable:
     sdp_port: NDArray[np.uint16]
     remote_wide: NDArray[np.void]
     sdp_wide: NDArray[np.void]
+    expected_ssrc: NDArray[np.uint32]
     locked: NDArray[np.bool_]
     rank: NDArray[np.uint8]
     run: NDArray[np.uint8]
@@ -318,6 +334,7 @@ class LegTable:
         self.payload_types = np.full((capacity, 1 + COMFORT_NOISE), NO_PAYLOAD_TYPE, np.uint8)
         self.index: dict[str, int] = {}
         self.scaled = self.any_wide = False
+        self.addresses_changed = False
         self.settings: list[LegSettings | None] = [None] * capacity
         self._ended = dict.fromkeys(COUNTERS, 0)
         self._free = list(range(capacity - 1, -1, -1))
@@ -366,6 +383,7 @@ class LegTable:
         same_peer = all(former[name] == getattr(self, name)[leg] for name in ("sdp_ip", "sdp_port", "learn"))
         for name in (*_STREAMS, *(_SOURCE if same_peer else ())):
             getattr(self, name)[leg] = former[name]
+        self.addresses_changed = True
 
     def row(self, leg: int) -> dict[str, str]:
         """What the leg keeps in another worker: columns by name, each as hexadecimal digits."""
@@ -382,7 +400,9 @@ class LegTable:
         old = self.settings[leg]
         if settings.listen and not self.listen[leg]:
             self.last_rx[leg] = now
-        relock = old is None or old.remote != settings.remote or old.learn != settings.learn
+        relock = old is None or any(
+            getattr(old, name) != getattr(settings, name) for name in ("remote", "learn", "ssrc")
+        )
         self._apply(leg, settings, relock=relock)
 
     def _apply(self, leg: int, settings: LegSettings, *, relock: bool) -> None:
@@ -403,6 +423,8 @@ class LegTable:
             self.remote_ip[leg], self.remote_port[leg] = ip, port
             self.sdp_ip[leg], self.sdp_port[leg] = ip, port
             self.remote_wide[leg] = self.sdp_wide[leg] = addresses.pack(ip)
+            self.addresses_changed = True
+            self.expected_ssrc[leg] = settings.ssrc or 0
             self.learn[leg] = settings.learn
             self.locked[leg] = False
             self.rank[leg] = self.run[leg] = 0
@@ -411,6 +433,7 @@ class LegTable:
         """Where the leg's packets come from, and go to."""
         self.remote_ip[leg], self.remote_port[leg] = ip, port
         self.remote_wide[leg] = addresses.pack(ip)
+        self.addresses_changed = True
 
     def forget_strangers(self) -> None:
         """Addresses that were seen on packets, and are no leg's, once there are many."""

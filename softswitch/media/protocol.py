@@ -21,8 +21,8 @@ import orjson
 
 from softswitch.media.engine import ENGINE_COMMANDS, MediaEngine
 from softswitch.media.handover import Handover
-from softswitch.media.lanes import PortPool
 from softswitch.media.legs import BadCommand
+from softswitch.media.port_pool import PortPool
 
 VERSION = 1
 ORPHANS_AFTER_S = 30.0

@@ -145,7 +145,10 @@ class Reports:
                 packet, source = sock.recvfrom(_MAX_PACKET)
             except OSError:
                 return
-            self._received(leg, packet, number_of_source(source), now)
+            ip = number_of_source(source)
+            whose = self._lanes.reported_by(leg, ip, packet)
+            if whose is not None:
+                self._received(whose, packet, ip, now)
 
     def received_beside_audio(self, leg: int, packet: bytes, ip: int, port: int, now: float) -> None:
         """RTCP on the RTP port, where that was agreed (RFC 5761)."""

@@ -20,9 +20,11 @@ from pathlib import Path
 from softswitch.media import _codecs
 from softswitch.media.engine import SAMPLES_PER_MS, EngineSettings, MediaEngine
 from softswitch.media.handover import Handover
-from softswitch.media.lanes import Lanes, PortPool, by_family
+from softswitch.media.lane_sockets import by_family
+from softswitch.media.lanes import Lanes
 from softswitch.media.load import LoadReport
 from softswitch.media.packets import Indices, PacketBatch
+from softswitch.media.port_pool import PortPool
 from softswitch.media.precedence import pin, take_precedence
 from softswitch.media.prompts import PromptCache
 from softswitch.media.protocol import ControlServer, Outbox
@@ -61,6 +63,7 @@ class Worker:
             succession=run_dir / f"media-{index}.legs",
         )
         name = f"media-{index}@{next(iter(hosts.values()))}"
+        self._lanes.shared.legs = self._engine.legs
         self._reports = Reports(
             self._engine.legs, self._lanes, self._engine.srtp, name, time.time, self._outbox.emit
         )
@@ -119,7 +122,7 @@ class Worker:
 
     def _wake(self, now: float) -> None:
         self._lanes.now = now
-        while self._lanes.drain(self._batch):
+        while self._lanes.drain(self._batch, self._engine.clock):
             self._engine.receive(self._batch)
             if self._batch.count < BATCH:
                 break
@@ -140,7 +143,7 @@ class Worker:
         self._reports.received_beside_audio(leg, packet, ip, port, self._lanes.now)
 
     def _ready(self, fd: int, now: float) -> None:
-        leg = self._lanes.leg_of_rtcp.get(fd)
+        leg = self._lanes.leg_of_rtcp(fd)
         if leg is not None:
             self._reports.receive(leg, now)
         elif self._control.owns(fd):

@@ -35,7 +35,7 @@ class NegotiatedAudio(NamedTuple):
     """What both sides agreed on. `direction` is seen from us; `send` is what we send in, `receive` what may
     come, `dtmf_send` and `dtmf_receive` are payload types of telephone-events, None if there are none;
     `crypto` is None for plain RTP; `rtcp_mux`: RTCP goes over the port of RTP (RFC 5761); `rtcp` is where it
-    goes if not to the next port (RFC 3605)."""
+    goes if not to the next port (RFC 3605); `ssrc` is what it sends with, if it says so (RFC 5576)."""
 
     remote_host: str
     remote_port: int
@@ -48,6 +48,7 @@ class NegotiatedAudio(NamedTuple):
     crypto: Crypto | None = None
     rtcp_mux: bool = False
     rtcp: tuple[str, int] | None = None
+    ssrc: int | None = None
 
     def to_state(self) -> dict[str, Any]:
         """As a value for JSON; `from_state` reads it."""
@@ -63,6 +64,7 @@ class NegotiatedAudio(NamedTuple):
             "crypto": self.crypto and self.crypto.to_state(),
             **({"rtcp_mux": True} if self.rtcp_mux else {}),
             **({"rtcp": [*self.rtcp]} if self.rtcp else {}),
+            **({"ssrc": self.ssrc} if self.ssrc else {}),
         }
 
     @staticmethod
@@ -384,7 +386,15 @@ def _agreed(
         crypto=crypto,
         rtcp_mux=rtcp_mux and media.attribute("rtcp-mux") is not None,
         rtcp=rtcp_address(host, media),
+        ssrc=_ssrc(media),
     )
+
+
+def _ssrc(media: Media) -> int | None:
+    """The first source of a=ssrc (RFC 5576)."""
+    text = (media.attribute("ssrc") or "").partition(" ")[0]
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 11 else 0
+    return number if 0 < number < 1 << 32 else None
 
 
 def _direction(sends: bool, receives: bool) -> str:

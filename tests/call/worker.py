@@ -55,16 +55,22 @@ class Worker:
         if do == "delete":
             self._delete(command["kind"], command["id"], now)
         elif do.startswith("put_"):
-            self._put(do.removeprefix("put_"), command)
+            self._put(do.removeprefix("put_"), command, now)
         else:
             assert do == "send_digits" and ("leg", command["leg"]) in self.held
 
-    def _put(self, kind: str, command: dict[str, Any]) -> None:
+    def _put(self, kind: str, command: dict[str, Any], now: float) -> None:
         if kind == "leg":
             if "from" in command:
-                self._all[command["from"]].held.pop((kind, command["id"]), None)
+                former = self._all[command["from"]]
+                gone = former.held.pop((kind, command["id"]), None)
+                ports = [each.get("port") for each in former.held.values()]
+                if gone is not None and gone.get("shared") and gone["port"] not in ports:
+                    former._draining.append((now + DRAIN_S, gone["port"]))
             others = [each for (_, id), each in self.held.items() if id != command["id"]]
-            assert command["port"] not in [each.get("port") for each in others], "two legs on one port"
+            there = [each for each in others if each.get("port") == command["port"]]
+            shared = command.get("shared") and all(each.get("shared") for each in there)
+            assert not there or shared, "two legs on one port"
             foreign = any(command["port"] in each.ports for each in self._all if each is not self)
             assert not foreign or "from" in command, "a port of another worker"
         else:
@@ -77,7 +83,8 @@ class Worker:
     def _delete(self, kind: str, id: str, now: float) -> None:
         command = self.held.pop((kind, id), None)
         if command is not None and kind == "leg":
-            self._draining.append((now + DRAIN_S, command["port"]))
+            if command["port"] not in [each.get("port") for each in self.held.values()]:
+                self._draining.append((now + DRAIN_S, command["port"]))
         elif command is not None and kind == "recorder":
             self.events.append(_finished(id))
 

@@ -124,7 +124,7 @@ def decode_g722(codes: bytes) -> NDArray[np.int16]:
 
 
 class NoPorts:
-    def attach(self, leg: int, port: int, family: int) -> None:
+    def attach(self, leg: int, port: int, family: int, *, shared: bool = False) -> None:
         pass
 
     def detach(self, leg: int) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from softswitch.media.handover import PATIENCE_S, Handover
-from softswitch.media.lanes import DRAIN_S, Lanes, PortPool, by_family
+from softswitch.media.lane_sockets import by_family
+from softswitch.media.lanes import Lanes
 from softswitch.media.packets import PacketBatch
+from softswitch.media.port_pool import DRAIN_S, PortPool
 from softswitch.media.tones import tone
 from tests.media.rig import Rig, rtp
 

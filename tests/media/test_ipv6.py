@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from softswitch.media import _codecs, addresses
-from softswitch.media.lanes import DRAIN_S
 from softswitch.media.legs import BadCommand
+from softswitch.media.port_pool import DRAIN_S
 from softswitch.media.reports import PERIOD
 from softswitch.media.rtcp import Sent, pack_report, parse_report
 from softswitch.media.srtp import SUITES

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from softswitch.media.addresses import IPV4
-from softswitch.media.lanes import DRAIN_S, READY_PAIRS, Lanes, PortPool, by_family
+from softswitch.media.lane_sockets import by_family
+from softswitch.media.lanes import Lanes
 from softswitch.media.legs import BadCommand
 from softswitch.media.packets import PacketBatch
+from softswitch.media.port_pool import DRAIN_S, READY_PAIRS, PortPool
 from softswitch.media.reports import PERIOD, Reports
 from softswitch.media.rtcp import Heard, PeerReport, ReportBlock, Sent, pack_report, parse_report
 from softswitch.media.tones import tone

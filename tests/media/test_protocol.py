@@ -14,7 +14,9 @@ import orjson
 import pytest
 
 from softswitch.media.handover import Handover
-from softswitch.media.lanes import Lanes, PortPool, by_family
+from softswitch.media.lane_sockets import by_family
+from softswitch.media.lanes import Lanes
+from softswitch.media.port_pool import PortPool
 from softswitch.media.protocol import PATIENCE_S, ControlServer, Outbox
 from tests.media.rig import Rig
 

@@ -30,6 +30,9 @@ class OneLane:
     def rtcp(self, leg: int) -> socket.socket:
         return self.ours
 
+    def reported_by(self, leg: int, ip: int, report: bytes) -> int | None:
+        return leg
+
     def close(self) -> None:
         self.ours.close()
         self.peers.close()

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from softswitch.media import g711
 from softswitch.media.addresses import FAMILIES, family_of
 from softswitch.media.handover import Handover
-from softswitch.media.lanes import Lanes, PortPool, by_family
+from softswitch.media.lane_sockets import by_family
+from softswitch.media.lanes import Lanes
 from softswitch.media.packets import Indices, PacketBatch
+from softswitch.media.port_pool import PortPool
 from softswitch.media.reports import Reports
 from tests.media.rig import FRAME, Rig, rtp
 
@@ -78,6 +80,7 @@ class Wire:
         self.pool = PortPool(by_family(*hosts), ports.start, ports.stop)
         self.pool.top_up(0.0)
         self.lanes = Lanes(self.pool, 16, self.epoll)
+        self.lanes.shared.legs = self.engine.legs
         self.engine._ports = self.lanes
         self.engine._sender._transmit = self._transmit
         self.handover = Handover(directory, index, self.engine, self.lanes, self.pool, self.epoll)
@@ -85,6 +88,7 @@ class Wire:
             self.engine.legs, self.lanes, self.engine.srtp, "media", lambda: 1.0, self.rig.events.append
         )
         self.peers: dict[str, Peer] = {}
+        self.alive = True
         self.hosts = by_family(*hosts)
         self.batch = PacketBatch(256)
 
@@ -107,7 +111,7 @@ class Wire:
         return command
 
     def step(self) -> None:
-        while self.lanes.drain(self.batch):
+        while self.lanes.drain(self.batch, self.engine.clock):
             self.engine.receive(self.batch)
         self.engine.tick()
 
@@ -120,9 +124,15 @@ class Wire:
             for peer in self.peers.values():
                 peer.listen()
 
+    def die(self) -> None:
+        """As a killed worker leaves it: its ports are free, and its table is there."""
+        self.lanes.close()
+        self.alive = False
+
     def close(self) -> None:
         self.handover.close()
-        self.lanes.close()
+        if self.alive:
+            self.lanes.close()
         self.epoll.close()
         for peer in self.peers.values():
             peer.sock.close()
