@@ -81,14 +81,14 @@ typedef struct {
     const uint8_t *row[TOGETHER];
     size_t length[TOGETHER];
     Source target[TOGETHER];
-} Outgoing;
+} Leaving;
 
 static socklen_t size_of(const Source *target)
 {
     return target->any.sa_family == AF_INET ? sizeof target->narrow : sizeof target->wide;
 }
 
-static void add(Outgoing *out, const uint8_t *row, int32_t length, uint32_t ip, uint16_t port)
+static void add(Leaving *out, const uint8_t *row, int32_t length, uint32_t ip, uint16_t port)
 {
     Source *target = &out->target[out->count];
     if (ip < ADDRESS_WIDE) {
@@ -104,7 +104,7 @@ static void add(Outgoing *out, const uint8_t *row, int32_t length, uint32_t ip, 
 }
 
 /* Returns how many the kernel took. */
-static int send_out(int fd, Outgoing *out)
+static int send_out(int fd, Leaving *out)
 {
     static struct mmsghdr messages[TOGETHER];
     static struct iovec parts[TOGETHER];
@@ -144,7 +144,7 @@ PyObject *io_send(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     const uint16_t *port = a.view[2].buf;
     const uint8_t *rows = a.view[3].buf;
     Py_ssize_t stride = a.view[3].len / m;
-    static Outgoing out;
+    static Leaving out;
     Py_ssize_t k = 0;
     while (k < n) {
         int fd = -1;

@@ -102,8 +102,9 @@ class SupervisionActivity(Activity):
     def join(self, conversation: Conversation, now: float, out: list[Any]) -> None:
         leg, worker = self.call.inbound, conversation.caller.worker
         self.watched = conversation.call.id
-        if leg.worker != worker:
-            leg.move(worker, out)
+        if leg.worker != worker and not leg.move(worker, now, out):
+            self.call.end("no_ports", "switch", now, out)
+            return
         self.conversation = conversation
         conversation.supervise(self, out)
         self._fact("supervision_started", conversation, out)

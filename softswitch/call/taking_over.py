@@ -29,8 +29,9 @@ def take_call(own: Call, conversation: Conversation, former: Leg, now: float, ou
     former.hang_up("taken_over", now, out)
     call.released(former.party, now, out)
     own.end("taken_over", "caller", now, out)
-    if leg.worker != stays.worker:
-        leg.move(stays.worker, out)
+    if leg.worker != stays.worker and not leg.move(stays.worker, now, out):
+        call.end("no_ports", "switch", now, out)
+        return
     call.converse(stays if call.inbound is leg else leg, queue, now, out, recording=recording)
     stays.connected_to(leg.party, now, out)
     leg.connected_to(stays.party, now, out)
