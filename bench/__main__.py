@@ -16,7 +16,7 @@ from bench.harness import CannotMeasure, Result
 from bench.output import as_json, print_table
 from bench.peers import PEERS
 
-BENCHES = ("setup", "register", *AUDIO, "centre", "soak", "acd", "call", "media", "sip")
+BENCHES = ("setup", "register", *AUDIO, "centre", "soak", "acd", "call", "log", "media", "sip")
 FAILED, MISSING = 1, 2
 Bench = ModuleType | AudioBench
 

@@ -18,9 +18,10 @@ from softswitch.store.rollup_schema import ROLLUPS
 from softswitch.store.rollups import INTERVAL_S, parts, quarter
 
 Row = dict[str, Any]
+DAY_S = 86400
 INTERVALS = {
     "15m": ("%Y-%m-%d %H:%M", 900), "30m": ("%Y-%m-%d %H:%M", 1800), "hour": ("%Y-%m-%d %H:00", 3600),
-    "day": ("%Y-%m-%d", 86400), "month": ("%Y-%m", 0),
+    "day": ("%Y-%m-%d", DAY_S), "month": ("%Y-%m", 0),
 }  # fmt: skip
 """How an interval is called in local time, and its length in seconds; a month has none of its own."""
 _MOST = ("wait_max_s", "most_at_once")
@@ -44,20 +45,30 @@ class Period:
     def quarters(self) -> tuple[int, int]:
         return quarter(self.since), quarter(self.until + INTERVAL_S - 1)
 
-    def label(self, column: str) -> str:
-        """SQL for the interval that a time belongs to, in local time."""
+    def begin(self, column: str) -> str:
+        """SQL for what all times of one interval have in common: `name` makes its name of it."""
         if not self.by:
-            return "''"
+            return "0"
         form, length = INTERVALS[self.by]
-        at = f"{column} / {length} * {length}" if self.by == "30m" else column
-        return f"strftime('{form}', {at}, 'unixepoch', 'localtime')"
+        if length == DAY_S or not length:
+            return f"strftime('{form}', {column}, 'unixepoch', 'localtime')"
+        shift = self._shift
+        return f"({column} + {shift}) / {length} * {length} - {shift}"
 
-    def name(self, at: int) -> str:
-        """The same for one time."""
-        if not self.by:
-            return ""
+    @property
+    def _shift(self) -> int:
+        """Seconds by which hours begin earlier here than in UTC: zones differ by quarters of an hour."""
+        offset = datetime.fromtimestamp(self.since).astimezone().utcoffset()
+        return 0 if offset is None else int(offset.total_seconds()) % 3600
+
+    def name(self, begin: int | str) -> str:
+        """How the interval is called that `begin` or a time in it stands for."""
+        if not self.by or isinstance(begin, str):
+            return str(begin) if self.by else ""
         form, length = INTERVALS[self.by]
-        return datetime.fromtimestamp(at // length * length if self.by == "30m" else at).strftime(form)
+        if self.by == "30m":
+            begin = (begin + self._shift) // length * length - self._shift
+        return datetime.fromtimestamp(begin).strftime(form)
 
     def seconds(self, interval: str) -> float:
         """How long an interval of this name is."""
@@ -95,12 +106,19 @@ def _sums(
         wanted, values = f" AND {only or keys[0]} = ?", [*values, period.only]  # type: ignore[list-item]
     groups = ", ".join(map(str, range(1, len(keys) + 2)))
     found = db.execute(
-        f"SELECT {period.label('interval_at')} AS interval, {', '.join(keys)}, {counts} FROM {table}"
+        f"SELECT {period.begin('interval_at')} AS interval, {', '.join(keys)}, {counts} FROM {table}"
         f" WHERE interval_at >= ? AND interval_at < ?{wanted} GROUP BY {groups} ORDER BY {groups}", values)
     found.row_factory = None
     names = [column[0] for column in found.description]
     width = len(keys) + 1
-    return {row[:width]: dict(zip(names[width:], row[width:], strict=True)) for row in found}
+    named: dict[int | str, str] = {}
+    sums = {}
+    for row in found:
+        interval = named.get(row[0])
+        if interval is None:
+            interval = named[row[0]] = period.name(row[0])
+        sums[interval, *row[1:width]] = dict(zip(names[width:], row[width:], strict=True))
+    return sums
 
 
 def _named(period: Period, key: tuple[str, ...], *names: str) -> Row:

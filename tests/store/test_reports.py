@@ -161,6 +161,32 @@ def test_time_is_divided_among_the_intervals_and_what_goes_on_counts_until_now(t
     assert found == [("09:00", 600, 0), ("10:00", 1000, 400)]
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "Australia/Adelaide", "America/St_Johns"])
+def test_hours_are_those_of_the_clock_on_the_wall(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        nine = time.mktime((2026, 7, 12, 9, 0, 0, 0, 0, -1))
+        day = Day(tmp_path)
+        for number, late in enumerate((0, 29, 30, 59)):
+            day.queued(f"c{number}", nine + 60 * late, 10, "answered")
+        db = day.views()
+        for by, expected in {
+            "15m": [("09:00", 1), ("09:15", 1), ("09:30", 1), ("09:45", 1)],
+            "30m": [("09:00", 2), ("09:30", 2)],
+            "hour": [("09:00", 4)],
+        }.items():
+            rows = REPORTS["queues"].run(db, Period(nine - 3600, nine + 7200, by))
+            assert [(row["interval"], row["offered"]) for row in rows] == [
+                (f"2026-07-12 {name}", count) for name, count in expected
+            ]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_skills_and_one_name_only(tmp_path: Path) -> None:
     day = Day(tmp_path)
     day.tell(NINE, fact("call_started", call="c1"), fact("call_queued", call="c1", queue="sales"))
