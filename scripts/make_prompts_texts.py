@@ -66,6 +66,7 @@ PHRASES = {
         "Your estimated waiting time is",
         ("预计等待时间为", "yu4 ji4 deng3 dai4 shi2 jian1 wei2"),
     ),
+    "to": ("up to", ("到", "dao4")),
     "less_than_a_minute": ("less than one minute.", "不到一分钟。"),
     "minute": ("minute.", "分钟。"),
     "minutes": ("minutes.", "分钟。"),
@@ -80,6 +81,31 @@ PHRASES = {
         "如需我们给您回电，请按一。",
     ),
     "callback_confirmed": ("We will call you back.", "我们将尽快给您回电。"),
+    # Callbacks
+    "callback_number": ("We will call you at", "我们将拨打您的号码，"),
+    "callback_confirm": (
+        "To confirm, press one. To enter another number, press two.",
+        ("确认请按一，更改号码请按二。", "que4 ren4 qing3 an4 yi1, geng1 gai3 hao4 ma3 qing3 an4 er4."),
+    ),
+    "callback_confirm_only": ("To confirm, press one.", ("确认请按一。", "que4 ren4 qing3 an4 yi1.")),
+    "callback_enter": (
+        "Please enter your telephone number, followed by the hash key.",
+        (
+            "请输入您的电话号码，按井号键结束。",
+            "qing3 shu1 ru4 nin2 de5 dian4 hua4 hao4 ma3, an4 jing3 hao4 jian4 jie2 shu4.",
+        ),
+    ),
+    "callback_not_possible": (
+        "Sorry, we cannot call that number.",
+        ("对不起，我们无法拨打该号码。", "dui4 bu5 qi3, wo3 men5 wu2 fa3 bo1 da3 gai1 hao4 ma3."),
+    ),
+    "callback_kept": (
+        "Your place is kept. We will call you when it is your turn.",
+        (
+            "您的位置已保留，轮到您时，我们会给您回电。",
+            "nin2 de5 wei4 zhi4 yi3 bao3 liu2, lun2 dao4 nin2 shi2, wo3 men5 hui4 gei3 nin2 hui2 dian4.",
+        ),
+    ),
     # Connecting
     "queue_sales": ("Connecting you to sales.", "正在为您转接销售部。"),
     "queue_support": ("Connecting you to support.", "正在为您转接技术支持。"),

@@ -58,6 +58,12 @@ REASONS: dict[str, Reason] = _catalogue(
     Reason("signed_out", "completed", 200, 16, "Signed out", "The agent signed out."),
     Reason("answered_elsewhere", "answered", 200, 26, "Call completed elsewhere",
            "Another phone of the same user, or another agent, took the call."),
+    Reason("callback_kept", "completed", 200, 16, "Place kept for a callback",
+           "The caller keeps the place in the queue and is called back. See `softswitch callback list`."),
+    Reason("callback_expired", "failed", 480, 19, "Callback came too late",
+           "The customer was not spoken to within the queue's callback.expires_s."),
+    Reason("callback_cancelled", "completed", 200, 16, "Callback cancelled",
+           "A callback was cancelled by command, or the customer wants it no longer."),
     # The caller gave up.
     Reason("abandoned_in_queue", "abandoned", 487, 16, "Abandoned in queue",
            "The caller hung up while waiting. See the queue's waiting times and how many agents were "

@@ -12,10 +12,13 @@ from functools import partial
 from typing import Any
 
 from softswitch.acd.agent import Agent, AgentInput, AgentState
+from softswitch.acd.callback import IN_QUEUE
+from softswitch.acd.callbacks import Callbacks
 from softswitch.acd.deadlines import Deadlines, Key
 from softswitch.acd.matching import Matching
 from softswitch.acd.offers import Offer
 from softswitch.acd.outputs import Output, WithdrawOffer
+from softswitch.acd.queue import most_offers
 from softswitch.acd.queued_call import QueuedCall
 from softswitch.acd.roster import Roster
 from softswitch.acd.waiting import WaitingRoom
@@ -41,11 +44,19 @@ class Finding:
 class FloorDoctor:
     """Looks at one engine's agents, queues, offers and deadlines."""
 
-    def __init__(self, roster: Roster, room: WaitingRoom, matching: Matching, deadlines: Deadlines) -> None:
+    def __init__(
+        self,
+        roster: Roster,
+        room: WaitingRoom,
+        matching: Matching,
+        deadlines: Deadlines,
+        callbacks: Callbacks,
+    ) -> None:
         self._roster = roster
         self._room = room
         self._matching = matching
         self._deadlines = deadlines
+        self._callbacks = callbacks
 
     def examine(self, now: float) -> Iterator[Finding]:
         """In the order in which they are to be mended: what waits in vain is looked at last."""
@@ -53,6 +64,7 @@ class FloorDoctor:
         yield from self._agents()
         yield from self._calls()
         yield from self._waiting_times(now)
+        yield from self._kept_places()
         yield from self._left_over()
         yield from self._in_vain()
 
@@ -105,7 +117,9 @@ class FloorDoctor:
     def _free_call(self, queued: QueuedCall, offer: str, now: float, out: list[Output]) -> None:
         queued.offers.pop(offer, None)
         queue = self._room.queues.get(queued.queue)
-        if queue is not None and len(queued.offers) < queue.config.rings_at_once and queue.holds(queued):
+        if queue is None or len(queued.offers) >= most_offers(queued, queue.config):
+            return
+        if queue.holds(queued):
             queue.put_back(queued)
 
     def _agents(self) -> Iterator[Finding]:
@@ -171,6 +185,29 @@ class FloorDoctor:
                     partial(self._set_times, queued),
                 )
 
+    def _kept_places(self) -> Iterator[Finding]:
+        """Callbacks whose place is not where their state says, or that nothing would ever happen to."""
+        for callback in self._callbacks.open.values():
+            queued = self._room.calls.get(callback.call)
+            if (queued is callback.place) != (callback.state in IN_QUEUE):
+                yield Finding(
+                    "callback_out_of_place",
+                    callback.id,
+                    f"callback {callback.id} is {callback.state.value}, and its place is elsewhere",
+                    f"look at it, and cancel it with: softswitch callback cancel {callback.id}",
+                )
+            elif callback.deadline() is not None and ("callback", callback.id) not in self._deadlines:
+                yield self._no_deadline(("callback", callback.id), callback.id, "a callback without end", 0.0)
+        for queued in self._room.calls.values():
+            if queued.callback and queued.callback not in self._callbacks.open:
+                yield Finding(
+                    "place_without_callback",
+                    queued.call,
+                    f"call {queued.call} stands for callback {queued.callback}, which there is not",
+                    "the place is given up",
+                    partial(self._room.send_away, queued, FAULT),
+                )
+
     def _no_deadline(self, key: Key, subject: str, what: str, seconds: float) -> Finding:
         return Finding(
             "state_without_deadline",
@@ -188,6 +225,7 @@ class FloorDoctor:
             "max_wait": self._room.calls,
             "timeline": self._room.calls,
             "pause": self._roster.agents,
+            "callback": self._callbacks.open,
             "wrap_up": [
                 agent.name for agent in self._roster.agents.values() if agent.state is AgentState.WRAP_UP
             ],

@@ -11,6 +11,7 @@ from typing import Any
 
 from softswitch.acd import events
 from softswitch.acd.agent import Agent, AgentInput, AgentState
+from softswitch.acd.callbacks import Callbacks
 from softswitch.acd.deadlines import Deadlines
 from softswitch.acd.doctor import Finding, FloorDoctor
 from softswitch.acd.matching import PAUSE_S, Matching
@@ -37,6 +38,7 @@ class Acd:
         self._room = WaitingRoom(self._deadlines)
         self._roster = Roster(self._room.queues, self._deadlines)
         self._matching = Matching(entropy, self._roster, self._room, self._deadlines)
+        self.callbacks = Callbacks(entropy, self._room, self._matching, self._deadlines)
         self._handlers: dict[type, Handler] = {
             events.QueueConfigured: self._queue_configured,
             events.QueueRemoved: self._queue_removed,
@@ -63,6 +65,7 @@ class Acd:
             events.AgentCallMoved: self._of_agent(self._agent_call_moved),
             events.WrapUpEnded: self._of_agent(self._wrap_up_ended),
             events.WrapUpExtended: self._of_agent(self._wrap_up_extended),
+            **self.callbacks.handlers(),
         }
         self._timeouts: dict[str, Callable[[str, float, list[Output]], None]] = {
             "offer": self._matching.ring_timeout,
@@ -71,6 +74,7 @@ class Acd:
             "announce": self._room.announce,
             "max_wait": self._room.max_wait_over,
             "timeline": self._moment,
+            "callback": self.callbacks.due,
             "restored": self._restored,
         }
 
@@ -96,18 +100,19 @@ class Acd:
     # State and views
 
     def state(self) -> dict[str, Any]:
-        """Everything a later process needs: 'acd/agent/NAME' and 'acd/call/ID' -> JSON value."""
-        return whole_state(self._roster, self._room)
+        """Everything a later process needs: 'acd/agent/NAME', 'acd/call/ID', 'acd/callback/ID' -> JSON
+        value."""
+        return whole_state(self._roster, self._room, self.callbacks)
 
     def take_changes(self) -> dict[str, Any]:
         """Those keys of `state()` whose value changed since the last call; None: the key is gone."""
-        return take_changes(self._roster, self._room)
+        return take_changes(self._roster, self._room, self.callbacks)
 
     def restore(self, state: dict[str, Any], now: float) -> None:
         """Take over a former process's state; other keys in `state` are ignored. Calls that were being
         offered wait again at their place. The first `handle_timeout` offers what can be offered."""
         self._now = now
-        for agent in restore(state, self._roster, self._room, now):
+        for agent in restore(state, self._roster, self._room, self.callbacks, now):
             self._roster.restore(agent, self._wrap_up_s(agent), max(PAUSE_S.values()), now)
         self._matching.restored(self._roster.agents.values())
         # Before any deadline that came up meanwhile: those act as if no call waited while an agent is ready.
@@ -119,7 +124,7 @@ class Acd:
 
     def examine(self, now: float) -> list[Finding]:
         """Invariants that do not hold; none on a sound floor. Look again after mending."""
-        doctor = FloorDoctor(self._roster, self._room, self._matching, self._deadlines)
+        doctor = FloorDoctor(self._roster, self._room, self._matching, self._deadlines, self.callbacks)
         return [*doctor.examine(now)]
 
     def queued(self) -> list[str]:
@@ -137,6 +142,11 @@ class Acd:
         """Id of the first offer in which the queued call is now."""
         queued = self._room.calls.get(call)
         return next(iter(queued.offers), None) if queued else None
+
+    def place_of(self, call: str) -> int | None:
+        """The call's place in its queue, from 1; None if it does not wait."""
+        queued = self._room.calls.get(call)
+        return self._room.queues[queued.queue].place(queued) if queued else None
 
     def queue_of(self, call: str) -> str | None:
         """Name of the queue in which the call waits."""
@@ -165,6 +175,7 @@ class Acd:
         if queue is None:
             return
         # Waiting calls first: an agent freed from an offer must not be offered one of them.
+        self.callbacks.removed(event.name, now, out)
         for queued in sorted((self._room.calls[call] for call in queue.calls()),
                              key=lambda queued: bool(queued.offers)):
             self._send_away(queued, now, out)
@@ -181,9 +192,10 @@ class Acd:
         self._room.closures[event.queue] = None
         closed = {"queue": event.queue, "reason": event.reason, **by_whom(event.by)}
         out.append(AcdFact("queue_closed", closed))
+        self.callbacks.closed(event.queue, now, out)
         if queue.config.at_closing == "leave":
             for queued in [self._room.calls[call] for call in queue.calls()]:
-                if not queued.offers:
+                if not queued.offers and not queued.callback:
                     self._room.send_away(queued, "queue_closed", now, out)
 
     def _queue_opened(self, event: events.QueueOpened, now: float, out: list[Output]) -> None:
@@ -194,6 +206,8 @@ class Acd:
         self._room.closures[event.queue] = None
         still = {"closed_by": [*queue.closed_by]} if queue.closed else {}
         out.append(AcdFact("queue_opened", {"queue": event.queue, **by_whom(event.by), **still}))
+        if not queue.closed:
+            self.callbacks.opened(event.queue, now, out)
 
     def _send_away(self, queued: QueuedCall, now: float, out: list[Output]) -> None:
         agents = self._matching.withdraw_all(queued, "queue_removed", now, out)
@@ -360,6 +374,9 @@ class Acd:
         queued = self._room.calls.get(event.call)
         if queued is not None:
             abandoned = reason_of(event.reason).outcome == "abandoned"
+            if queued.callback:
+                self.callbacks.caller_left(queued, event.reason, now, out)
+                return
             self._leave(queued, "abandoned" if abandoned else "withdrawn", event.reason, now, out)
 
     def _leave(self, queued: QueuedCall, outcome: str, reason: str, now: float, out: list[Output]) -> None:
@@ -389,7 +406,9 @@ class Acd:
                          key=lambda queued: queued.rank)
         for queued in waiting:
             queue = self._room.queues.get(queued.queue)
-            if queue is None:
+            if queue is None and queued.callback:
+                self.callbacks.removed(queued.queue, now, out)
+            elif queue is None:
                 self._room.send_away(queued, "queue_removed", now, out)
             elif reason := self._room.must_leave(queued):
                 self._room.send_away(queued, reason, now, out)

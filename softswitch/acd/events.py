@@ -211,10 +211,86 @@ class WrapUpExtended:
     by: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class CallbackKept:
+    """A caller keeps the place in the queue as callback.
+
+    `call` waits in the queue; one that does not gets a place at the end, or by `queued_at` where it had
+    waited before. `number` is whom to call, `inside` a user of ours; `shown` is the number that the caller
+    called; `confirmed` whether the caller has heard the number and said yes."""
+
+    callback: str
+    call: str
+    queue: str
+    number: str
+    inside: bool = False
+    display: str = ""
+    shown: str = ""
+    language: str = "en"
+    confirmed: bool = True
+    priority: int = 0
+    queued_at: float | None = None
+    require: str | None = None
+    caller: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackAnswered:
+    """The customer, who was called first, has answered and waits for the agent; `call` is the attempt."""
+
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackMissed:
+    """The customer was not reached; `reason` is an end reason."""
+
+    call: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackReturned:
+    """The attempt ended through no doing of the customer's, as of an agent who was lost. The place waits
+    again, after `after_s` where it would meet the same."""
+
+    call: str
+    reason: str
+    after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackCancelled:
+    callback: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackEdited:
+    """Another number ('': the same), another priority, or the next attempt at once."""
+
+    callback: str
+    number: str = ""
+    inside: bool = False
+    priority: int | None = None
+    now: bool = False
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAwaits:
+    """The agent has picked up and waits for the customer, who rings for so many seconds at most."""
+
+    offer: str
+    seconds: float
+
+
 Event = (
     QueueConfigured | QueueRemoved | QueueClosed | QueueOpened
     | AgentConfigured | AgentRemoved | AgentSignedIn | AgentSignedOut
     | AgentStatusSet | PhoneReachable | PhoneUnreachable | PhoneQuieted | AgentBusy | AgentFree | CallQueued
     | CallPrioritised | CallLeft | AgentRinging | AgentAnswered | OfferFailed | AgentCallEnded
     | AgentCallMoved | WrapUpEnded | WrapUpExtended
+    | CallbackKept | CallbackAnswered | CallbackMissed | CallbackReturned | CallbackCancelled
+    | CallbackEdited | AgentAwaits
 )

@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from softswitch.acd.agent import Agent, AgentInput, AgentState
 from softswitch.acd.deadlines import Deadlines
 from softswitch.acd.line import Line, QueueRank
 from softswitch.acd.offers import Offer, decision, make_offer
 from softswitch.acd.outputs import Output, WithdrawOffer
-from softswitch.acd.queue import CallQueue
+from softswitch.acd.queue import CallQueue, most_offers
 from softswitch.acd.queued_call import QueuedCall
 from softswitch.acd.roster import Roster
 from softswitch.acd.waiting import WaitingRoom
@@ -20,12 +21,21 @@ PAUSE_S = {"busy": 10.0, "rejected": 10.0, "unreachable": 60.0}
 MISS_PAUSE_S = 10.0
 
 
+class CallbackDesk(Protocol):
+    """What is to be known of the places that are callbacks."""
+
+    def offered(self, queued: QueuedCall, now: float, out: list[Output]) -> None: ...
+    def connected(self, queued: QueuedCall, now: float, out: list[Output]) -> None: ...
+    def reserve_s(self, queued: QueuedCall) -> float: ...
+
+
 class Matching:
     """Offers by id. An agent is in at most one, a call too."""
 
     def __init__(self, entropy: Callable[[int], bytes], roster: Roster, room: WaitingRoom,
                  deadlines: Deadlines) -> None:
         self.offers: dict[str, Offer] = {}
+        self.callbacks: CallbackDesk
         self._entropy = entropy
         self._roster = roster
         self._room = room
@@ -67,6 +77,11 @@ class Matching:
             self._roster.feed(agent, AgentInput.RING, now, out, offer_id)
             self._deadlines.set(("offer", offer_id), now + offer.ring_timeout_s)
 
+    def awaits(self, offer_id: str, until: float) -> None:
+        """The agent has picked up; the offer lasts until the customer has, too, or until then."""
+        if offer_id in self.offers:
+            self._deadlines.set(("offer", offer_id), until)
+
     def answered(self, offer_id: str, now: float, out: list[Output]) -> None:
         """The agent took the call, which leaves its queue; other phones that ring for it stop."""
         offer = self.offers.get(offer_id)
@@ -76,6 +91,8 @@ class Matching:
         self._close(offer, "accepted", "", now, out)
         others = self.withdraw_all(queued, "answered_elsewhere", now, out)
         self._room.leave(queued, "answered", "", now, out)
+        if queued.callback:
+            self.callbacks.connected(queued, now, out)
         agent = self._roster.agents[offer.agent]
         agent.queue = offer.queue
         self._roster.feed(agent, AgentInput.ANSWER, now, out, offer.call)
@@ -149,11 +166,15 @@ class Matching:
         out.append(offer.made())
         self.offers[offer.offer] = offer
         queued.offers[offer.offer] = None
-        if len(queued.offers) >= queue.config.rings_at_once:
+        if len(queued.offers) >= most_offers(queued, queue.config):
             queue.hold_back(queued)
         self._take_turn(agent, queue)
         self._roster.feed(agent, AgentInput.OFFER, now, out, offer.offer)
-        self._deadlines.set(("offer", offer.offer), now + offer.ring_timeout_s)
+        reserve_s = 0.0
+        if queued.callback:
+            reserve_s = self.callbacks.reserve_s(queued)
+            self.callbacks.offered(queued, now, out)
+        self._deadlines.set(("offer", offer.offer), now + reserve_s + offer.ring_timeout_s)
         out.append(offer.command())
 
     def _take_turn(self, agent: Agent, queue: CallQueue) -> None:

@@ -59,4 +59,5 @@ def decision(offer: Offer, queued: QueuedCall, queue: CallQueue, agents: dict[st
         "queue_place": queue.place(queued), "waited_s": round(now - queued.queued_at, 3),
         "tier": demand.tier, "require": str(demand.requirement), "wanted_agent": demand.agent,
         "candidates": line.ready_count(), "nearest": nearest, "excluded": queue.excluded(demand),
+        **({"callback": queued.callback} if queued.callback else {}),
     })

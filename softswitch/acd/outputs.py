@@ -55,6 +55,14 @@ class AnnouncePrompt:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferCallback:
+    """Let the caller hear that they may keep their place and be called back."""
+
+    call: str
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
 class QueueTimedOut:
     """The call is no longer in the queue: send it to `target` ('flow:x', 'queue:x', 'user:x'; None: hang up).
     `reason` is `queue_timeout`, `queue_overflow`, `queue_full`, `queue_closed` or
@@ -71,10 +79,14 @@ class AcdFact:
     """Something to be written to the journal. Types: call_queued, queue_left, routing_decided, offer_made,
     offer_ended, agent_signed_in, agent_signed_out, agent_status_changed, agent_state_changed,
     agent_phone_changed, wrap_up_started, wrap_up_ended, wrap_up_extended, call_prioritised, timeline_step,
-    queue_configured, queue_removed, queue_closed, queue_opened, agent_configured, agent_removed."""
+    queue_configured, queue_removed, queue_closed, queue_opened, agent_configured, agent_removed,
+    callback_kept, callback_changed, callback_edited."""
 
     type: str
     data: dict[str, Any]
 
 
-Output = OfferCall | AgentSeated | WithdrawOffer | AnnouncePosition | AnnouncePrompt | QueueTimedOut | AcdFact
+Output = (
+    OfferCall | AgentSeated | WithdrawOffer | AnnouncePosition | AnnouncePrompt | OfferCallback
+    | QueueTimedOut | AcdFact
+)

@@ -17,6 +17,11 @@ IDLE_LINES = 16
 """How many lines without calls are kept: the next call that asks for the same finds its agents sorted."""
 
 
+def most_offers(queued: QueuedCall, queue: config.Queue) -> int:
+    """How many agents the call may be offered to at one time; for a callback one is held, never more."""
+    return 1 if queued.callback else queue.rings_at_once
+
+
 class QueueStatistics:
     """Counters since the process started; reports come from the journal."""
 
@@ -32,7 +37,7 @@ class QueueStatistics:
             self.answered_in_time += waited_s <= service_level_s
         elif outcome == "abandoned":
             self.abandoned += 1
-        elif outcome != "withdrawn":
+        elif outcome not in ("withdrawn", "callback"):
             self.sent_away += 1
 
     def service_level(self) -> float | None:
@@ -78,7 +83,7 @@ class CallQueue:
         self._line(self._ordinary)
         for queued in calls:
             queued.demand = demand_of(queued, queue, now)
-            queued.held_back = len(queued.offers) >= queue.rings_at_once
+            queued.held_back = len(queued.offers) >= most_offers(queued, queue)
             if not queued.held_back:
                 self._line(queued.demand).add(queued.rank)
 

@@ -14,13 +14,15 @@ class QueuedCall:
     way; `held_back` while it is offered to nobody else; `expired` when the longest wait passed in an offer.
 
     `require` replaces what the queue requires, `agent` is whom the caller wants, `caller` what was noted
-    about them, `steps` how many steps of the queue's timeline have been taken.
+    about them, `steps` how many steps of the queue's timeline have been taken. `callback` is the id of the
+    callback whose place this is, '' for a caller on the line.
     """
 
     __slots__ = (
         "agent",
         "arrival",
         "call",
+        "callback",
         "caller",
         "demand",
         "expired",
@@ -54,6 +56,7 @@ class QueuedCall:
         self.agent = agent
         self.caller = dict(caller or {})
         self.steps = 0
+        self.callback = ""
         self.demand = Demand()
         self.offers: dict[str, None] = {}
         self.held_back = False
@@ -63,6 +66,21 @@ class QueuedCall:
     def rank(self) -> QueueRank:
         """Order of service: priority, then time of queueing, then arrival."""
         return -self.priority, self.queued_at, self.arrival, self.call
+
+    def again(self, call: str, callback: str) -> QueuedCall:
+        """The same place as that of another call, which stands for a callback."""
+        place = QueuedCall(
+            call,
+            self.queue,
+            self.priority,
+            self.queued_at,
+            self.arrival,
+            require=self.require,
+            agent=self.agent,
+            caller=self.caller,
+        )
+        place.steps, place.callback = self.steps, callback
+        return place
 
     @classmethod
     def from_state(cls, call: str, state: dict[str, Any], now: float) -> QueuedCall:
@@ -78,6 +96,7 @@ class QueuedCall:
             caller=state["caller"],
         )
         queued.expired, queued.steps = state["expired"], state["steps"]
+        queued.callback = state.get("callback", "")
         return queued
 
     def to_state(self) -> dict[str, Any]:
@@ -91,4 +110,5 @@ class QueuedCall:
             "agent": self.agent,
             "caller": self.caller,
             "steps": self.steps,
+            **({"callback": self.callback} if self.callback else {}),
         }

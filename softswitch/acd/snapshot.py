@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from softswitch.acd.agent import Agent
+from softswitch.acd.callbacks import Callbacks
 from softswitch.acd.queue import CallQueue
 from softswitch.acd.queued_call import QueuedCall
 from softswitch.acd.roster import Roster
@@ -13,16 +14,19 @@ from softswitch.acd.waiting import WaitingRoom
 AGENT_KEY = "acd/agent/"
 CALL_KEY = "acd/call/"
 QUEUE_KEY = "acd/queue/"
+CALLBACK_KEY = "acd/callback/"
 
 
-def whole_state(roster: Roster, room: WaitingRoom) -> dict[str, Any]:
-    """Key -> JSON value of every agent and queued call."""
+def whole_state(roster: Roster, room: WaitingRoom, callbacks: Callbacks) -> dict[str, Any]:
+    """Key -> JSON value of every agent, queued call and callback."""
     agents = {AGENT_KEY + name: agent.to_state() for name, agent in roster.agents.items()}
     closed = {QUEUE_KEY + name: _closed(queue) for name, queue in room.queues.items() if queue.closed}
-    return agents | closed | {CALL_KEY + name: queued.to_state() for name, queued in room.calls.items()}
+    kept = {CALLBACK_KEY + id: each.to_state() for id, each in callbacks.open.items()}
+    calls = {CALL_KEY + name: queued.to_state() for name, queued in room.calls.items()}
+    return agents | closed | kept | calls
 
 
-def take_changes(roster: Roster, room: WaitingRoom) -> dict[str, Any]:
+def take_changes(roster: Roster, room: WaitingRoom, callbacks: Callbacks) -> dict[str, Any]:
     """Key -> new value, None for what is gone, of what changed since the last time: writing the state costs
     what changed, not what there is."""
     changes: dict[str, Any] = {}
@@ -35,6 +39,10 @@ def take_changes(roster: Roster, room: WaitingRoom) -> dict[str, Any]:
     for name in room.closures:
         queue = room.queues.get(name)
         changes[QUEUE_KEY + name] = _closed(queue) if queue is not None and queue.closed else None
+    for id in callbacks.changed:
+        callback = callbacks.open.get(id)
+        changes[CALLBACK_KEY + id] = callback.to_state() if callback else None
+    callbacks.changed.clear()
     room.closures.clear()
     roster.changed.clear()
     room.changed.clear()
@@ -45,8 +53,10 @@ def _closed(queue: CallQueue) -> dict[str, Any]:
     return {"closed_by": dict(queue.closed_by)}
 
 
-def restore(state: dict[str, Any], roster: Roster, room: WaitingRoom, now: float) -> Iterator[Agent]:
-    """Fill agents and calls; yields each agent taken over. Agents no longer configured are dropped."""
+def restore(
+    state: dict[str, Any], roster: Roster, room: WaitingRoom, callbacks: Callbacks, now: float
+) -> Iterator[Agent]:
+    """Fill agents, calls and callbacks; yields each agent taken over. Agents not configured are dropped."""
     for key, value in state.items():
         if key.startswith(CALL_KEY):
             room.restore(QueuedCall.from_state(key.removeprefix(CALL_KEY), value, now), now)
@@ -59,6 +69,9 @@ def restore(state: dict[str, Any], roster: Roster, room: WaitingRoom, now: float
             if agent is not None:
                 agent.from_state(value, now)
                 yield agent
+    for key, value in state.items():
+        if key.startswith(CALLBACK_KEY):
+            callbacks.restore(key.removeprefix(CALLBACK_KEY), value, now)
 
 
 def snapshot(roster: Roster, room: WaitingRoom, now: float) -> dict[str, Any]:

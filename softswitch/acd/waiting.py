@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from softswitch import config
 from softswitch.acd.deadlines import Deadlines, Key
 from softswitch.acd.events import CallQueued
-from softswitch.acd.outputs import AcdFact, AnnouncePosition, AnnouncePrompt, Output, QueueTimedOut
+from softswitch.acd.outputs import (
+    AcdFact,
+    AnnouncePosition,
+    AnnouncePrompt,
+    OfferCallback,
+    Output,
+    QueueTimedOut,
+)
 from softswitch.acd.queue import CallQueue
 from softswitch.acd.queued_call import QueuedCall
 from softswitch.acd.timeline import due_steps, next_moment
@@ -61,13 +68,31 @@ class WaitingRoom:
             queue.statistics.sent_away += 1
             self._refuse(call, name, "queue_full", _text(queue.config.on_timeout), out)
             return None
-        self._arrivals += 1
         queued_at = now if entered.queued_at is None else entered.queued_at
+        self._arrivals += 1
         self._admit(QueuedCall(
             call, name, entered.priority, queued_at, self._arrivals,
             require=entered.require, agent=entered.agent, caller=entered.caller,
         ), now)
         return queue
+
+    def place(self, call: str, queue: str, priority: int, queued_at: float) -> QueuedCall:
+        """A place behind those who have come so far at the same time; it is not in the queue yet."""
+        self._arrivals += 1
+        return QueuedCall(call, queue, priority, queued_at, self._arrivals)
+
+    def enter_again(self, place: QueuedCall, now: float, out: list[Output]) -> None:
+        """Put a callback's place into its queue, whose limits it has passed long ago."""
+        out.append(AcdFact("call_queued", {
+            "call": place.call, "queue": place.queue, "priority": place.priority, "require": place.require,
+            "wanted_agent": place.agent, "callback": place.callback,
+            "waited_s": round(now - place.queued_at, 3),
+        }))
+        self._admit(place, now)
+
+    def restored(self, place: QueuedCall) -> None:
+        """A place of a former process that is kept outside of the queue."""
+        self._arrivals = max(self._arrivals, place.arrival)
 
     def prioritise(self, queued: QueuedCall, priority: int, now: float) -> None:
         """Give the call another place among those of its queue."""
@@ -103,7 +128,8 @@ class WaitingRoom:
         if queued.expired:
             return "queue_timeout"
         queue = self.queues[queued.queue]
-        return "queue_closed" if queue.closed and queue.config.at_closing == "leave" else ""
+        leaves = queue.closed and queue.config.at_closing == "leave" and not queued.callback
+        return "queue_closed" if leaves else ""
 
     def send_away(self, queued: QueuedCall, reason: str, now: float, out: list[Output]) -> None:
         """The queue gives the call up: to the queue's `on_timeout` if its time is over."""
@@ -125,27 +151,31 @@ class WaitingRoom:
         queue = self.queues[queued.queue]
         moved = False
         for step in due_steps(queued, queue.config, now):
-            if step.to is not None and queued.offers:
+            goes = step.to is not None and not queued.callback
+            if goes and queued.offers:
                 break  # a phone is ringing for this caller: better than any other target
             queued.steps += 1
             self.changed[queued.call] = None
             moved |= self._take_step(queued, step, now, out)
-            if step.to is not None:
+            if goes:
                 return False
         moved |= queue.ask_anew(queued, now)
         self._set_deadlines(queued, queue, now)
         return moved
 
     def _take_step(self, queued: QueuedCall, step: TimelineStep, now: float, out: list[Output]) -> bool:
-        """Returns whether the call has another place now."""
+        """Returns whether the call has another place now. A callback's place hears nothing and stays."""
         out.append(AcdFact("timeline_step", {
             "call": queued.call, "queue": queued.queue, **step.model_dump(exclude_none=True),
         }))
-        if step.to is not None:
-            self._send_to(queued, step.to, "overflow", "queue_overflow", now, out)
-            return False
-        if step.announce is not None:
-            out.append(AnnouncePrompt(queued.call, step.announce, queued.queue))
+        if not queued.callback:
+            if step.to is not None:
+                self._send_to(queued, step.to, "overflow", "queue_overflow", now, out)
+                return False
+            if step.announce is not None:
+                out.append(AnnouncePrompt(queued.call, step.announce, queued.queue))
+            if step.callback:
+                out.append(OfferCallback(queued.call, queued.queue))
         if step.priority:
             self.prioritise(queued, queued.priority + step.priority, now)
         return bool(step.priority)
@@ -220,6 +250,9 @@ def _left(call: str, name: str, outcome: str, reason: str, waited_s: float,
 
 
 def _deadlines_of(queued: QueuedCall, queue: CallQueue, now: float) -> dict[str, float | None]:
+    if queued.callback:
+        # Nobody hears anything, and how long it lasts is up to the callback.
+        return {"announce": None, "max_wait": None, "timeline": _moment(queued, queue, now)}
     max_wait_s = queue.config.max_wait_s
     return {
         "announce": _next_announcement(queued, queue, now),

@@ -92,6 +92,9 @@ class DialPlan:
         if caller.kind == "trunk":
             trunk = self.centre.trunks.get(caller.name)
             return frozenset(trunk.calling) if trunk is not None else frozenset()
+        if caller.kind == "queue":
+            queue = self.centre.queues.get(caller.name)
+            return frozenset(queue.callback.calling if queue is not None and queue.callback else ())
         user = self.centre.users.get(caller.name)
         if user is None:
             return frozenset()

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.acd import events as acd
 from softswitch.acd.agent import Agent, AgentState
+from softswitch.acd.callback import OUT
 from softswitch.acd.doctor import FAULT, Finding
 from softswitch.acd.outputs import Output
 from softswitch.call.outputs import Fact, Keep
-from softswitch.call.queue_outputs import carry_out
+from softswitch.call.queue_outputs import carry_out, place_of
 
 if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
@@ -125,6 +126,9 @@ def _callers(exchange: Exchange) -> Iterator[Finding]:
             message = f"call {call.id} goes on and nothing happens in it"
             yield Finding("call_in_limbo", call.id, message, BY_HAND.format(call.id))
     for id in exchange.acd.queued():
+        callback = exchange.acd.callbacks.of_call(id)
+        if callback is not None and (callback.state not in OUT or place_of(exchange, id) is not None):
+            continue
         known = exchange.calls.get(id)
         if known is None or known.waiting is None:
             event = acd.CallLeft(id, FAULT)

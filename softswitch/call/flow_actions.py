@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.backend.events import Question
 from softswitch.call.flow_targets import flow_route
+from softswitch.call.keeping import KeepingActivity
 from softswitch.call.routing import NoRoute
 from softswitch.call.services import ServiceActivity
 from softswitch.call.speaking import Saying, Speak
@@ -35,6 +36,15 @@ def _stop(flow: FlowActivity, action: ivr.StopPrompts, now: float, out: list[Any
 
 def _queue(flow: FlowActivity, action: ivr.EnterQueue, now: float, out: list[Any]) -> None:
     flow.enter_queue(action, now, out)
+
+
+def _keep_place(flow: FlowActivity, action: ivr.KeepPlace, now: float, out: list[Any]) -> None:
+    """Who has left the same queue before keeps the place they had there."""
+    entry: dict[str, Any] = {"priority": action.priority, "caller": flow.run.variables}
+    stay = flow.last_stay
+    if stay is not None and stay.queue == action.queue:
+        entry |= {"priority": stay.entry.priority, "queued_at": stay.queued_at, "require": stay.entry.require}
+    flow.call.begin(KeepingActivity(flow.call, flow, action.queue, **entry), now, out)
 
 
 def _dial(flow: FlowActivity, action: ivr.DialTarget, now: float, out: list[Any]) -> None:
@@ -108,6 +118,7 @@ ACTIONS: dict[type, Callable[[FlowActivity, Any, float, list[Any]], None]] = {
     ivr.PlayPrompts: _play,
     ivr.StopPrompts: _stop,
     ivr.EnterQueue: _queue,
+    ivr.KeepPlace: _keep_place,
     ivr.DialTarget: _dial,
     ivr.TransferCaller: _transfer,
     ivr.AskCalendar: _ask_calendar,

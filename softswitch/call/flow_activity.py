@@ -36,6 +36,7 @@ class FlowActivity(Activity):
         self.dialling: ivr.DialTarget | None = None
         self.asked = ""
         self.into: tuple[tuple[str, str], ...] = ()
+        self.last_stay: Waiting | None = None
 
     def start(self, now: float, out: list[Any]) -> None:
         self.call.fact("flow_entered", {"flow": self.run.flow.name}, out)
@@ -75,7 +76,9 @@ class FlowActivity(Activity):
         return reason
 
     def leg_digit(self, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
-        if self.waiting is None:
+        if self.waiting is not None:
+            self.waiting.key(digit, now, out)
+        else:
             self.feed(ivr.DigitPressed(digit), now, out)
 
     def player_finished(self, now: float, out: list[Any]) -> None:
@@ -85,7 +88,9 @@ class FlowActivity(Activity):
             self.feed(ivr.PromptsFinished(), now, out)
 
     def timeout(self, now: float, out: list[Any]) -> None:
-        if self.run.phase is Phase.NEW:
+        if self.waiting is not None:
+            self.waiting.timeout(now, out)
+        elif self.run.phase is Phase.NEW:
             self.resume(None, now, out)
         else:
             self._carry_out(self.run.handle_timeout(now), now, out)
@@ -96,7 +101,9 @@ class FlowActivity(Activity):
             waiting.left(reason, now, out)
 
     def queue_ended(self, outcome: str, now: float, out: list[Any]) -> None:
-        self.waiting = None
+        waiting, self.waiting = self.waiting, None
+        if waiting is not None:
+            self.last_stay = waiting
         self.feed(ivr.Returned(outcome), now, out)
 
     def dial_ended(self, outcome: str, now: float, out: list[Any]) -> None:
@@ -189,6 +196,8 @@ class FlowActivity(Activity):
             names = ("queue", "priority", "music", "require", "agent")
             entry = ivr.EnterQueue(**{name: waiting[name] for name in names})
             self.enter_queue(entry, now, out, waiting["queued_at"])
+            if self.waiting is not None:
+                self.waiting.callback_offered = waiting.get("callback_offered", False)
         elif self.call.exchange.media.has_port(self.call.inbound.worker):
             self.feed(ivr.FlowStarted(), now, out)
         else:

@@ -160,5 +160,5 @@ def rebuilt(lamps: Lamps, calls: dict[str, Any]) -> None:
         for leg in call.legs.values():
             if leg.party.kind == "user":
                 lamps.leg_started(leg.party.name, leg.id)
-        if call.waiting is not None:
+        if call.waiting is not None and call.activity.kind == "flow":
             lamps.call_queued(call.waiting.queue, call.id)

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from softswitch.acd import events as acd
+from softswitch.acd.callback import OUT
 from softswitch.acd.history import RESTORED
 from softswitch.call.call import Call
+from softswitch.call.callback_activity import CallbackActivity
 from softswitch.call.flow_activity import FlowActivity
 from softswitch.call.outputs import Fact, Keep
 from softswitch.call.parking import ParkActivity
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
 
 RESTARTED = "switch_restarted"
+CALLED_AGAIN_S = 2.0
+"""When a callback is made again that the restart has cut off: phones and media are there again by then."""
 
 
 def restore(
@@ -43,6 +47,7 @@ def restore(
     )
     exchange.acd.restore(dict(state), now)
     exchange.seats.restored()
+    _restore_callbacks(exchange, state, now, out)
     out.append(Fact(RESTORED, {"mono": now}))
     for user, kept in _under(state, "binding/"):
         if user in centre.users:
@@ -99,6 +104,15 @@ def _restore_reports(exchange: Exchange, state: Mapping[str, Any], now: float, o
             reports.finish(503, now, out)
 
 
+def _restore_callbacks(exchange: Exchange, state: Mapping[str, Any], now: float, out: list[Any]) -> None:
+    """Of those that were being made, only a customer who was on the line is still there."""
+    for callback in [*exchange.acd.callbacks.open.values()]:
+        kept = state.get(f"call/{callback.call}") or {}
+        if callback.state in OUT and not (kept.get("activity") or {}).get("waiting"):
+            event = acd.CallbackReturned(callback.call, RESTARTED, CALLED_AGAIN_S)
+            exchange.acd_event(event, now, out)
+
+
 def _under(state: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
     return [(key.removeprefix(prefix), value) for key, value in state.items() if key.startswith(prefix)]
 
@@ -115,7 +129,7 @@ def _stop_ringing(exchange: Exchange, kept: dict[str, Any], now: float, out: lis
     """Cancel the legs that rang, and end the offers for which they did."""
     activity = kept["activity"] or {}
     waiting = activity.get("waiting") or {}
-    offers = waiting.get("offers", ())
+    offers = (*waiting.get("offers", ()), *activity.get("offers", ()))
     for rang in (activity, *offers):
         for ringing in rang.get("ringing", ()):
             exchange.ua.abandon_session(ringing["session"], now, out)
@@ -123,7 +137,7 @@ def _stop_ringing(exchange: Exchange, kept: dict[str, Any], now: float, out: lis
     for offer in offers:
         ended = {
             "call": kept["id"],
-            "queue": waiting["queue"],
+            "queue": (waiting or activity)["queue"],
             "agent": offer["agent"],
             "offer": offer["offer"],
             "outcome": "withdrawn",
@@ -150,7 +164,8 @@ def _leg_ended(call: str, leg: str, out: list[Any]) -> None:
 def _end_unanswered(kept: dict[str, Any], now: float, out: list[Any]) -> None:
     """The caller of a call in set-up was never answered: its record ends here."""
     id = kept["id"]
-    _leg_ended(id, kept["inbound"]["id"], out)
+    if kept["inbound"]["party"]["kind"] != "queue":  # what stands for a leg where there is none yet
+        _leg_ended(id, kept["inbound"]["id"], out)
     ended = {
         "call": id,
         "reason": RESTARTED,
@@ -219,7 +234,18 @@ def _resume_dial(call: Call, activity: dict[str, Any], now: float, out: list[Any
         call.transfer.resume(now, out)
 
 
+def _resume_callback(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
+    callback = call.exchange.acd.callbacks.of_call(call.id)
+    if callback is None or not activity["waiting"]:
+        _give_up(call, activity, now, out)
+        return
+    waits = CallbackActivity(call, callback)
+    call.activity = waits
+    waits.resume(now, out)
+
+
 _RESUME = {
+    "callback": _resume_callback,
     "dial": _resume_dial,
     "parked": _resume_parked,
     "flow": _resume_flow,
@@ -230,8 +256,9 @@ _RESUME = {
 
 def _forget_lost_calls(exchange: Exchange, state: Mapping[str, Any], now: float, out: list[Any]) -> None:
     """Calls that the queues or agents still know but that no longer exist."""
-    for id, _ in _under(state, "acd/call/"):
-        if id not in exchange.calls:
+    for id in exchange.acd.queued():
+        callback = exchange.acd.callbacks.of_call(id)
+        if id not in exchange.calls and (callback is None or callback.state in OUT):
             exchange.acd_event(acd.CallLeft(id, RESTARTED), now, out)
     for name, agent in _under(state, "acd/agent/"):
         if agent["call"] is not None and agent["call"] not in exchange.calls:

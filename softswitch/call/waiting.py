@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from softswitch.acd import events as acd
 from softswitch.acd.outputs import AnnouncePosition, OfferCall, QueueTimedOut
 from softswitch.call.hunt import Group, Hunt
+from softswitch.call.keeping import KEPT, Keeping
 from softswitch.call.leg import Leg
 from softswitch.call.party import Party
 from softswitch.call.seats import way_to
@@ -39,6 +40,10 @@ class Offered:
     at: float
     hunt: Hunt | None = None
 
+    @property
+    def id(self) -> str:
+        return self.offer.offer
+
     def to_state(self) -> dict[str, Any]:
         """What a new process has to end: the agent's phones do not go on ringing for it."""
         return {
@@ -47,6 +52,27 @@ class Offered:
             "offered_at": self.at,
             "ringing": self.hunt.to_state() if self.hunt is not None else [],
         }
+
+
+def shown_to_agent(call: Call, queue: str) -> Address:
+    """Who the agent sees calling: the queue's text before the caller."""
+    caller = call.caller_address()
+    settings = call.exchange.centre.queues.get(queue)
+    if settings is None or not settings.agent_display:
+        return caller
+    return replace(caller, display=f"{settings.agent_display}: {caller.display or caller.uri.user}")
+
+
+def ways_to_agent(call: Call, queue: str, offer: OfferCall, now: float) -> tuple[list[Group], str]:
+    """The phones of the agent, or the ways to the number outside where they sit, and the reason if there are
+    none."""
+    if offer.number:
+        outward = way_to(call.exchange, offer.number, now)
+        groups = [] if outward is None else outward_groups(call, outward, now)
+        return [replace(group, party=replace(group.party, agent=offer.agent)) for group in groups], "no_route"
+    party = Party("user", offer.user, offer.user, agent=offer.agent)
+    contacts = call.exchange.registrar.contacts(offer.user, now)
+    return [Group(party, contacts, shown_to_agent(call, queue))], "user_not_registered"
 
 
 class WaitingOwner(Protocol):
@@ -76,12 +102,16 @@ class Waiting:
         self.language = language
         self.caller = dict(caller)
         self.queued_at = 0.0
+        self.keeping = Keeping(call, entry.queue, language, self.declined)
         self._offered: dict[str, Offered] = {}
+        self.callback_offered = False
         self._over = False
 
     @property
     def abandoned(self) -> str:
         """Reason code if the caller hangs up now."""
+        if self.keeping.keeps:
+            return KEPT
         return "abandoned_in_ring" if self._offered else "abandoned_in_queue"
 
     @property
@@ -111,9 +141,12 @@ class Waiting:
 
     def left(self, reason: str, now: float, out: list[Any]) -> None:
         """The call ends while it waits."""
-        if not self._over:
-            self._stop(reason, now, out)
-            self.call.exchange.acd_event(acd.CallLeft(self.call.id, reason), now, out)
+        if self._over:
+            return
+        self._stop(reason, now, out)
+        self.keeping.left(reason, now, out)
+        # Nothing where the place is kept: the call has left the queue then.
+        self.call.exchange.acd_event(acd.CallLeft(self.call.id, reason), now, out)
 
     # What the queue wants
 
@@ -123,7 +156,7 @@ class Waiting:
 
     def say(self, names: Sequence[str], out: list[Any]) -> None:
         """Let the caller hear prompts in place of the music."""
-        if self._over or self.call.player:
+        if self._over or self.call.player or self.keeping.active:
             return
         paths = self.call.exchange.prompt_paths(self.language, names, out)
         if paths:
@@ -137,8 +170,42 @@ class Waiting:
             self.player_finished(now, out)
 
     def player_finished(self, now: float, out: list[Any]) -> None:
+        if self.keeping.active:
+            self.keeping.player_finished(now, out)
+        elif not self._over:
+            self._play_music(out)
+
+    # A callback in place of waiting
+
+    def offer_callback(self, now: float, out: list[Any]) -> None:
+        """Let the caller hear that they may keep the place; the key holds for the rest of the stay."""
+        settings = self.keeping.settings
+        if settings is not None and not self._over and self.keeping.possible(now):
+            self.callback_offered = True
+            self.call.fact("callback_offered", {"queue": self.queue}, out)
+            self.call.keep(out)
+            self.call.stop_playing(out)
+            self.say((settings.prompt,), out)
+
+    def key(self, key: str, now: float, out: list[Any]) -> None:
+        """The caller, who waits, has pressed a key."""
+        settings = self.keeping.settings
+        if self.keeping.active:
+            self.keeping.key(key, now, out)
+        elif self._over or settings is None or not self.callback_offered or key != settings.key:
+            return
+        elif self.keeping.possible(now):
+            self._stop_music(out)
+            self.call.stop_playing(out)
+            self.keeping.start(now, out)
+
+    def declined(self, now: float, out: list[Any]) -> None:
+        """The caller waits on."""
         if not self._over:
             self._play_music(out)
+
+    def timeout(self, now: float, out: list[Any]) -> None:
+        self.keeping.timeout(now, out)
 
     def offer(self, offer: OfferCall, now: float, out: list[Any]) -> None:
         """Ring the phones of the agent whom the queue chose."""
@@ -158,27 +225,8 @@ class Waiting:
 
     def _hunt_for(self, offered: Offered, now: float, out: list[Any]) -> None:
         offer = offered.offer
-        if offer.number:
-            offered.hunt = Hunt(self.call, self, self._outside(offer, now), "no_route")
-        else:
-            party = Party("user", offer.user, offer.user, agent=offer.agent)
-            contacts = self.call.exchange.registrar.contacts(offer.user, now)
-            offered.hunt = Hunt(self.call, self, [Group(party, contacts, self._shown())])
+        offered.hunt = Hunt(self.call, self, *ways_to_agent(self.call, self.queue, offer, now))
         offered.hunt.start(now, out)
-
-    def _outside(self, offer: OfferCall, now: float) -> list[Group]:
-        """The ways to an agent who sits at a number outside."""
-        outward = way_to(self.call.exchange, offer.number, now)
-        groups = [] if outward is None else outward_groups(self.call, outward, now)
-        return [replace(group, party=replace(group.party, agent=offer.agent)) for group in groups]
-
-    def _shown(self) -> Address:
-        """Who the agent sees calling: the queue's text before the caller."""
-        caller = self.call.caller_address()
-        settings = self.call.exchange.centre.queues.get(self.queue)
-        if settings is None or not settings.agent_display:
-            return caller
-        return replace(caller, display=f"{settings.agent_display}: {caller.display or caller.uri.user}")
 
     def withdraw(self, offer: str, reason: str, now: float, out: list[Any]) -> None:
         self._take_offer(offer, reason, now, out)
@@ -263,5 +311,6 @@ class Waiting:
             "music": self.music,
             "language": self.language,
             "queued_at": self.queued_at,
+            "callback_offered": self.callback_offered,
             "offers": [offered.to_state() for offered in self._offered.values()],
         }

@@ -192,6 +192,8 @@ class Watching:
             self._leg_changed({"leg": leg})
 
     def _call_queued(self, of: dict[str, Any]) -> None:
+        if "callback" in of:
+            return  # nobody is on the line
         self.lamps.call_queued(of["queue"], of["call"])
         self.touch(f"queue/{of['queue']}", ("dialog",))
 

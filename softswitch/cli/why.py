@@ -28,7 +28,8 @@ SETTLE_S = 0.2
 def why(call: str, config_path: Path | None, as_json: bool) -> None:
     """Show each choice of an agent for CALL: all agents considered and the one rule that left each out.
 
-    CALL is an id (of cdr list or call list), a SIP Call-ID, or a number, of which the newest call is shown.
+    CALL is an id (of cdr list, call list or callback list), a SIP Call-ID, or a number, of which the newest
+    call is shown. Of a callback the choices for all of its calls are shown.
     The lists are made again from the journal and compared with what was recorded at the time.
     """
     from softswitch.store.decisions import decisions_of

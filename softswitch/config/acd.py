@@ -20,6 +20,7 @@ from softswitch.config.base import (
     Secret,
     TargetText,
 )
+from softswitch.config.callback import CallbackSettings
 from softswitch.config.expression import CALLER, WAITED, Expression
 
 Language = Literal["en", "zh"]
@@ -141,12 +142,17 @@ class TimelineStep(Model):
     )
     priority: int | None = Field(default=None, ge=-1000, le=1000, description="Added to the call's priority.")
     announce: Name | None = Field(default=None, description="Prompt that the caller hears once.")
+    callback: bool = Field(
+        default=False,
+        description="The caller may keep the place and be called back, as the queue's callback says.",
+    )
     to: TargetText | None = Field(default=None, description="The call leaves the queue for this target.")
 
     @model_validator(mode="after")
     def _says_something(self) -> TimelineStep:
-        if all(getattr(self, name) is None for name in ("tier", "require", "priority", "announce", "to")):
-            raise ValueError("does nothing; give tier, require, priority, announce or to")
+        told = ("tier", "require", "priority", "announce", "to")
+        if not self.callback and all(getattr(self, name) is None for name in told):
+            raise ValueError("does nothing; give tier, require, priority, announce, callback or to")
         return self
 
 
@@ -232,6 +238,12 @@ class Queue(Model):
         description="Number shown outside for calls of this queue, such as those that a user forwards.",
     )
 
+    callback: CallbackSettings | None = Field(
+        default=None,
+        description="How callers who keep their place are called back; unset: they cannot. callback: {} takes"
+        " every default.",
+    )
+
     @model_validator(mode="after")
     def _timeout_is_complete(self) -> Queue:
         if self.on_timeout is not None and self.max_wait_s is None and self.max_length is None:
@@ -262,6 +274,8 @@ def _contradictions(queue: Queue) -> Iterator[tuple[int, str]]:
             yield place, f"comes after {before:g} s and says {step.after_s:g}; after_s must grow"
         if end is not None and step.after_s >= end:
             yield place, f"never comes: the call has left the queue after {end:g} s"
+        if step.callback and queue.callback is None:
+            yield place, "offers a callback, and the queue has no callback settings; give it callback: {}"
         if step.tier is not None and step.tier <= tier:
             yield place, f"asks for tier {step.tier}, which is reached already (tier {tier})"
         before, tier = step.after_s, step.tier or tier

@@ -101,6 +101,7 @@ NUMBER = r"^\+?[A-Za-z0-9*#._-]+$"
 SKILL = r"^[a-z][a-z0-9_]*$"
 CODE = r"^[*#][0-9*#]+$"
 AGENT_NUMBER = r"^[0-9]{1,12}$"
+KEY = r"^[0-9*#]$"
 PIN = r"^[0-9]{3,12}$"
 COUNTRY = r"^[A-Z]{2}$"
 DIGITS = r"^[0-9]*$"
@@ -118,6 +119,7 @@ PATTERNS = {
     NUMBER: "digits, letters and * # . _ - without spaces, beginning with + if need be",
     CODE: "* or # followed by digits",
     AGENT_NUMBER: "1 to 12 digits",
+    KEY: "a digit, * or #",
     PIN: "3 to 12 digits",
     COUNTRY: "two capital letters (ISO 3166)",
     DIGITS: "digits",

@@ -62,17 +62,25 @@ def configuration_page() -> str:
     parts.append("Each group is a mapping: the name of the object, then its settings.\n")
     for kind in KINDS.values():
         description = Centre.model_fields[kind.group].description
-        parts += [f"### {kind.group}\n", f"{description}\n", _table(kind.model, without=kind.key)]
+        inner = _inner(kind.model)
+        table = _table(kind.model, without=kind.key, inner=inner)
+        parts += [f"### {kind.group}\n", f"{description}\n", table]
+        for name, group in inner.items():
+            parts += [f"### {kind.group}.{name}\n", _table(group)]
     for name, model in SINGLES.items():
         parts += [f"### {name}\n", _table(model)]
     return "\n".join(parts)
 
 
+def _inner(model: type[Model]) -> dict[str, type[Model]]:
+    """The settings that are groups themselves, or lists of them."""
+    found = {name: _group_in(field.annotation) for name, field in model.model_fields.items()}
+    return {name: group for name, group in found.items() if group is not None}
+
+
 def _groups(model: type[Model], prefix: str) -> Iterator[str]:
     """The table of a group, then those of the groups in it."""
-    inner = {
-        name: group for name, field in model.model_fields.items() if (group := _group_in(field.annotation))
-    }
+    inner = _inner(model)
     if prefix:
         yield f"### {prefix}\n"
     yield _table(model, inner=inner)

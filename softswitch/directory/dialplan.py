@@ -16,6 +16,7 @@ def check_dial_plan(centre: Centre, names: Names) -> list[Problem]:
     plan = NumberingPlan(centre.numbering)
     return [
         *_calling(centre, names),
+        *_called_back(centre, names),
         *_classes(centre),
         *_route_trunks(centre, names),
         *_routes_twice(centre),
@@ -32,6 +33,23 @@ def _calling(centre: Centre, names: Names) -> Iterator[Problem]:
                 if wanted not in known:
                     message = f"there is no class of numbers {wanted!r}; {did_you_mean(wanted, known)}"
                     yield Problem((group, name, "calling", place), message)
+
+
+def _called_back(centre: Centre, names: Names) -> Iterator[Problem]:
+    """Classes that queues may call back: each is there, and there is a number that has one."""
+    known = {*NUMBER_KINDS, *names["calling_class"]}
+    for queue in centre.queues.values():
+        if queue.callback is None:
+            continue
+        path: Path = ("queues", queue.name, "callback", "calling")
+        for place, wanted in enumerate(queue.callback.calling):
+            if wanted not in known:
+                message = f"there is no class of numbers {wanted!r}; {did_you_mean(wanted, known)}"
+                yield Problem((*path, place), message)
+        readable = {*names["calling_class"], "international", "premium", "other"}
+        if centre.trunks and centre.numbering.country is None and readable.isdisjoint(queue.callback.calling):
+            message = "no number is of these classes while numbering.country is unset; set it, or name other"
+            yield Problem(path, message)
 
 
 def _classes(centre: Centre) -> Iterator[Problem]:

@@ -11,6 +11,9 @@ from softswitch.directory.names import Names, missing
 from softswitch.directory.prompts import PromptNames
 from softswitch.ivr.flow import Flow, FlowError, Reference
 
+CALLBACK = "callback"
+"""Kind of a reference to a queue that has to offer callbacks."""
+
 Reading = tuple[tuple[Problem, ...], tuple[Reference, ...]]
 
 
@@ -29,6 +32,8 @@ class FlowCatalogue:
             for path, each in self._references(settings):
                 if each.kind in KINDS:
                     found += missing(names, path, each.kind, each.name)
+                elif each.kind == CALLBACK:
+                    found += _without_callback(centre, path, each.name)
         return found
 
     def missing_prompts(self, settings: FlowSettings) -> list[Problem]:
@@ -36,7 +41,7 @@ class FlowCatalogue:
         return [
             problem
             for path, each in self._references(settings)
-            if each.kind not in KINDS
+            if each.kind not in KINDS and each.kind != CALLBACK
             for problem in self._prompts.missing(path, each.kind, each.name)
         ]
 
@@ -57,3 +62,9 @@ class FlowCatalogue:
             reading = tuple(mistakes), error.references
         self._read[settings.name] = (settings, reading)
         return reading
+
+
+def _without_callback(centre: Centre, path: Path, name: str) -> Iterator[Problem]:
+    queue = centre.queues.get(name)
+    if queue is not None and queue.callback is None:
+        yield Problem(path, f"queue {name} offers no callbacks; give it callback: {{}}")

@@ -68,6 +68,14 @@ class EnterQueue:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepPlace:
+    """The caller is to be called back when a place in this queue has its turn."""
+
+    queue: str
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class DialTarget:
     """Call 'user:x', 'queue:x', 'flow:x' or 'number:123'.
 
@@ -154,6 +162,7 @@ Output = (
     | AskBackend
     | StopPrompts
     | EnterQueue
+    | KeepPlace
     | DialTarget
     | AskCalendar
     | ServeAgent

@@ -6,6 +6,7 @@ from typing import Any
 
 from softswitch.ivr.kinds.agent import AgentStep
 from softswitch.ivr.kinds.branch import Branch
+from softswitch.ivr.kinds.callback import Callback
 from softswitch.ivr.kinds.collect import Collect
 from softswitch.ivr.kinds.dial import Dial
 from softswitch.ivr.kinds.flow import Return, SubFlow
@@ -46,6 +47,7 @@ _KINDS: tuple[type[Step], ...] = (
     Loop,
     Set,
     Queue,
+    Callback,
     Dial,
     Transfer,
     SubFlow,

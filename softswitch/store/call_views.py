@@ -51,8 +51,8 @@ def call_queued(db: sqlite3.Connection, fact: Told) -> None:
     visit = 1 if last is None else last[0] + 1
     db.execute("INSERT INTO queue_calls (call, visit, queue, priority, queued_at, offers, repeated)"
                " VALUES (?, ?, ?, ?, ?, 0, ?)",
-               (call, visit, queue, fact.of.get("priority", 0), fact.at,
-                int(rollups.has_visited(db, call, queue, fact.at))))
+               (call, visit, queue, fact.of.get("priority", 0), fact.at - fact.of.get("waited_s", 0.0),
+                int("callback" not in fact.of and rollups.has_visited(db, call, queue, fact.at))))
     db.execute("UPDATE calls SET queue = ? WHERE call = ?", (queue, call))
 
 

@@ -22,7 +22,8 @@ class Decision(NamedTuple):
 
 
 def decisions_of(state_dir: Path, call: str) -> Iterator[Decision]:
-    """In order. Reads the journal from its beginning: who was free is the sum of all that happened before."""
+    """Of a call, or of all calls of a callback, in order. Reads the journal from its beginning: who was free
+    is the sum of all that happened before."""
     starts = list_segments(journal_directory(state_dir))
     reader = JournalReader(state_dir, starts[0] if starts else 0)
     history = History()
@@ -30,7 +31,7 @@ def decisions_of(state_dir: Path, call: str) -> Iterator[Decision]:
         while batch := reader.read():
             for position, fact in batch:
                 kind, data = fact["type"], fact.get("data", {})
-                if kind == "routing_decided" and data["call"] == call:
+                if kind == "routing_decided" and call in (data["call"], data.get("callback")):
                     known = data["queue"] in history.queues
                     rebuilt = history.decision(data) if known else None
                     yield Decision(fact["at"], position, rebuilt, data)

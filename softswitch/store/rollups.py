@@ -58,6 +58,8 @@ def count_visit(db: sqlite3.Connection, call: str, visit: int, sign: int = 1) ->
     row = db.execute("SELECT queue, queued_at, outcome, waited_s, service_level_s, skills, repeated"
                      " FROM queue_calls WHERE call = ? AND visit = ?", (call, visit)).fetchone()
     queue, queued_at, outcome, waited_s, level_s, skills, repeated = row
+    if outcome == "callback":
+        return  # the place goes on as that of another call, which counts when it has come to its end
     counts = {name: sign * count for name, count in _visit(outcome, waited_s or 0.0, level_s).items()}
     counts["repeated"] = sign * (repeated or 0)
     counts["wait_max_s"] = waited_s or 0.0

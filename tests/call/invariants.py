@@ -6,7 +6,9 @@ from collections import Counter
 from typing import Any
 
 from softswitch.acd.agent import AgentState
+from softswitch.acd.callback import OUT, CallbackState
 from softswitch.call.call import Call
+from softswitch.call.callback_activity import CallbackActivity
 from softswitch.call.dial_activity import DialActivity
 from softswitch.call.doctor import KEPT, essence, examine, live_state, row
 from softswitch.reasons import REASONS
@@ -65,6 +67,7 @@ def check(world: World, books: Books) -> None:
     assert books.open["offer"] == set(exchange.acd._matching.offers) == set(exchange.offered_calls)
     assert books.open["recording"] == set(exchange.recordings)
     _check_calls(world)
+    _check_callbacks(world)
     _check_media(world)
     _check_timers(world)
     _check_sessions(world)
@@ -78,13 +81,15 @@ def _check_calls(world: World) -> None:
     for call in world.exchange.calls.values():
         assert not call.ended
         assert (call.activity is None) != (call.conversation is None)
-        assert call.inbound.id in call.legs
+        calls_back = isinstance(call.activity, CallbackActivity)
+        assert call.inbound.id in call.legs or (calls_back and call.inbound.session is None)
         assert call.transfer is None or call.conversation is None
         assert call.transfer is None or call.transfer.leg is None or call.transfer.leg.id in call.legs
         assert call.talk_s >= 0 and call.wait_s >= 0
         waiting = call.waiting
         queued = world.exchange.acd._room.calls.get(call.id)
-        assert (waiting is not None) == (queued is not None)
+        if not calls_back or waiting is not None:
+            assert (waiting is not None) == (queued is not None)
         if waiting is not None and queued is not None:
             assert waiting.offers == [*queued.offers]
     legs = Counter(
@@ -103,6 +108,21 @@ def _check_calls(world: World) -> None:
     assert world.exchange.adopted == moved
 
 
+def _check_callbacks(world: World) -> None:
+    """Every attempt under way belongs to a callback that is being made, and has an agent or a customer."""
+    callbacks = world.exchange.acd.callbacks.open.values()
+    made = {each.call for each in callbacks if each.state in OUT}
+    under_way = {
+        call.id for call in world.exchange.calls.values() if isinstance(call.activity, CallbackActivity)
+    }
+    assert under_way == made
+    offered = {offer.call for offer in world.exchange.acd._matching.offers.values()}
+    calling = {each.call for each in callbacks if each.state is CallbackState.CALLING}
+    # One whose agent is gone is over within the turn's last timer.
+    over = {id for kind, id in world.exchange.deadlines._when if kind == "call"}
+    assert calling <= offered | over
+
+
 def _expected_media(call: Call) -> set[tuple[str, str]]:
     expected = {("leg", leg.id) for leg in call.legs.values() if leg.audio is not None}
     if call.player:
@@ -119,7 +139,7 @@ def _expected_media(call: Call) -> set[tuple[str, str]]:
         assert call.activity.early in call.activity.hunt.legs
         assert call.inbound.audio is not None
         expected.add(("bridge", f"{call.id}.bridge"))
-    elif call.waiting is not None and not call.player:
+    elif call.waiting is not None and not call.player and not call.waiting.keeping.active:
         expected.add(("bridge", f"{call.id}.hold"))
     return expected
 
@@ -231,7 +251,7 @@ def _check_lamps(world: World) -> None:
         for leg in call.legs.values():
             if leg.party.kind == "user":
                 expected.setdefault(f"user/{leg.party.name}", set()).add(leg.id)
-        if call.waiting is not None:
+        if call.waiting is not None and not isinstance(call.activity, CallbackActivity):
             expected.setdefault(f"queue/{call.waiting.queue}", set()).add(call.id)
     known = {name: set(ids) for name, ids in world.exchange.watching.lamps.resources().items()}
     assert known == expected
@@ -240,7 +260,8 @@ def _check_lamps(world: World) -> None:
 def _check_doctor(world: World) -> None:
     """Nothing is found on a sound switch but workers that are away."""
     found = [row(each) for each in examine(world.exchange, world.now)]
-    assert [each for each in found if not each["subject"].startswith("worker ")] == []
+    wrong = [each for each in found if not each["subject"].startswith("worker ")]
+    assert wrong == [], wrong
 
 
 def _check_kept(world: World) -> None:

@@ -27,13 +27,24 @@ CENTRE: dict[str, Any] = {
     },
     "agents": {
         "a1": {"user": "alice", "queues": ["sales", "support"]},
-        "a2": {"user": "bob", "queues": ["sales"], "wrap_up_s": 0},
+        "a2": {"user": "bob", "queues": ["sales", "full"], "wrap_up_s": 0},
         "a3": {"user": "dave", "queues": ["support"], "pin": "1234"},
     },
     "queues": {
-        "sales": {"wrap_up_s": 5, "ring_timeout_s": 10, "announce_position_every_s": 8},
+        "sales": {
+            "wrap_up_s": 5,
+            "ring_timeout_s": 10,
+            "announce_position_every_s": 8,
+            "callback": {"retry_s": 5, "ring_s": 8, "expires_s": 90, "calling": ["other"]},
+            "timeline": [{"after_s": 2, "callback": True}],
+        },
         "support": {"max_wait_s": 12, "on_timeout": "user:carol", "max_length": 1, "wrap_up_s": 0},
-        "full": {"max_wait_s": 5, "on_timeout": "flow:main", "record": False},
+        "full": {
+            "max_wait_s": 5,
+            "on_timeout": "flow:main",
+            "record": False,
+            "callback": {"order": "customer_first", "retry_s": 5, "ring_s": 8, "calling": ["other"]},
+        },
     },
     "trunks": {
         "carrier": {
@@ -55,7 +66,8 @@ CENTRE: dict[str, Any] = {
                             "2": [{"hang_up": {}}],
                             "3": [{"dial": "user:carol"}, {"queue": "support"}, {"say": "goodbye"}],
                             "4": [{"queue": "full"}],
-                            "5": [{"dial": "queue:sales"}],
+                            "5": [{"dial": "queue:sales"}, "hang_up"],
+                            "6": [{"callback": "full"}, {"say": "goodbye"}],
                         },
                     }
                 }
@@ -65,7 +77,11 @@ CENTRE: dict[str, Any] = {
 }
 WITHOUT_QUEUE: dict[str, Any] = {
     **CENTRE,
-    "agents": {**CENTRE["agents"], "a1": {"user": "alice", "queues": ["sales"]}, "a3": {"user": "dave"}},
+    "agents": {
+        "a1": {"user": "alice", "queues": ["sales"]},
+        "a2": {"user": "bob", "queues": ["sales"], "wrap_up_s": 0},
+        "a3": {"user": "dave"},
+    },
     "queues": {"sales": CENTRE["queues"]["sales"]},
     "numbers": {"100": "flow:main", "200": "queue:sales"},
     "flows": {"main": {"steps": [{"say": "welcome"}, {"queue": "sales"}]}},
@@ -220,10 +236,34 @@ class Floor(RuleBasedStateMachine):
         if up and others:
             phone.connect(data.draw(st.sampled_from(up)), data.draw(st.sampled_from(others)))
 
-    @rule(data=st.data(), digit=st.sampled_from("12345#"))
+    @rule(data=st.data(), digit=st.sampled_from("123456#"))
     def presses_a_key(self, data: st.DataObject, digit: str) -> None:
         if legs := self.legs():
             self.world.digit(digit, data.draw(st.sampled_from(legs)))
+
+    @rule(data=st.data(), keys=st.sampled_from(["1", "11", "12", "12007#1", "2", "#"]))
+    def keeps_the_place(self, data: st.DataObject, keys: str) -> None:
+        """Waits for the offer of a callback and answers the questions, or some of them."""
+        waiting = [call for call in self.world.exchange.calls.values() if call.waiting is not None]
+        if waiting:
+            call = data.draw(st.sampled_from(waiting))
+            self.world.wait(2.5)
+            for key in keys:
+                if call.inbound.id in self.legs():
+                    self.world.digit(key, call.inbound.id)
+
+    @rule(data=st.data(), what=st.sampled_from(["cancel", "change"]))
+    def operator_edits_a_callback(self, data: st.DataObject, what: str) -> None:
+        if opened := sorted(self.world.exchange.acd.callbacks.open):
+            changes = {"priority": 3, "now": True} if what == "change" else {}
+            self.world.command(f"callback.{what}", callback=data.draw(st.sampled_from(opened)), **changes)
+
+    @rule(data=st.data(), name=st.sampled_from(["carol", "erin", "carrier"]))
+    def asks_a_flow_for_a_callback(self, data: st.DataObject, name: str) -> None:
+        self.calls(name, "100", True)
+        for digit in "61":
+            if legs := self.legs():
+                self.world.digit(digit, legs[-1])
 
     @rule(data=st.data())
     def prompt_ends(self, data: st.DataObject) -> None:
@@ -336,11 +376,17 @@ class Floor(RuleBasedStateMachine):
                 world.command("call.hang_up", call=id)
             world.wait(120)
             check(world, self.books)
+        for id in [*exchange.acd.callbacks.open]:
+            world.command("callback.cancel", callback=id)
+        for id in [*exchange.calls]:
+            world.command("call.hang_up", call=id)
+        world.wait(120)
+        check(world, self.books)
         assert exchange.calls == {} and exchange.recordings == {}
         assert exchange.ua.endpoint.sessions == {}
         lit = [lamp for lamp in self.lamps if lamp.subscription.state == "active" and lamp.dialogs]
         assert not lit, [lamp.dialogs for lamp in lit]
-        over = ("call/", "recording/", "acd/call/", "referral/")
+        over = ("call/", "recording/", "acd/call/", "acd/callback/", "referral/")
         assert not any(key.startswith(over) for key in world.kept)
         states = {name: row["state"] for name, row in exchange.acd.snapshot(world.now)["agents"].items()}
         assert set(states.values()) <= {"idle", "signed_out"}, states

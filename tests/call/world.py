@@ -49,7 +49,9 @@ CENTRE = {
 PROMPT_NAMES = (
     "welcome main_menu invalid_choice no_input please_wait you_are_number next_in_line goodbye "
     "agent_signed_in agent_signed_out thank_you enter_pin enter_agent_number wrong_pin not_permitted "
-    "call_recorded call_for_sales press_one_to_accept"
+    "call_recorded call_for_sales press_one_to_accept connecting "
+    "callback_offer callback_number callback_confirm callback_confirm_only callback_enter "
+    "callback_not_possible callback_kept"
 ).split() + [f"n_{value}" for value in range(21)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.commands.agents import AgentCommands
+from softswitch.call.commands.callbacks import CallbackCommands
 from softswitch.call.commands.calls import CallCommands
 from softswitch.call.commands.directory import DirectoryCommands
 from softswitch.call.commands.group import Arguments, Command, by
@@ -21,6 +22,7 @@ _GROUPS = (
     CallCommands,
     AgentCommands,
     QueueCommands,
+    CallbackCommands,
     RecordingCommands,
     DirectoryCommands,
     SupervisorCommands,
