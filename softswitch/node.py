@@ -21,7 +21,7 @@ from softswitch.backend.events import Attempt, AttemptEnded
 from softswitch.call.commands import SwitchCommands
 from softswitch.call.doctor import keep_again, kept_findings, live_state, row, tell, treat
 from softswitch.call.exchange import Exchange, Prompts
-from softswitch.call.outputs import Fact, Keep
+from softswitch.call.outputs import Fact, Keep, RemoveFiles
 from softswitch.call.restore import restore
 from softswitch.call.speaking import Speak, Spoken
 from softswitch.config import Node
@@ -32,6 +32,7 @@ from softswitch.directory import ConfigCommands, Directory, Outcome
 from softswitch.directory.prompts import Texts
 from softswitch.media import libcrypto
 from softswitch.media.client import MediaClient
+from softswitch.media.recording_file import remove_within
 from softswitch.net.backend_client import BackendClient
 from softswitch.net.driver import Driver
 from softswitch.net.sockets import from_environment
@@ -100,6 +101,7 @@ class Switch:
         self.driver = Driver(self.exchange, self.journal.append, from_environment(), self._trace)
         self._speaker = Speaker(node.speech, node.speech_path, self._spoken)
         self.driver.outside[Speak] = self._speaker.speak
+        self.driver.outside[RemoveFiles] = self._remove_files
         self._backend_client = BackendClient(self._attempted)
         self.driver.outside[Attempt] = self._backend_client.attempt
         self._config = ConfigCommands(directory, lambda values: write_secrets(node.secrets_path, values))
@@ -148,6 +150,11 @@ class Switch:
 
     def _attempted(self, ended: AttemptEnded) -> None:
         self.driver.turn(lambda now, out: self.exchange.backends.attempted(ended, now, out))
+
+    def _remove_files(self, removal: RemoveFiles) -> None:
+        """Only what lies among the recordings."""
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(None, remove_within, self.node.recording.directory, removal.paths)
 
     def command(self, name: str, args: dict[str, Any]) -> Any:
         """A command from the control socket."""
@@ -247,7 +254,10 @@ class Switch:
         self.exchange.draining = True
         self.driver.turn(self._end_calls)
         deadline = asyncio.get_running_loop().time() + GOODBYE_S
-        while self.exchange.recordings and asyncio.get_running_loop().time() < deadline:
+        exchange = self.exchange
+        while exchange.recordings or exchange.voicemail.recording:
+            if asyncio.get_running_loop().time() >= deadline:
+                break
             await asyncio.sleep(0.05)
         await self._control.close()
         await self.driver.stop()

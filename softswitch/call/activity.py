@@ -54,6 +54,9 @@ class Activity:
     def backend_answered(self, answer: Answer, now: float, out: list[Any]) -> None:
         """A question to a back-end has its answer."""
 
+    def message_timeout(self, now: float, out: list[Any]) -> None:
+        """The message that is being taken is as long as it may be."""
+
     def timeout(self, now: float, out: list[Any]) -> None:
         """The time given to `Call.wake_at` has come."""
 

@@ -19,6 +19,7 @@ from softswitch.call.recording_control import ACTIONS, to_recording_service
 from softswitch.call.routing import NoRoute, Route, is_emergency, trunk_of_address, user_named
 from softswitch.call.services import ServiceActivity, dialled_service
 from softswitch.call.takeover import take_over
+from softswitch.call.voicemail_menu import VoicemailActivity, mailbox_of
 from softswitch.call.watching import PACKAGES
 from softswitch.config import Target
 from softswitch.reasons import REASONS
@@ -226,6 +227,11 @@ class Arrivals:
             raise NoRoute("number_not_found" if allowed else "forbidden")
         if found.name in ("hide_number", "park"):
             raise NoRoute("number_not_found")
+        if found.name == "voicemail":
+            mailbox = mailbox_of(self._exchange, call.caller, found.number)
+            if call.answer(now, out):
+                call.begin(VoicemailActivity(call, mailbox), now, out)
+            return
         if found.name in ACTIONS:
             to_recording_service(call, found.name, now, out)
             return
@@ -254,6 +260,7 @@ _METHODS = {
 _ROUTES = {
     "flow": Arrivals._to_flow,
     "queue": Arrivals._to_flow,
+    "voicemail": Arrivals._to_flow,
     "user": Arrivals._to_user,
     "trunk": Arrivals._to_trunk,
     "feature": Arrivals._to_service,

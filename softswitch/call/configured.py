@@ -55,6 +55,10 @@ def _backend_configured(exchange: Exchange, name: str, backend: Any, now: float,
     exchange.backends.configured(name, backend, now, out)
 
 
+def _voicemail_configured(exchange: Exchange, name: str, box: Any, now: float, out: list[Any]) -> None:
+    exchange.voicemail.configured(name, box, now, out)
+
+
 _CONFIGURED: dict[str, Callable[..., None]] = {
     "queue": _queue_configured,
     "agent": _agent_configured,
@@ -62,4 +66,5 @@ _CONFIGURED: dict[str, Callable[..., None]] = {
     "flow": _flow_configured,
     "trunk": _trunk_configured,
     "backend": _backend_configured,
+    "voicemail": _voicemail_configured,
 }

@@ -44,6 +44,7 @@ from softswitch.call.speaking import Spoken
 from softswitch.call.supervising import Supervising
 from softswitch.call.trunk_certificates import Certified
 from softswitch.call.trunks import Trunks
+from softswitch.call.voicemail import VoicemailStore
 from softswitch.call.watching import Watching
 from softswitch.sip.endpoint import METHODS, SUPPORTED
 from softswitch.sip.useragent import SipSettings, UserAgent
@@ -138,6 +139,7 @@ class Exchange:
         self.mailboxes = Mailboxes(self)
         self.last_agents = LastAgents(self)
         self.backends = Backends(self)
+        self.voicemail = VoicemailStore(self)
         self.opening = OpeningHours(self)
         self.watching = Watching(self)
         self.supervising = Supervising(self)
@@ -185,6 +187,11 @@ class Exchange:
         """The worker that recorded is gone, and its successor found nothing of it to finish."""
         lost = {"error": "the media worker was lost before it told how the recording ended"}
         self.recordings[recording].finished(lost, out)
+
+    def _message_timeout(self, call: str, now: float, out: list[Any]) -> None:
+        activity = self.calls[call].activity
+        if activity is not None:
+            activity.message_timeout(now, out)
 
     def _binding_timeout(self, user: str, now: float, out: list[Any]) -> None:
         self.registrar.expire(user, now, out)
@@ -345,6 +352,8 @@ class Exchange:
 _TIMEOUTS: dict[str, Callable[..., None]] = {
     "options": lambda exchange, id, now, out: exchange.trunks.health.timeout(id, now, out),
     "call": Exchange._activity_timeout,
+    "voicemail": lambda exchange, id, now, out: exchange.voicemail.look(now, out),
+    "message": Exchange._message_timeout,
     "backends": lambda exchange, id, now, out: exchange.backends.timeout(now, out),
     "ring": Exchange._ring,
     "patience": Exchange._patience_timeout,

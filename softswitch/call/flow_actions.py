@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from softswitch.backend.events import Question
 from softswitch.call.flow_targets import flow_route
 from softswitch.call.keeping import KeepingActivity
+from softswitch.call.message_taking import FILE, MESSAGE, Limits, Taking
 from softswitch.call.routing import NoRoute
 from softswitch.call.services import ServiceActivity
 from softswitch.call.speaking import Saying, Speak
@@ -101,6 +102,21 @@ def _ask_backend(flow: FlowActivity, action: ivr.AskBackend, now: float, out: li
     call.exchange.backends.ask(question, now, out)
 
 
+def _take_message(flow: FlowActivity, action: ivr.TakeMessage, now: float, out: list[Any]) -> None:
+    call, exchange = flow.call, flow.call.exchange
+    language, greeting = flow.run.language, exchange.prompt_paths(flow.run.language, action.names, out)
+    purpose, limits = FILE, Limits(*action.limits, action.keys)
+    if action.mailbox:
+        settings = exchange.voicemail.settings(action.mailbox)
+        if settings is None or exchange.voicemail.is_full(action.mailbox):
+            flow.feed(ivr.Returned("full"), now, out)
+            return
+        purpose, limits = MESSAGE, exchange.voicemail.limits(settings)
+        greeting = greeting or exchange.voicemail.greeting(settings, out)
+    flow.taking = Taking(call, flow, purpose, action.mailbox, limits)
+    flow.taking.start(greeting, language, now, out)
+
+
 def _hang_up(flow: FlowActivity, action: ivr.HangUp, now: float, out: list[Any]) -> None:
     flow.call.end(action.reason, "switch", now, out)
 
@@ -125,6 +141,7 @@ ACTIONS: dict[type, Callable[[FlowActivity, Any, float, list[Any]], None]] = {
     ivr.ServeAgent: _serve_agent,
     ivr.PlayMusic: _music,
     ivr.AskBackend: _ask_backend,
+    ivr.TakeMessage: _take_message,
     ivr.HangUp: _hang_up,
     ivr.RecordCall: _record,
     ivr.FlowFact: _fact,

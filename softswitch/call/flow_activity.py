@@ -9,6 +9,7 @@ from softswitch.backend.events import OK, Answer
 from softswitch.call.activity import Activity
 from softswitch.call.flow_actions import ACTIONS
 from softswitch.call.last_agents import LAST
+from softswitch.call.message_taking import Taking
 from softswitch.call.speaking import Saying, Spoken
 from softswitch.call.waiting import Waiting
 from softswitch.ivr import events as ivr
@@ -34,6 +35,7 @@ class FlowActivity(Activity):
         self.run = run
         self.saying: Saying | None = None
         self.dialling: ivr.DialTarget | None = None
+        self.taking: Taking | None = None
         self.asked = ""
         self.into: tuple[tuple[str, str], ...] = ()
         self.last_stay: Waiting | None = None
@@ -46,6 +48,8 @@ class FlowActivity(Activity):
 
     @property
     def abandoned(self) -> str:  # type: ignore[override]
+        if self.taking is not None and self.taking.recording:
+            return "normal_hang_up_caller"
         return "abandoned_in_flow" if self.waiting is None else self.waiting.abandoned
 
     @property
@@ -76,7 +80,9 @@ class FlowActivity(Activity):
         return reason
 
     def leg_digit(self, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
-        if self.waiting is not None:
+        if self.taking is not None:
+            self.taking.digit(digit, now, out)
+        elif self.waiting is not None:
             self.waiting.key(digit, now, out)
         else:
             self.feed(ivr.DigitPressed(digit), now, out)
@@ -84,6 +90,8 @@ class FlowActivity(Activity):
     def player_finished(self, now: float, out: list[Any]) -> None:
         if self.waiting is not None:
             self.waiting.player_finished(now, out)
+        elif self.taking is not None:
+            self.taking.player_finished(now, out)
         else:
             self.feed(ivr.PromptsFinished(), now, out)
 
@@ -99,6 +107,19 @@ class FlowActivity(Activity):
         waiting, self.waiting = self.waiting, None
         if waiting is not None:
             waiting.left(reason, now, out)
+        taking, self.taking = self.taking, None
+        if taking is not None:
+            taking.left(now, out)
+        if self.asked:
+            self.call.exchange.backends.forget(self.asked)
+
+    def message_timeout(self, now: float, out: list[Any]) -> None:
+        if self.taking is not None:
+            self.taking.timeout(now, out)
+
+    def message_taken(self, outcome: str, message: str, now: float, out: list[Any]) -> None:
+        self.taking = None
+        self.feed(ivr.Returned(outcome, {"message": message}), now, out)
 
     def queue_ended(self, outcome: str, now: float, out: list[Any]) -> None:
         waiting, self.waiting = self.waiting, None

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from softswitch.call.outputs import Keep
 from softswitch.call.user_data import variables
+from softswitch.call.voicemail import left_for
 from softswitch.ivr.flow import Flow
 from softswitch.ivr.run import FlowRun
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 MOST_VERSIONS = 20
 """Of each flow; those that calls still go through come on top."""
-_QUEUE = "queue:"
+_QUEUE, _VOICEMAIL = "queue:", "voicemail:"
 
 
 class FlowLibrary:
@@ -35,9 +36,13 @@ class FlowLibrary:
         self.centre = centre
 
     def find(self, name: str) -> Flow | None:
-        """A flow by name; `queue:NAME` is the smallest flow there is, into a queue."""
+        """A flow by name; `queue:NAME` is the smallest flow there is, into a queue; `voicemail:NAME` takes a
+        message."""
         if name.startswith(_QUEUE):
             return Flow.from_config(name, [{"queue": name.removeprefix(_QUEUE)}])
+        if name.startswith(_VOICEMAIL):
+            box = self.centre.voicemail.get(name.removeprefix(_VOICEMAIL))
+            return None if box is None else Flow.from_config(name, left_for(box))
         settings = self.centre.flows.get(name)
         return None if settings is None else self._flows.compiled(settings)
 
@@ -68,7 +73,7 @@ class Flows:
     def run(self, target: Target, call: Call) -> FlowRun | None:
         """A run of a flow, or into a queue. None: there is no such flow."""
         library = self.library
-        flow = library.find(str(target) if target.kind == "queue" else target.name)
+        flow = library.find(target.name if target.kind == "flow" else str(target))
         if flow is None:
             return None
         return FlowRun(flow, variables=variables(call), flows=library, clock=self.clock)

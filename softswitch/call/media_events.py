@@ -70,6 +70,9 @@ def _player_finished(
 def _recorder_finished(
     exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]
 ) -> None:
+    message = exchange.voicemail.recording.get(event["id"])
+    if message is not None:
+        message.finished(event, out)
     recording = exchange.recordings.get(event["id"])
     if recording is not None:
         exchange.deadlines.cancel(("recording", recording.id))
@@ -87,8 +90,11 @@ def _error(exchange: Exchange, worker: int, event: dict[str, Any], now: float, o
 
 def _heard(exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
     recording = exchange.recordings.get(event["id"])
+    message = exchange.voicemail.recording.get(event["id"])
     if recording is not None:
         recording.heard(event, out)
+    elif message is not None:
+        message.heard(event, now, out)
 
 
 def _recorder_alarm(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 
@@ -38,6 +39,18 @@ class Keep:
 
     def __repr__(self) -> str:
         return f"Keep({self.key!r})"
+
+
+class RemoveFiles:
+    """Erase these files of ours, as far as they are there."""
+
+    __slots__ = ("paths",)
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.paths = paths
+
+    def __repr__(self) -> str:
+        return f"RemoveFiles({self.paths!r})"
 
 
 class MediaCommand:

@@ -15,10 +15,12 @@ from softswitch.acd.history import RESTORED
 from softswitch.call.call import Call
 from softswitch.call.callback_activity import CallbackActivity
 from softswitch.call.flow_activity import FlowActivity
+from softswitch.call.message_taking import Recorded
 from softswitch.call.outputs import Fact, Keep
 from softswitch.call.parking import ParkActivity
 from softswitch.call.recording import Recording
 from softswitch.call.supervision import CALL, SupervisionActivity
+from softswitch.call.voicemail_menu import VoicemailActivity
 from softswitch.config import KINDS
 
 if TYPE_CHECKING:
@@ -65,6 +67,12 @@ def restore(
         exchange.last_agents.restore(number, kept)
     for id, kept in _under(state, "action/"):
         exchange.actions.restore(id, kept)
+    for _, kept in _under(state, "voice_message/"):
+        exchange.voicemail.restore(kept)
+    for name, kept in _under(state, "greeting/"):
+        exchange.voicemail.restore_greeting(name, kept)
+    for id, kept in _under(state, "message_recording/"):
+        exchange.voicemail.recording[id] = Recorded.from_state(exchange, kept)
     for id, kept in _under(state, "recording/"):
         exchange.recordings[id] = Recording.from_state(exchange, kept)
     kept_calls = [kept for _, kept in _under(state, "call/")]
@@ -73,7 +81,9 @@ def restore(
     _restore_reports(exchange, state, now, out)
     for call in [*exchange.calls.values()]:
         _resume(call, state[f"call/{call.id}"]["activity"] or {}, now, out)
-    for recording in [*exchange.recordings.values()]:
+    under_way: list[Recording | Recorded] = [*exchange.recordings.values()]
+    under_way += exchange.voicemail.recording.values()
+    for recording in under_way:
         if not exchange.media.has(recording.worker):
             recording.finished({"error": f"media worker {recording.worker} is no longer configured"}, out)
     _forget_lost_calls(exchange, state, now, out)
@@ -211,6 +221,11 @@ def _resume_supervision(call: Call, activity: dict[str, Any], now: float, out: l
     call.exchange.supervising.restore(supervision, activity.get("joined", True), now, out)
 
 
+def _resume_voicemail(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
+    call.activity = VoicemailActivity(call, activity["mailbox"], known=activity["known"])
+    call.activity.start(now, out)
+
+
 def _resume_failing(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
     call.end(activity["reason"], activity["ended_by"], now, out)
 
@@ -250,6 +265,7 @@ _RESUME = {
     "parked": _resume_parked,
     "flow": _resume_flow,
     "supervision": _resume_supervision,
+    "voicemail": _resume_voicemail,
     "failing": _resume_failing,
 }
 

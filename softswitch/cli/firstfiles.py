@@ -22,6 +22,7 @@ from softswitch.config import (
     Supervision,
     Trunk,
     User,
+    Voicemail,
 )
 from softswitch.config.calendar import CalendarDay
 from softswitch.config.commented import commented, yaml_value
@@ -64,6 +65,7 @@ flows:
 
 _CLASS = CallingClass(name="neighbours", prefixes=("+43", "+41"))
 _BACKEND = Backend(name="crm", urls=("https://crm.example.com/api",))
+_VOICEMAIL = Voicemail(name="alice", users=("alice",))
 _ROUTE = OutboundRoute(name="everything", trunks=("carrier",))
 _CALENDAR = Calendar(name="office", week={"mon-fri": ("09:00-17:00",)}, dates={"12-31": CalendarDay()})
 _QUEUES = ("sales", "support", "billing")
@@ -94,7 +96,8 @@ def centre_file(password: Callable[[], str], pin: Callable[[], str]) -> str:
             *_group("queues", "Where calls wait.", [Queue(name=name) for name in _QUEUES], ("name",)),
             "# Carriers and gateways. Take away the # to use it.\n",
             *_as_comment(_group("trunks", "", [trunk], ("name",))),
-            "\n# Numbers and where each leads: flow:NAME, queue:NAME or user:NAME.\nnumbers:\n",
+            "\n# Numbers and where each leads: flow:NAME, queue:NAME, user:NAME or voicemail:NAME.\n",
+            "numbers:\n",
             f"  {yaml_value(Number(number='100', target='flow:main').number)}: flow:main\n",
             *(f'  "20{place}": user:{user.name}\n' for place, user in enumerate(users, 1)),
             "\n# What callers hear and choose.\n",
@@ -115,6 +118,8 @@ def centre_file(password: Callable[[], str], pin: Callable[[], str]) -> str:
             *_as_comment(_group("calendars", "", [_CALENDAR], ("name",))),
             "\n# Business systems that flows ask. Take away the # to use it.\n",
             *_as_comment(_group("backends", "", [_BACKEND], ("name",))),
+            "\n# Voice mailboxes. Take away the # to use it.\n",
+            *_as_comment(_group("voicemail", "", [_VOICEMAIL], ("name",))),
         ]
     )
 
@@ -133,7 +138,8 @@ def _group(
     | list[CallingClass]
     | list[OutboundRoute]
     | list[Calendar]
-    | list[Backend],
+    | list[Backend]
+    | list[Voicemail],
     without: tuple[str, ...],
 ) -> Iterator[str]:
     """A group by name; the keys are explained at the first object, the others have only what they set."""

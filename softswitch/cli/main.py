@@ -37,6 +37,7 @@ from softswitch.cli.top import top
 from softswitch.cli.trace import trace
 from softswitch.cli.trunk import trunk
 from softswitch.cli.user import user
+from softswitch.cli.voicemail import voicemail
 from softswitch.cli.why import why
 from softswitch.config.errors import ConfigError
 from softswitch.control import CommandError, NotRunning
@@ -126,6 +127,7 @@ for _command in (
     top,
     trace,
     mailbox,
+    voicemail,
     why,
     doctor,
 ):

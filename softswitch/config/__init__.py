@@ -26,6 +26,7 @@ from softswitch.config.listen import Listen, TlsPeers
 from softswitch.config.node import Limits, Log, Media, Node, PortRange, Sip
 from softswitch.config.recording import Recording
 from softswitch.config.trunk import Trunk
+from softswitch.config.voicemail import Voicemail
 
 __all__ = [
     "KINDS",
@@ -58,4 +59,5 @@ __all__ = [
     "TlsPeers",
     "Trunk",
     "User",
+    "Voicemail",
 ]

@@ -15,7 +15,7 @@ Keys = Literal["auto", "info", "inband"]
 Srtp = Literal["off", "optional", "required"]
 
 HOST_AND_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
-TARGET_KINDS = ("flow", "queue", "user")
+TARGET_KINDS = ("flow", "queue", "user", "voicemail")
 
 
 class Model(BaseModel):
@@ -48,7 +48,7 @@ class Target(NamedTuple):
         """Raise ValueError, saying what is allowed, for anything but `kind:name`."""
         kind, colon, name = text.partition(":")
         if kind not in TARGET_KINDS or not colon or not name:
-            raise ValueError("is no target; allowed: flow:NAME, queue:NAME or user:NAME")
+            raise ValueError("is no target; allowed: flow:NAME, queue:NAME, user:NAME or voicemail:NAME")
         return cls(kind, name)
 
     def __str__(self) -> str:

@@ -25,6 +25,7 @@ from softswitch.config.base import (
 from softswitch.config.calendar import Calendar
 from softswitch.config.dialplan import CallingClass, Numbering, OutboundRoute
 from softswitch.config.trunk import Trunk
+from softswitch.config.voicemail import Voicemail
 
 Permission = Literal["supervise", "dial_out", "pickup"]
 
@@ -120,7 +121,7 @@ class Number(Model):
     """A number that can be called, from outside or by users."""
 
     number: DialledNumber = Field(description="The number as it is dialled.")
-    target: TargetText = Field(description="flow:NAME, queue:NAME or user:NAME.")
+    target: TargetText = Field(description="flow:NAME, queue:NAME, user:NAME or voicemail:NAME.")
     trunk: Name | None = Field(
         default=None, description="Only calls of this trunk reach the number; unset: all trunks and users."
     )
@@ -189,6 +190,11 @@ class FeatureCodes(Model):
     open_queue: Code | None = Field(
         default="*29", description="Followed by a queue's number or name: closed no longer (supervise)."
     )
+    voicemail: Code | None = Field(
+        default="*98",
+        description="Listen to voice messages (asks for the PIN if there is one); followed by a mailbox:"
+        " that one.",
+    )
     forward_always: Code | None = Field(
         default="*72", description="Followed by a number or user: forward all calls there."
     )
@@ -250,6 +256,7 @@ class Centre(Model):
     backends: dict[Name, Backend] = Field(
         default={}, description="Business systems that flows ask over HTTP."
     )
+    voicemail: dict[Name, Voicemail] = Field(default={}, description="Voice mailboxes.")
     numbering: Numbering = Field(default=Numbering(), description="How numbers are read.")
     statuses: Statuses = Field(default=Statuses(), description="What agents may say of themselves.")
     supervision: Supervision = Field(default=Supervision(), description="Who listens to whom.")
@@ -299,6 +306,7 @@ KINDS: dict[str, Kind] = {
     "calling_class": Kind(CallingClass, "calling_classes"),
     "route": Kind(OutboundRoute, "routes"),
     "backend": Kind(Backend, "backends"),
+    "voicemail": Kind(Voicemail, "voicemail"),
     "calendar": Kind(Calendar, "calendars"),
 }
 SINGLES: dict[str, type[Model]] = {

@@ -17,7 +17,7 @@ from softswitch.directory.usable import Usable
 from softswitch.sip.digest import ha1
 
 # The field of a kind that must be known in clear: it is kept in the secrets, never in the journal.
-SECRET_FIELDS = {"trunk": "password", "agent": "pin"}
+SECRET_FIELDS = {"trunk": "password", "agent": "pin", "voicemail": "pin"}
 
 
 class Directory:

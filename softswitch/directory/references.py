@@ -24,6 +24,7 @@ def check_references(centre: Centre, names: Names) -> list[Problem]:
         *_queues(centre, names),
         *_trunks(centre, names),
         *_numbers(centre, names),
+        *_voicemail(centre, names),
         *check_dial_plan(centre, names),
     ]
 
@@ -113,6 +114,12 @@ def _shown(trunks: Iterable[Trunk]) -> Iterator[Problem]:
             if (former.certificate, former.key) != (trunk.certificate, trunk.key):
                 message = f"trunk {former.name} shows {host!r} another certificate; give both the same one"
                 yield Problem(("trunks", trunk.name, "certificate"), message)
+
+
+def _voicemail(centre: Centre, names: Names) -> Iterator[Problem]:
+    for box in centre.voicemail.values():
+        for place, user in enumerate(box.users):
+            yield from missing(names, ("voicemail", box.name, "users", place), "user", user)
 
 
 def _numbers(centre: Centre, names: Names) -> Iterator[Problem]:

@@ -134,6 +134,18 @@ class AskBackend:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeMessage:
+    """Say `names`, or the greeting of the mailbox, then a tone, and record. `mailbox` '': a file and nothing
+    else, with `limits` (longest, shortest, silence that ends it, in seconds) and the `keys` that end it.
+    `Returned` has taken, too_short, or full, and `message`, the name of the recording."""
+
+    mailbox: str
+    names: tuple[str, ...]
+    limits: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    keys: str = "#"
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """End the call; `reason` is an end reason. Nothing comes after it."""
 
@@ -167,6 +179,7 @@ Output = (
     | AskCalendar
     | ServeAgent
     | TransferCaller
+    | TakeMessage
     | HangUp
     | RecordCall
     | FlowFact

@@ -21,6 +21,7 @@ from softswitch.ivr.kinds.request import Request
 from softswitch.ivr.kinds.say import Say
 from softswitch.ivr.kinds.set import Set
 from softswitch.ivr.kinds.transfer import Transfer
+from softswitch.ivr.kinds.voicemail import RecordMessage, Voicemail
 from softswitch.ivr.reading import Given, Path, Reader, path_text
 from softswitch.ivr.steps import END, Step
 
@@ -58,6 +59,8 @@ _KINDS: tuple[type[Step], ...] = (
     AgentStep,
     HangUpStep,
     Request,
+    Voicemail,
+    RecordMessage,
 )
 KINDS: dict[str, type[Step]] = {each.kind: each for each in _KINDS}
 

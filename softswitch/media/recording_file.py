@@ -175,3 +175,10 @@ def write_certificate(recording: Path, content: dict[str, Any]) -> str:
     except OSError:
         fresh.unlink(missing_ok=True)
         raise
+
+
+def remove_within(root: Path, paths: Sequence[str]) -> None:
+    """Erases the files that are below `root`, with links resolved; others are left alone."""
+    for path in paths:
+        wav = path_within(root.resolve(), path.removesuffix(".json"))
+        wav.with_name(Path(path).name).unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from softswitch.backend.events import Attempt
 from softswitch.call.commands import SwitchCommands
 from softswitch.call.exchange import Exchange, Prompts
 from softswitch.call.leg import Leg
-from softswitch.call.outputs import Fact, Keep, MediaCommand
+from softswitch.call.outputs import Fact, Keep, MediaCommand, RemoveFiles
 from softswitch.call.restore import restore
 from softswitch.call.speaking import Speak
 from softswitch.config import Centre, Node
@@ -23,7 +23,7 @@ from tests.call.worker import Worker
 
 SWITCH = ("192.0.2.1", 5060)
 START = 1000.0
-OUTSIDE = (Speak, Attempt)
+OUTSIDE = (Speak, Attempt, RemoveFiles)
 """What the driver does beside the loop; tests give the answers."""
 CENTRE = {
     "users": {
@@ -48,6 +48,9 @@ CENTRE = {
 }
 PROMPT_NAMES = (
     "welcome main_menu invalid_choice no_input please_wait you_are_number next_in_line goodbye "
+    "beep leave_message message_saved message_too_short mailbox_full voicemail_menu you_have new_message "
+    "new_messages saved_message saved_messages no_messages message_from message_menu message_deleted "
+    "message_kept no_more_messages record_greeting greeting_saved wrong_pin not_permitted "
     "agent_signed_in agent_signed_out thank_you enter_pin enter_agent_number wrong_pin not_permitted "
     "call_recorded call_for_sales press_one_to_accept connecting "
     "callback_offer callback_number callback_confirm callback_confirm_only callback_enter "

@@ -64,7 +64,7 @@ def test_targets(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "main", "flow:", ":main", "fax:main"])
 def test_what_is_no_target(text: str) -> None:
-    with pytest.raises(ValueError, match="allowed: flow:NAME, queue:NAME or user:NAME"):
+    with pytest.raises(ValueError, match="allowed: flow:NAME, queue:NAME, user:NAME or voicemail:NAME"):
         Target.parse(text)
 
 

@@ -100,7 +100,8 @@ def problems(*steps: Any) -> list[str]:
         ({"queue": {"name": "a", "music": ["x"]}}, "steps[0].queue.music: expected a text"),
         (
             {"dial": "bob"},
-            "steps[0].dial: is no target; allowed: flow:NAME, queue:NAME, user:NAME or number:DIGITS",
+            "steps[0].dial: is no target; allowed: flow:NAME, queue:NAME, user:NAME, voicemail:NAME or"
+            " number:DIGITS",
         ),
         ({"dial": {"target": "user:"}}, "steps[0].dial.target: is no target"),
         ({"hang_up": "bored"}, "steps[0].hang_up: 'bored' is no end reason; usual: flow_finished"),

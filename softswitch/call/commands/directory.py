@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
-from softswitch.call.commands.group import Arguments, Command, CommandGroup
+from softswitch.call.commands.group import Arguments, Command, CommandGroup, by
 from softswitch.call.explain import explain
 from softswitch.call.mailboxes import MOST
 from softswitch.config.errors import ConfigError, Problem, did_you_mean
@@ -22,6 +23,8 @@ class DirectoryCommands(CommandGroup):
             "ban.remove": self._lift_ban,
             "mailbox.set": self._set_mailbox,
             "mailbox.list": self._mailboxes,
+            "message.list": self._messages,
+            "message.remove": self._remove_message,
         }
 
     def _registrations(self, args: Arguments, now: float, out: list[Any]) -> list[dict[str, Any]]:
@@ -64,6 +67,23 @@ class DirectoryCommands(CommandGroup):
             {"user": user, "new": counts.new, "old": counts.old}
             for user, counts in sorted(self._exchange.mailboxes.all().items())
         ]
+
+
+    def _messages(self, args: Arguments, now: float, out: list[Any]) -> list[dict[str, Any]]:
+        store, wanted = self._exchange.voicemail, args.get("mailbox")
+        names = sorted(self._exchange.centre.voicemail)
+        if wanted is not None and wanted not in names:
+            hint = did_you_mean(str(wanted), names)
+            raise ConfigError([Problem(("mailbox",), f"there is no mailbox {wanted!r}; {hint}")])
+        return [asdict(each) for name in names if wanted in (None, name) for each in store.messages(name)]
+
+    def _remove_message(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        id = text_argument(args, "message")
+        message = self._exchange.voicemail.find(id)
+        if message is None:
+            raise ConfigError([Problem(("message",), f"there is no message {id!r}; see voicemail messages")])
+        self._exchange.voicemail.delete(message, by(args), out)
+        return {"message": id}
 
 
 def _count(args: Arguments, name: str) -> int:

@@ -15,8 +15,8 @@ from softswitch.ivr.steps import Step
 if TYPE_CHECKING:
     from softswitch.ivr.run import FlowRun
 
-TARGETS = ("flow", "queue", "user", "number")
-WHO = "number:DIGITS, user:NAME, queue:NAME or flow:NAME; a number may be `{variable}`"
+TARGETS = ("flow", "queue", "user", "voicemail", "number")
+WHO = "number:DIGITS, user:NAME, queue:NAME, voicemail:NAME or flow:NAME; a number may be `{variable}`"
 MOST_RING_S = 300
 ROUTES = {
     "on_busy": ("user_busy",),
@@ -33,7 +33,7 @@ def read_target(fields: Fields, key: str) -> str:
     target = fields.text(key)
     kind, _, name = target.partition(":")
     if target and (kind not in TARGETS or not name):
-        allowed = "flow:NAME, queue:NAME, user:NAME or number:DIGITS"
+        allowed = "flow:NAME, queue:NAME, user:NAME, voicemail:NAME or number:DIGITS"
         fields.reader.problem(fields.at(key), f"is no target; allowed: {allowed}")
         return ""
     if kind == "number":
