@@ -4,7 +4,7 @@
 #include "buffers.h"
 
 /* The kinds of payload as legs.py numbers them; 1 and 2 are the two laws of G.711. */
-enum { AUDIO_A = 2, AUDIO_OPUS = 5, TELEPHONE_EVENT = 6, COMFORT_NOISE = 7, KINDS = 8 };
+enum { AUDIO_A = 2, AUDIO_OPUS = 5, TELEPHONE_EVENT = 6, COMFORT_NOISE = 7, KINDS = 9 };
 
 typedef struct {
     Py_ssize_t capacity, stride;

@@ -33,6 +33,7 @@ from softswitch.call.media_events import media_event
 from softswitch.call.opening import OpeningHours
 from softswitch.call.outputs import Fact, Keep, MediaCommand
 from softswitch.call.overload import Overload
+from softswitch.call.passing import Passing
 from softswitch.call.pins import PinGuard
 from softswitch.call.proxying import Proxying
 from softswitch.call.qualifying import Qualifying
@@ -108,6 +109,7 @@ class Exchange:
         self._plan = DialPlan(directory.centre)
         self.deadlines = Deadlines()
         self.media = MediaPlane(node.media.sdp_hosts, node.media.worker_count)
+        self.passing = Passing()
         self.acd = Acd(entropy)
         self.registrar = Registrar(
             min_expires_s=node.sip.min_expires_s,
@@ -218,6 +220,7 @@ class Exchange:
     def end_turn(self, now: float, out: list[Any]) -> None:
         """Before the outputs of a turn are carried out: what else has to be kept, which alarms are shown,
         which watchers are told."""
+        self.passing.end_turn(now, out)
         facts = [output for output in out if type(output) is Fact]
         self.watching.end_turn(facts, now, out)
         for fact in facts:

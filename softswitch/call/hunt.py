@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from softswitch.call.identity import trunk_of
 from softswitch.call.leg import Leg
 from softswitch.call.party import Party
+from softswitch.call.passing import to_answer
+from softswitch.call.recording_rules import recorded
 from softswitch.call.redirection import Redirected
 from softswitch.call.registrar import Binding, in_turn
 from softswitch.sip.uri import Address
@@ -110,11 +112,13 @@ class Hunt:
 
     def _dial(self, group: Group, now: float, out: list[Any]) -> None:
         inbound = self.call.inbound
-        codecs = inbound.offered_codecs()
         trunk = trunk_of(self.call.exchange.centre, group.party)
         for binding in group.bindings:
             leg = self.call.new_leg("outbound", group.party, out)
             leg.owner = self
+            codecs = inbound.offered_codecs()
+            if recorded(self.call, leg, None):
+                codecs = to_answer(None, codecs)
             if leg.allocate(inbound.worker if inbound.port else None):
                 if not leg.dial(binding, group.caller, codecs, now, out):
                     self._reason = "not_acceptable_media"

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.call.leg_security import LegSecurity
 from softswitch.call.media import NOWHERE, leg_fields
+from softswitch.call.passing import to_answer, to_offer
 from softswitch.sdp.addresses import beside, family_of, same_host
 from softswitch.sdp.crypto import Security
 from softswitch.sdp.description import BadSdp, SessionDescription
 from softswitch.sdp.negotiation import (
+    PASSED,
     NegotiatedAudio,
     NotAcceptable,
     answer_offer,
@@ -173,7 +175,7 @@ class LegMedia:
         return make_offer(
             host=self.call.exchange.media.hosts[self._family(self.audio, flow)],
             port=self.port,
-            codecs=_led_by(codecs, self.codecs),
+            codecs=to_offer(codecs, self.codecs),
             session_id=self.sdp_id,
             version=self.sdp_version,
             security=security,
@@ -193,8 +195,9 @@ class LegMedia:
 
     def can_be_answered(self) -> bool:
         """Whether the party's offer could be answered; if not, `unacceptable` says why."""
+        passed = next((codec for codec in self.offered_codecs() if codec in PASSED), None)
         try:
-            self._answer_to(self.remote_sdp, None)
+            self._answer_to(self.remote_sdp, passed)
         except (BadSdp, NotAcceptable) as error:
             self.unacceptable = str(error)
             return False
@@ -211,13 +214,13 @@ class LegMedia:
     def _answer_to(self, offer: bytes, prefer: str | None) -> tuple[bytes, NegotiatedAudio]:
         """Our answer, with codec `prefer` if it was offered; no offer at all is answered with one of ours."""
         if not offer:
-            codec = prefer or self.codecs[0]
+            codec = prefer or to_answer(None, self.codecs)[0]
             return self._offer([codec], self._flow), to_be_answered(codec)
         sdp, audio = answer_offer(
             self._first_offer() if offer is self.remote_sdp else SessionDescription.parse(offer),
             host=self.call.exchange.media.hosts,
             port=self.port,
-            codecs=self.codecs,
+            codecs=to_answer(prefer, self.codecs),
             session_id=self.sdp_id,
             version=self.sdp_version,
             prefer=prefer,
@@ -249,6 +252,7 @@ class LegMedia:
 
     def _put_media(self, audio: NegotiatedAudio, out: list[Any]) -> None:
         held, self.audio = self.holds, audio
+        self.call.exchange.passing.speaks(self)
         self.silent_since = None
         fields = leg_fields(
             self.place, audio, family=self._family(audio, self._flow), learn=self._learns(audio),
@@ -286,16 +290,17 @@ class LegMedia:
         self.session.reinvite(self._offer([self.audio.send.encoding], self._flow), now, out)
         return True
 
+    def change_codec(self, now: float, out: list[Any]) -> None:
+        """Offer the party what we can say and hear."""
+        if self.session is not None:
+            self.sdp_version += 1
+            self.session.reinvite(self._offer(to_answer(None, self.codecs), self._flow), now, out)
+            self.call.keep(out)
+
     def drop_media(self, out: list[Any]) -> None:
         """Give up the port, and what the worker has of this leg."""
+        self.call.exchange.passing.left(self)
         if self.audio is not None:
             self.call.exchange.media.delete(self.worker, "leg", self.id, out)
         elif self.port:
             self.call.exchange.media.release_unused(self.place, self.id)
-
-
-def _led_by(first: Sequence[str], codecs: Sequence[str]) -> list[str]:
-    return [
-        *[codec for codec in first if codec in codecs],
-        *[codec for codec in codecs if codec not in first],
-    ]

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 Algorithm = Literal["MD5", "SHA-256", "SHA-512-256"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
-Codec = Literal["PCMU", "PCMA", "G722", "OPUS", "L16"]
+Codec = Literal["PCMU", "PCMA", "G722", "OPUS", "L16", "G729"]
 Keys = Literal["auto", "info", "inband"]
 Srtp = Literal["off", "optional", "required"]
 
@@ -35,6 +35,13 @@ class Model(BaseModel):
 def _takes_none(model: type[BaseModel], key: str) -> bool:
     field = model.model_fields.get(key)
     return field is None or type(None) in get_args(field.annotation)
+
+
+def one_is_spoken(codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
+    """ValueError where there is none that the switch itself can speak."""
+    if codecs == ("G729",):
+        raise ValueError("has G729 only, which is passed on and not spoken; allowed: another one beside it")
+    return codecs
 
 
 class Target(NamedTuple):

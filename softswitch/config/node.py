@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from softswitch.config.bans import Bans
 from softswitch.config.base import (
@@ -22,6 +22,7 @@ from softswitch.config.base import (
     PositiveSeconds,
     Secret,
     Srtp,
+    one_is_spoken,
 )
 from softswitch.config.listen import Listen, TlsPeers
 from softswitch.config.recording import Recording
@@ -186,7 +187,8 @@ class Media(Model):
     codecs: tuple[Codec, ...] = Field(
         default=("PCMA", "PCMU"),
         min_length=1,
-        description="Codecs offered and accepted, the preferred one first.",
+        description="Codecs offered and accepted, the preferred one first. G729 is only passed on, between"
+        " two parties that both offer it.",
     )
     srtp: Srtp = Field(
         default="optional",
@@ -207,6 +209,11 @@ class Media(Model):
         description="Country whose ringing, busy, congestion and special information tones callers hear;"
         " unset: that of numbering.country, else those of the prompts, and of DE what these lack.",
     )
+
+    @field_validator("codecs")
+    @classmethod
+    def _one_is_spoken(cls, codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
+        return one_is_spoken(codecs)
 
     @model_validator(mode="after")
     def _of_their_families(self) -> Media:

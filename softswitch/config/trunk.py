@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from softswitch.config.base import (
     PREFIX,
@@ -21,6 +21,7 @@ from softswitch.config.base import (
     PositiveSeconds,
     Secret,
     Srtp,
+    one_is_spoken,
 )
 from softswitch.config.dialplan import NUMBER_FORM, Country, NumberForm, Prefix
 from softswitch.config.header_names import HeaderLine, HeaderName
@@ -166,6 +167,11 @@ class Trunk(Model):
     set_headers: tuple[HeaderLine, ...] = Field(
         default=(), description="Headers of each INVITE to this peer, NAME: VALUE, in place of any that pass."
     )
+
+    @field_validator("codecs")
+    @classmethod
+    def _one_is_spoken(cls, codecs: tuple[Codec, ...] | None) -> tuple[Codec, ...] | None:
+        return codecs and one_is_spoken(codecs)
 
     @model_validator(mode="after")
     def _shows_something(self) -> Trunk:

@@ -27,6 +27,7 @@ PTIMES_MS = (10, 20, 30, 40, 50, 60)
 _CN = 13
 
 UNKNOWN, AUDIO_MU, AUDIO_A, AUDIO_G722, AUDIO_L16, AUDIO_OPUS, TELEPHONE_EVENT, COMFORT_NOISE = range(8)
+AUDIO_PASSED = 8
 """Kinds of payload; audio kinds are 1 + codec, and the first two are G.711."""
 
 EXACT, SAME_HOST, FOREIGN = 3, 2, 1
@@ -169,7 +170,7 @@ def _row_of_payload_types(
     law: int, payload_type: int, dtmf_send: int | None, comfort: bool
 ) -> NDArray[np.uint8]:
     """By kind what we send it as."""
-    row = np.full(1 + COMFORT_NOISE, NO_PAYLOAD_TYPE, np.uint8)
+    row = np.full(1 + AUDIO_PASSED, NO_PAYLOAD_TYPE, np.uint8)
     row[1 + law] = payload_type
     if law <= 1:  # one law is as good as the other
         row[AUDIO_MU] = row[AUDIO_A] = payload_type
@@ -331,7 +332,7 @@ class LegTable:
             setattr(self, name, column)
             self._fresh.append((column, initial))
         self.kinds = np.zeros((capacity, 128), np.uint8)
-        self.payload_types = np.full((capacity, 1 + COMFORT_NOISE), NO_PAYLOAD_TYPE, np.uint8)
+        self.payload_types = np.full((capacity, 1 + AUDIO_PASSED), NO_PAYLOAD_TYPE, np.uint8)
         self.index: dict[str, int] = {}
         self.scaled = self.any_wide = False
         self.addresses_changed = False

@@ -10,7 +10,7 @@ from softswitch.media.arrays import Samples
 from softswitch.media.comfort import noise_level, quiet, suppress
 from softswitch.media.dtmf import FRAME, DigitSender
 from softswitch.media.fading import Fade, fade
-from softswitch.media.formats import WIDE
+from softswitch.media.formats import PASSED, WIDE
 from softswitch.media.g711 import SILENCE
 from softswitch.media.inband import ToneSender
 from softswitch.media.legs import LegTable
@@ -141,6 +141,8 @@ class Mixer:
             return
         settings = self._legs.settings[leg]
         if settings is not None and settings.dtmf_send is None:
+            if self._legs.law[leg] == PASSED:
+                return  # no tone can be said in it
             self._digits[leg] = ToneSender(digits, 16000 if self._legs.law[leg] >= WIDE else 8000)
         else:
             self._digits[leg] = DigitSender(digits, int(self._legs.scale[leg]))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from softswitch.media.dtmf import FRAME
-from softswitch.media.formats import WIDE
+from softswitch.media.formats import PASSED, WIDE
 from softswitch.media.legs import BadCommand, LegTable
 from softswitch.media.players import PlayerTable
 from softswitch.media.ring import SampleRing
@@ -265,9 +265,9 @@ def plan_cohort(legs: LegTable, rows: Mapping[int, Row], cohort: int) -> MixPlan
     """`ears[k]` hears encoded row `encoded[k]`, which is mixed row `mixed_row[…]` in law `law[…]`."""
     members = np.array(sorted(legs.in_cohort[cohort]), np.int32)
     is_relayed = legs.relay_source[members] >= 0
-    if is_relayed.all():
-        return _NOTHING_MIXED._replace(members=members, relayed=members)
-    ears = members[~is_relayed]
+    ears = members[~is_relayed & (legs.law[members] != PASSED)]
+    if not len(ears):
+        return _NOTHING_MIXED._replace(members=members, relayed=members[is_relayed])
     row_numbers: dict[Row, int] = {}
     encodings: dict[tuple[int, int], int] = {}
     encoded = np.zeros(len(ears), np.int32)

@@ -85,7 +85,10 @@ _OFFERED: dict[str, tuple[int, str, int, str, str]] = {
     "G722": (9, "G722", 8000, "", ""),
     "OPUS": (111, "opus", 48000, "/2", "useinbandfec=1"),
     "L16": (112, "L16", 16000, "", ""),
+    "G729": (18, "G729", 8000, "", "annexb=no"),
 }
+PASSED = frozenset({"G729"})
+"""Codecs that are passed from one side to the other as they are: we cannot say or hear anything in them."""
 _NOISE = AudioFormat(13, "CN", 8000)
 """Comfort noise (RFC 3389), for audio that counts at 8000."""
 # Payload types that need no rtpmap (RFC 3551 §6), as far as we know their codec.
@@ -193,6 +196,7 @@ def read_answer(
     # The other side numbers what we send, we number what it sends (RFC 3264 §5.1); mostly they are the same.
     # One stream has one clock: what counts otherwise cannot come in the middle of it.
     alike = [audio for audio in usable if audio.clock_rate == usable[0].clock_rate]
+    alike = [audio for audio in alike if (audio.encoding in PASSED) == (usable[0].encoding in PASSED)]
     receive = tuple([_numbered(audio, _OFFERED[audio.encoding][0]) for audio in alike])
     receive += _noise(media, usable[0], comfort_noise)
     dtmf, clock_rate = terms.dtmf(usable[0].clock_rate)
@@ -474,6 +478,7 @@ def _describe(host: str, session_id: int, version: int, media: tuple[Media, ...]
 
 
 __all__ = [
+    "PASSED",
     "TELEPHONE_EVENT",
     "AudioFormat",
     "BadSdp",

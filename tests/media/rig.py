@@ -24,7 +24,7 @@ from softswitch.media.tap import TapFile
 HOST = 0x7F000001
 FRAME = 160
 LEG_0 = np.zeros(1, np.int32)
-CODECS = {"PCMU": 0, "PCMA": 8, "G722": 9, "L16": 96, "OPUS": 111}
+CODECS = {"PCMU": 0, "PCMA": 8, "G722": 9, "L16": 96, "OPUS": 111, "G729": 18}
 WIDE = ("G722", "L16", "OPUS")
 CLOCK = {"G722": 1, "L16": 2, "OPUS": 6}
 """What these say and hear is at 16 kHz."""
