@@ -49,6 +49,8 @@ class Acd:
             events.CallPrioritised: self._call_prioritised,
             events.CallLeft: self._call_left,
             events.AgentRinging: lambda event, now, out: self._matching.ringing(event.offer, now, out),
+            events.AgentPickedUp: lambda event, now, out: self._matching.picked_up(
+                event.offer, event.seconds, now, out),
             events.AgentAnswered: lambda event, now, out: self._matching.answered(event.offer, now, out),
             events.OfferFailed: lambda event, now, out: self._matching.failed(
                 event.offer, event.outcome, event.reason, now, out),
@@ -259,7 +261,7 @@ class Acd:
     def _sign_out(self, agent: Agent, reason: str, now: float, out: list[Output], by: str = "") -> None:
         if not agent.signed_in:
             return
-        offer = self._take_back_offer(agent, "withdrawn", reason, now, out)
+        offer = self._take_back_offer(agent, "withdrawn", "signed_out", now, out)
         if agent.state is AgentState.WRAP_UP:
             self._roster.end_wrap_up(agent, out)
         self._roster.feed(agent, AgentInput.SIGN_OUT, now, out, reason=reason)

@@ -164,6 +164,15 @@ class AgentRinging:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentPickedUp:
+    """The agent has answered and is told something before the caller is there: so long the offer still
+    stands."""
+
+    offer: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class AgentAnswered:
     offer: str
 
@@ -289,7 +298,7 @@ Event = (
     QueueConfigured | QueueRemoved | QueueClosed | QueueOpened
     | AgentConfigured | AgentRemoved | AgentSignedIn | AgentSignedOut
     | AgentStatusSet | PhoneReachable | PhoneUnreachable | PhoneQuieted | AgentBusy | AgentFree | CallQueued
-    | CallPrioritised | CallLeft | AgentRinging | AgentAnswered | OfferFailed | AgentCallEnded
+    | CallPrioritised | CallLeft | AgentRinging | AgentPickedUp | AgentAnswered | OfferFailed | AgentCallEnded
     | AgentCallMoved | WrapUpEnded | WrapUpExtended
     | CallbackKept | CallbackAnswered | CallbackMissed | CallbackReturned | CallbackCancelled
     | CallbackEdited | AgentAwaits

@@ -82,6 +82,12 @@ class Matching:
         if offer_id in self.offers:
             self._deadlines.set(("offer", offer_id), until)
 
+    def picked_up(self, offer_id: str, seconds: float, now: float, out: list[Output]) -> None:
+        """The phone rings no longer; the agent has so long to take the call."""
+        self.ringing(offer_id, now, out)
+        if offer_id in self.offers:
+            self._deadlines.set(("offer", offer_id), now + seconds)
+
     def answered(self, offer_id: str, now: float, out: list[Output]) -> None:
         """The agent took the call, which leaves its queue; other phones that ring for it stop."""
         offer = self.offers.get(offer_id)

@@ -162,6 +162,8 @@ class Call:
             self.exchange.media.forget(self.inbound.worker, "player", player)
             if self.activity is not None:
                 self.activity.player_finished(now, out)
+        elif self.waiting is not None:
+            self.waiting.agent_heard(player, now, out)
         else:
             self.exchange.media.forget(self.inbound.worker, "player", player)
 

@@ -92,6 +92,12 @@ class Keeping:
             self._now = now
             self._carry_out(self._dialog.timeout(now), now, out)
 
+    def stop(self) -> None:
+        """An agent is there for the caller: no further questions."""
+        if self._dialog is not None:
+            self._dialog = None
+            self.call.wake_at(None)
+
     @property
     def keeps(self) -> bool:
         """Whether the caller, if they hang up now, is called back."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from softswitch.acd import events as acd
 from softswitch.acd.outputs import AnnouncePosition, OfferCall, QueueTimedOut
+from softswitch.call.briefing import BRIEFING_S, Briefing, announcement, briefing_for
 from softswitch.call.hunt import Group, Hunt
 from softswitch.call.keeping import KEPT, Keeping
 from softswitch.call.leg import Leg
@@ -39,6 +40,7 @@ class Offered:
     offer: OfferCall
     at: float
     hunt: Hunt | None = None
+    briefing: Briefing | None = None
 
     @property
     def id(self) -> str:
@@ -50,8 +52,25 @@ class Offered:
             "offer": self.offer.offer,
             "agent": self.offer.agent,
             "offered_at": self.at,
-            "ringing": self.hunt.to_state() if self.hunt is not None else [],
+            "ringing": self._legs(),
         }
+
+    def _legs(self) -> list[dict[str, Any]]:
+        reached: Briefing | Hunt | None = self.briefing or self.hunt
+        return reached.to_state() if reached is not None else []
+
+    def taken(self) -> Leg:
+        """The leg of the agent, who is told nothing more."""
+        assert self.briefing is not None
+        leg, self.briefing = self.briefing.leg, None
+        return leg
+
+    def cancel(self, reason: str, now: float, out: list[Any]) -> None:
+        """Nobody rings or is told anything for it any more."""
+        if self.hunt is not None:
+            self.hunt.cancel(reason, now, out)
+        if self.briefing is not None:
+            self.briefing.cancel(reason, now, out)
 
 
 def shown_to_agent(call: Call, queue: str) -> Address:
@@ -106,6 +125,8 @@ class Waiting:
         self._offered: dict[str, Offered] = {}
         self.callback_offered = False
         self._over = False
+        # Whether the caller hears, or has heard, what is said before the conversation.
+        self._telling = self._told = False
 
     @property
     def abandoned(self) -> str:
@@ -174,13 +195,15 @@ class Waiting:
             self.keeping.player_finished(now, out)
         elif not self._over:
             self._play_music(out)
+            self._told, self._telling = self._told or self._telling, False
+            self.briefed(now, out)
 
     # A callback in place of waiting
 
     def offer_callback(self, now: float, out: list[Any]) -> None:
         """Let the caller hear that they may keep the place; the key holds for the rest of the stay."""
         settings = self.keeping.settings
-        if settings is not None and not self._over and self.keeping.possible(now):
+        if settings is not None and not (self._over or self._telling) and self.keeping.possible(now):
             self.callback_offered = True
             self.call.fact("callback_offered", {"queue": self.queue}, out)
             self.call.keep(out)
@@ -192,9 +215,9 @@ class Waiting:
         settings = self.keeping.settings
         if self.keeping.active:
             self.keeping.key(key, now, out)
-        elif self._over or settings is None or not self.callback_offered or key != settings.key:
+        elif self._over or self._telling or not self.callback_offered:
             return
-        elif self.keeping.possible(now):
+        elif settings is not None and key == settings.key and self.keeping.possible(now):
             self._stop_music(out)
             self.call.stop_playing(out)
             self.keeping.start(now, out)
@@ -251,10 +274,49 @@ class Waiting:
 
     def hunt_answered(self, hunt: Hunt, leg: Leg, now: float, out: list[Any]) -> None:
         offer = self._offer_of(hunt)
+        if offer is None:
+            leg.hang_up("answered_elsewhere", now, out)
+            return
+        self._offered[offer].briefing = briefing = briefing_for(self, offer, leg)
+        briefing.start(out)
+        if not (self._told or self._telling):
+            self._tell(announcement(self, leg), out)
+        self.briefed(now, out)
+        if not self._over:
+            self.call.exchange.acd_event(acd.AgentPickedUp(offer, BRIEFING_S), now, out)
+            self.call.keep(out)
+
+    def _tell(self, names: Sequence[str], out: list[Any]) -> None:
+        """Let the caller hear what has to be said before the conversation."""
+        paths = self.call.exchange.prompt_paths(self.language, names, out)
+        if paths:
+            self._telling = True
+            self.keeping.stop()
+            self._stop_music(out)
+            self.call.play(paths, out)
+
+    def agent_heard(self, player: str, now: float, out: list[Any]) -> None:
+        """What an agent who has answered is told has come to its end."""
+        for offered in self._offered.values():
+            if offered.briefing is not None and offered.briefing.player == player:
+                offered.briefing.player_finished(out)
+        self.briefed(now, out)
+
+    def briefed(self, now: float, out: list[Any]) -> None:
+        """Join the caller with the first agent who took the call, when both have heard everything."""
+        ready = [each for each in self._offered.values() if each.briefing is not None and each.briefing.heard]
+        if self._telling or self._over or not ready:
+            return
+        leg, offer = ready[0].taken(), ready[0].offer.offer
+        leg.owner = self.call
         self._stop("answered_elsewhere", now, out)
-        if offer is not None:
-            self.call.exchange.acd_event(acd.AgentAnswered(offer), now, out)
+        self.call.exchange.acd_event(acd.AgentAnswered(offer), now, out)
         self.call.converse(leg, self.queue, now, out)
+
+    def not_taken(self, offer: str, now: float, out: list[Any]) -> None:
+        """An agent has answered, and hung up without taking the call."""
+        self._take_offer(offer, "user_rejected", now, out)
+        self.call.exchange.acd_event(acd.OfferFailed(offer, "rejected", "user_rejected"), now, out)
 
     def hunt_failed(self, hunt: Hunt, reason: str, now: float, out: list[Any]) -> None:
         offer = self._offer_of(hunt)
@@ -273,8 +335,7 @@ class Waiting:
             return
         if not self._offered:
             self.call.exchange.deadlines.cancel(("ring", self.call.id))
-        if offered.hunt is not None:
-            offered.hunt.cancel(reason, now, out)
+        offered.cancel(reason, now, out)
         self.call.keep(out)
 
     def _stop(self, reason: str, now: float, out: list[Any]) -> None:

@@ -191,6 +191,15 @@ class Queue(Model):
     announce_position_every_s: PositiveSeconds | None = Field(
         default=30, description="How often the caller hears the place in the queue; null: never."
     )
+    whisper: Name | None = Field(
+        default=None,
+        description="Prompt that the agent hears after answering, before the caller is there; unset: none.",
+    )
+    announce_recording: Name | None = Field(
+        default=None,
+        description="Prompt that the caller hears before talking to an agent if the conversation is recorded,"
+        " such as call_recorded; unset: none.",
+    )
     ring_timeout_s: PositiveSeconds = Field(default=15, description="How long an agent's phone rings.")
     wrap_up_s: Seconds = Field(default=10, description="Time for the agent after each call.")
     max_wait_s: PositiveSeconds | None = Field(

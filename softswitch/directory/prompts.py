@@ -63,9 +63,12 @@ class PromptNames:
         yield Problem(path, f"{no_engine}, {rest}")
 
     def missing_in_queue(self, queue: Queue) -> list[Problem]:
-        """Problems when the music of a queue, or a prompt of its timeline, is not there."""
+        """Problems when the music of a queue, or a prompt of it or of its timeline, is not there."""
         path: Path = ("queues", queue.name)
         problems = [*self.missing((*path, MUSIC), MUSIC, queue.music)]
+        for key in ("whisper", "announce_recording"):
+            if (name := getattr(queue, key)) is not None:
+                problems += self.missing((*path, key), "prompt", name)
         for place, step in enumerate(queue.timeline):
             if step.announce is not None:
                 problems += self.missing((*path, "timeline", place, "announce"), "prompt", step.announce)

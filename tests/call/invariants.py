@@ -129,6 +129,8 @@ def _expected_media(call: Call) -> set[tuple[str, str]]:
         expected.add(("player", call.player))
     if call.transfer is not None and call.transfer.player:
         expected.add(("player", call.transfer.player))
+    briefings = [each.briefing for each in call.waiting._offered.values()] if call.waiting is not None else []
+    expected |= {("player", each.player) for each in briefings if each is not None and each.player}
     if call.transfer is not None and call.transfer.recording is not None:
         expected.add(("recorder", call.transfer.recording.id))
     if call.conversation is not None:

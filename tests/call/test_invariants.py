@@ -26,9 +26,16 @@ CENTRE: dict[str, Any] = {
         "erin": {**PASSWORD, "permissions": ["dial_out", "supervise"]},
     },
     "agents": {
-        "a1": {"user": "alice", "queues": ["sales", "support"]},
+        "a1": {"user": "alice", "queues": ["sales", "support", "told"]},
         "a2": {"user": "bob", "queues": ["sales", "full"], "wrap_up_s": 0},
         "a3": {"user": "dave", "queues": ["support"], "pin": "1234"},
+        "a4": {
+            "number": "44",
+            "queues": ["sales"],
+            "pin": "1234",
+            "outside_numbers": ["+4930123"],
+            "max_misses": 100,
+        },
     },
     "queues": {
         "sales": {
@@ -45,6 +52,7 @@ CENTRE: dict[str, Any] = {
             "record": False,
             "callback": {"order": "customer_first", "retry_s": 5, "ring_s": 8, "calling": ["other"]},
         },
+        "told": {"whisper": "call_for_sales", "announce_recording": "call_recorded", "wrap_up_s": 1},
     },
     "trunks": {
         "carrier": {
@@ -54,7 +62,13 @@ CENTRE: dict[str, Any] = {
             "allow_refer": True,
         }
     },
-    "numbers": {"100": "flow:main", "200": "queue:sales", "300": "queue:support", "400": "user:bob"},
+    "numbers": {
+        "100": "flow:main",
+        "200": "queue:sales",
+        "300": "queue:support",
+        "400": "user:bob",
+        "500": "queue:told",
+    },
     "flows": {
         "main": {
             "steps": [
@@ -115,7 +129,8 @@ PHONES = {
     "carrier's second": "198.51.100.10",
 }
 NUMBERS = (
-    "100 100 100 200 200 200 300 300 400 bob carol dave a1 *21 *21a3 *22 *1a1 *1a2 *1bob *68a2 *68bob *24 "
+    "100 100 100 200 200 200 300 300 500 500 400 *2144 *22 bob carol dave a1 *21 *21a3 *22 *1a1 *1a2 *1bob "
+    "*68a2 *68bob *24 "
     "0049123456 0049123456 nowhere *72bob *72carol *720049123456 *72200 *73 *74dave *75 *76erin *77 *78 *79 "
     "*8bob *8carol *8carol *8a1 *5 *5701 701 702"
 ).split()
@@ -148,6 +163,11 @@ class Floor(RuleBasedStateMachine):
     def calls(self, name: str, number: str, offers: bool) -> None:
         if sum(len(live(phone)) for phone in self.phones.values()) < MOST_SESSIONS:
             self.phones[name].call(number, sdp=None if offers else "")
+
+    @rule(at=st.sampled_from(["alice", "carol", "erin", "+4930123"]))
+    def agent_sits(self, at: str) -> None:
+        if "a4" in self.world.exchange.centre.agents:
+            self.world.command("agent.sign_in", name="a4", at=at)
 
     @rule(data=st.data())
     def answers(self, data: st.DataObject) -> None:
@@ -301,6 +321,8 @@ class Floor(RuleBasedStateMachine):
     @rule(name=st.sampled_from(sorted(CENTRES)))
     def configuration_changes(self, name: str) -> None:
         self.world.configure(CENTRES[name], prune=True)
+        # A shorter time to wait may be over already: the driver's timer comes at once.
+        self.world.wait(0)
 
     @rule(data=st.data())
     def operator_hangs_up(self, data: st.DataObject) -> None:
