@@ -225,7 +225,7 @@ class Arrivals:
             centre, picker = self._exchange.centre, call.caller.name
             allowed = may_pick_up(centre, picker, user_named(centre, found.number))
             raise NoRoute("number_not_found" if allowed else "forbidden")
-        if found.name in ("hide_number", "park"):
+        if found.name in ("hide_number", "park", "send_to_flow"):
             raise NoRoute("number_not_found")
         if found.name == "voicemail":
             mailbox = mailbox_of(self._exchange, call.caller, found.number)

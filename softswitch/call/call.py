@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from softswitch.call.activity import Activity
 from softswitch.call.conversation import Conversation
 from softswitch.call.dial_activity import DialActivity
+from softswitch.call.excursion import restore_transfer
 from softswitch.call.failing import fail
 from softswitch.call.flow_activity import FlowActivity
 from softswitch.call.hunt import Group
@@ -22,6 +23,7 @@ from softswitch.call.outputs import Fact, Keep
 from softswitch.call.party import Party
 from softswitch.call.recording_rules import recorded
 from softswitch.call.referring import referred
+from softswitch.call.survey import begins_survey
 from softswitch.call.transfer import Transfer
 from softswitch.call.user_data import user_to_user
 from softswitch.call.ways import outward_groups
@@ -351,6 +353,8 @@ class Call:
             self.activity.leg_digit(leg, digit, now, out)
 
     def leg_ended(self, leg: Leg, reason: str, ended_by: str, now: float, out: list[Any]) -> None:
+        if begins_survey(self, leg, reason, now, out):
+            return
         if self.activity is not None and reason == "normal_hang_up_caller":
             reason = self.activity.hung_up(now, out)
         self.end(reason, ended_by, now, out)
@@ -424,7 +428,7 @@ class Call:
             callee = call.restore_leg(state["conversation"]["callee"], out)
             call.conversation = Conversation.from_state(call, state["conversation"], callee, out)
         if state.get("transfer"):
-            call.transfer = Transfer.from_state(call, state["transfer"], out)
+            call.transfer = restore_transfer(call, state["transfer"], out)
         return call
 
     def restore_leg(self, state: dict[str, Any], out: list[Any]) -> Leg:

@@ -117,8 +117,17 @@ def _take_message(flow: FlowActivity, action: ivr.TakeMessage, now: float, out: 
     flow.taking.start(greeting, language, now, out)
 
 
+def _tell_score(flow: FlowActivity, action: ivr.TellScore, now: float, out: list[Any]) -> None:
+    call = flow.call
+    told = {"question": action.question, "score": action.score, "queue": call.queue, "agent": call.agent}
+    call.fact("survey_answered", told, out)
+
+
 def _hang_up(flow: FlowActivity, action: ivr.HangUp, now: float, out: list[Any]) -> None:
-    flow.call.end(action.reason, "switch", now, out)
+    """Unless an agent waits for the caller to come back."""
+    call = flow.call
+    if call.transfer is None or not call.transfer.flow_over(action.reason, flow.run.variables, now, out):
+        call.end(action.reason, "switch", now, out)
 
 
 def _record(flow: FlowActivity, action: ivr.RecordCall, now: float, out: list[Any]) -> None:
@@ -142,6 +151,7 @@ ACTIONS: dict[type, Callable[[FlowActivity, Any, float, list[Any]], None]] = {
     ivr.PlayMusic: _music,
     ivr.AskBackend: _ask_backend,
     ivr.TakeMessage: _take_message,
+    ivr.TellScore: _tell_score,
     ivr.HangUp: _hang_up,
     ivr.RecordCall: _record,
     ivr.FlowFact: _fact,

@@ -145,9 +145,10 @@ class Leg(LegMedia):
                 self.session.hang_up(now, out, reason_header=reason_header(reason, self.call.heard))
             self._end(reason, "local", out)
 
-    def connected_to(self, other: Party, now: float, out: list[Any]) -> None:
-        """Tell the party who it talks to from now on, as far as it may know (RFC 4916, RFC 3325)."""
-        lines = connected(self.call, self.party, other)
+    def connected_to(self, other: Party, now: float, out: list[Any], more: str = "") -> None:
+        """Tell the party who it talks to from now on, as far as it may know (RFC 4916, RFC 3325), with `more`
+        header lines."""
+        lines = connected(self.call, self.party, other) + more
         if lines and self.session is not None and self.audio is not None:
             self.sdp_version += 1
             offer = self._offer([self.audio.send.encoding], self._flow)

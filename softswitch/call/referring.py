@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.attended import connect
+from softswitch.call.excursion import send_to_flow
 from softswitch.call.identity import trunk_of
 from softswitch.call.parking import free_slot
 from softswitch.call.routing import NoRoute, feature_of
@@ -39,6 +40,9 @@ def referred(call: Call, leg: Leg, referral: Referral, now: float, out: list[Any
         if feature is not None and feature.name == "park":
             slot = free_slot(call.exchange, feature.number)
             Transfer(call, leg.party, leg, number).park(slot, referral, now, out)
+            return True
+        if feature is not None and feature.name == "send_to_flow":
+            send_to_flow(call, leg, feature.number, referral, now, out)
             return True
         found = destination(call, leg.party, number, now)
     except NoRoute as no_route:

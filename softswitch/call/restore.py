@@ -20,6 +20,7 @@ from softswitch.call.outputs import Fact, Keep
 from softswitch.call.parking import ParkActivity
 from softswitch.call.recording import Recording
 from softswitch.call.supervision import CALL, SupervisionActivity
+from softswitch.call.survey import SurveyActivity
 from softswitch.call.voicemail_menu import VoicemailActivity
 from softswitch.config import KINDS
 
@@ -205,6 +206,12 @@ def _resume(call: Call, activity: dict[str, Any], now: float, out: list[Any]) ->
     call.keep(out)
 
 
+def _resume_survey(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
+    survey = SurveyActivity(call, call.exchange.flows.run_from_state(activity["run"]))
+    call.activity = survey
+    survey.resume(activity["waiting"], now, out)
+
+
 def _resume_flow(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
     flow = FlowActivity(call, call.exchange.flows.run_from_state(activity["run"]))
     call.activity = flow
@@ -264,6 +271,7 @@ _RESUME = {
     "dial": _resume_dial,
     "parked": _resume_parked,
     "flow": _resume_flow,
+    "survey": _resume_survey,
     "supervision": _resume_supervision,
     "voicemail": _resume_voicemail,
     "failing": _resume_failing,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.activity import Activity
@@ -112,6 +113,10 @@ class Transfer:
         self._leave(now, out)
         if conversation is not None and stage != RECALL:
             self.call.inbound.connected_to(conversation.callee.party, now, out)
+
+    def flow_over(self, reason: str, variables: Mapping[str, str], now: float, out: list[Any]) -> bool:
+        """A flow of the caller has come to its end; whether the call goes on all the same."""
+        return False
 
     def failed(self, reason: str, now: float, out: list[Any]) -> bool:
         """The target, or at last the transferor, was not reached. False: the call ends for `reason`."""

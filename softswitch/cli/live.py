@@ -80,6 +80,20 @@ def priority(call_id: str, priority: int, by: str, config_path: Path | None, as_
         click.echo(f"Call {call_id} has priority {priority}.")
 
 
+@call.command("flow", epilog=example("softswitch call flow 5f3a9c pay"))
+@click.argument("call_id", metavar="CALL")
+@click.argument("flow")
+@config_option
+@json_option
+def send_to_flow(call_id: str, flow: str, config_path: Path | None, as_json: bool) -> None:
+    """Send the caller of an agent through a flow and back; the agent hears music meanwhile."""
+    result = send(node_of(config_path), "call.send_to_flow", {"call": call_id, "flow": flow})
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"The caller of {call_id} is in flow {flow}.")
+
+
 @call.command("supervise", epilog=example("softswitch call supervise 5f3a9c whisper"))
 @click.argument("call_id", metavar="CALL")
 @click.argument("mode", type=click.Choice(["listen", "whisper", "barge", "take_over", "call", "agent"]))

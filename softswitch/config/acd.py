@@ -205,6 +205,10 @@ class Queue(Model):
     max_wait_s: PositiveSeconds | None = Field(
         default=None, description="Longest wait, after which the call goes to on_timeout; unset: no limit."
     )
+    survey: Name | None = Field(
+        default=None,
+        description="Flow that callers go to when the agent hangs up and they stay, to judge the call.",
+    )
     on_timeout: TargetText | None = Field(
         default=None,
         description="Target after max_wait_s or at max_length; unset: the flow goes on with its next step.",

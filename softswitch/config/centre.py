@@ -137,6 +137,10 @@ class Flow(Model):
     name: Name = Field(description="Name of the flow.")
     language: Language = Field(default="en", description="Language of the prompts.")
     steps: tuple[Any, ...] = Field(default=(), description="Steps, carried out in this order.")
+    pause_recording: bool = Field(
+        default=False,
+        description="The recording pauses while an agent's caller is in the flow, for cards and PINs.",
+    )
     on_hang_up: tuple[Any, ...] = Field(
         default=(), description="Steps that are carried out when the caller hangs up in the flow."
     )
@@ -189,6 +193,11 @@ class FeatureCodes(Model):
     )
     open_queue: Code | None = Field(
         default="*29", description="Followed by a queue's number or name: closed no longer (supervise)."
+    )
+    send_to_flow: Code | None = Field(
+        default="*26",
+        description="Transfer a call to this code, followed by a flow's number or name: the caller goes"
+        " through the flow and comes back.",
     )
     voicemail: Code | None = Field(
         default="*98",

@@ -56,6 +56,8 @@ def _queues(centre: Centre, names: Names) -> Iterator[Problem]:
         path: Path = ("queues", queue.name)
         yield from missing_target(names, (*path, "on_timeout"), queue.on_timeout)
         yield from missing_target(names, (*path, "on_closed"), queue.on_closed)
+        if queue.survey is not None:
+            yield from missing(names, (*path, "survey"), "flow", queue.survey)
         if queue.hours is not None:
             yield from missing(names, (*path, "hours"), "calendar", queue.hours)
         for place, step in enumerate(queue.timeline):

@@ -134,6 +134,14 @@ class AskBackend:
 
 
 @dataclass(frozen=True, slots=True)
+class TellScore:
+    """The caller has answered a question with a score from 1 to 5."""
+
+    question: str
+    score: int
+
+
+@dataclass(frozen=True, slots=True)
 class TakeMessage:
     """Say `names`, or the greeting of the mailbox, then a tone, and record. `mailbox` '': a file and nothing
     else, with `limits` (longest, shortest, silence that ends it, in seconds) and the `keys` that end it.
@@ -180,6 +188,7 @@ Output = (
     | ServeAgent
     | TransferCaller
     | TakeMessage
+    | TellScore
     | HangUp
     | RecordCall
     | FlowFact

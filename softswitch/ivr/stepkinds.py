@@ -20,6 +20,7 @@ from softswitch.ivr.kinds.record import Record
 from softswitch.ivr.kinds.request import Request
 from softswitch.ivr.kinds.say import Say
 from softswitch.ivr.kinds.set import Set
+from softswitch.ivr.kinds.survey import Survey
 from softswitch.ivr.kinds.transfer import Transfer
 from softswitch.ivr.kinds.voicemail import RecordMessage, Voicemail
 from softswitch.ivr.reading import Given, Path, Reader, path_text
@@ -61,6 +62,7 @@ _KINDS: tuple[type[Step], ...] = (
     Request,
     Voicemail,
     RecordMessage,
+    Survey,
 )
 KINDS: dict[str, type[Step]] = {each.kind: each for each in _KINDS}
 

@@ -48,7 +48,8 @@ CENTRE = {
 }
 PROMPT_NAMES = (
     "welcome main_menu invalid_choice no_input please_wait you_are_number next_in_line goodbye "
-    "beep leave_message message_saved message_too_short mailbox_full voicemail_menu you_have new_message "
+    "rate_call beep "
+    "leave_message message_saved message_too_short mailbox_full voicemail_menu you_have new_message "
     "new_messages saved_message saved_messages no_messages message_from message_menu message_deleted "
     "message_kept no_more_messages record_greeting greeting_saved wrong_pin not_permitted "
     "agent_signed_in agent_signed_out thank_you enter_pin enter_agent_number wrong_pin not_permitted "

@@ -10,6 +10,7 @@ from tests.interop.matrix import Matrix
 from tests.peers.audio import longest_break, seconds_of
 from tests.peers.phone import Phone
 from tests.peers.pjsua import Pjsua
+from tests.system.running import until
 
 AGENT_HZ, CALLER_HZ = 2250, 1250
 
@@ -127,3 +128,21 @@ def test_park_and_retrieval(house: House, phones: Phones, matrix: Matrix) -> Non
 def retrieves(phone: Phone, uri: str) -> None:
     phone.call(uri)
     phone.wait_for("talking")
+
+
+def test_the_caller_goes_through_a_flow_and_comes_back(house: House, phones: Phones) -> None:
+    """The agent has the caller again, with the result; nobody else hears the keys."""
+    ask = {"collect": {"into": "card", "prompts": "welcome", "digits": 4, "timeout_s": 20}}
+    flow = {"pause_recording": True, "steps": [ask, {"set": {"result": "paid {card}"}}]}
+    house.system.command("apply", centre={"flows": {"pay": flow}, "numbers": {"8200": "flow:pay"}})
+    room = Room(house, phones, "pjsua", "udp", "baresip")
+    room.agent.transfer(room.uri("*268200"))
+    until(lambda: house.facts(room.call, "flow_step")[-1]["flow"] == "pay", "the caller is in the flow")
+    room.caller.press("1234")
+    (told,) = until(lambda: house.facts(room.call, "caller_returned"), "the caller comes back")
+    assert (told["agent"], told["result"], told["then"]) == ("transfers", "paid 1234", "rejoined")
+    receive((room.caller, room.agent), 1.0)
+    room.agent.hang_up()
+    room.caller.wait_for("ended")
+    paused = [house.facts(room.call, kind) for kind in ("recording_paused", "recording_resumed")]
+    assert [len(each) for each in paused] == [1, 1]

@@ -17,7 +17,7 @@ TEXT = (DOCS / "flows.md").read_text()
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", TEXT, re.S)
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=["main", "orders", "account"])
+@pytest.mark.parametrize("example", EXAMPLES, ids=["main", "orders", "judge", "account"])
 def test_an_example_is_a_flow(example: str) -> None:
     centre = Centre.model_validate(YAML(typ="safe").load(example))
     for name, flow in centre.flows.items():
