@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from softswitch.media.rtcp import (
 from softswitch.media.srtp import Srtp
 
 PERIOD = 5 * 8000
+_TOGETHER = 320
+"""Samples between two turns."""
+_TURNS = PERIOD // _TOGETHER
 SAMPLES_PER_MS = 8
 _MAX_PACKET = 1500
 _LONGEST_ROUND_TRIP_S = 30.0
@@ -46,6 +49,30 @@ class _Interval:
     remote: ReportBlock | None = None
 
 
+_COLUMNS = (
+    "received", "sent", "sent_octets", "out_ssrc", "out_ts", "out_at", "scale", "in_started", "in_ssrc",
+    "in_ext", "jitter",
+)  # fmt: skip
+
+
+class _Row(NamedTuple):
+    """What is read of the leg table for one report."""
+
+    leg: int
+    expected: int
+    received: int
+    sent: int
+    sent_octets: int
+    out_ssrc: int
+    out_ts: int
+    out_at: int
+    scale: int
+    in_started: bool
+    in_ssrc: int
+    in_ext: int
+    jitter: float
+
+
 class Reports:
     def __init__(
         self, legs: LegTable, lanes: Lanes, srtp: Srtp, cname: str, utc: Callable[[], float], emit: Emit
@@ -59,55 +86,42 @@ class Reports:
         self._intervals: dict[str, _Interval] = {}
 
     def tick(self, clock: int, step: int, now: float) -> None:
-        """Reports of the legs whose turn it is: spread over the period by leg."""
-        phases = PERIOD // step
-        turn = clock // step % phases
-        legs = self._legs
-        for leg in range(turn, legs.capacity, phases):
-            if legs.used[leg] and legs.started[leg] and legs.remote_port[leg]:
-                self._report(leg, clock, now)
+        """Reports of the legs whose turn it is: spread over the period by leg, a few at a time."""
+        if clock % _TOGETHER >= step:
+            return
+        turn, legs = clock // _TOGETHER % _TURNS, self._legs
+        rows = np.arange(turn, legs.top, _TURNS)
+        rows = rows[legs.used[rows] & legs.started[rows] & (legs.remote_port[rows] > 0)]
+        columns = [getattr(legs, name)[rows].tolist() for name in _COLUMNS]
+        for row in map(_Row, rows.tolist(), legs.expected(rows).tolist(), *columns):
+            self._report(row, clock, now)
         if turn == 0:
             self._intervals = {id: kept for id, kept in self._intervals.items() if id in legs.index}
 
-    def _report(self, leg: int, clock: int, now: float) -> None:
-        legs, settings = self._legs, self._legs.settings[leg]
+    def _report(self, row: _Row, clock: int, now: float) -> None:
+        settings = self._legs.settings[row.leg]
         if settings is None:
             return
-        interval = self._intervals.setdefault(settings.id, _Interval())
+        interval = self._intervals.get(settings.id)
+        if interval is None:
+            interval = self._intervals[settings.id] = _Interval()
         sent = None
-        if legs.sent[leg]:
-            ts = (int(legs.out_ts[leg]) + (clock - int(legs.out_at[leg])) * int(legs.scale[leg])) & 0xFFFFFFFF
-            sent = Sent(ts, int(legs.sent[leg]), int(legs.sent_octets[leg]))
-        heard = self._heard(leg, interval, now) if legs.in_started[leg] else None
+        if row.sent:
+            ts = (row.out_ts + (clock - row.out_at) * row.scale) & 0xFFFFFFFF
+            sent = Sent(ts, row.sent, row.sent_octets)
+        heard = _heard(row, interval, now) if row.in_started else None
         if heard is not None:
-            self._tell(settings.id, leg, interval)
-        self._send(leg, pack_report(int(legs.out_ssrc[leg]), self._utc(), self._cname, sent, heard))
+            self._tell(settings.id, row, interval)
+        self._send(row.leg, pack_report(row.out_ssrc, self._utc(), self._cname, sent, heard))
 
-    def _heard(self, leg: int, interval: _Interval, now: float) -> Heard:
-        legs = self._legs
-        expected, received = int(legs.expected(leg)), int(legs.received[leg])
-        span = expected - interval.expected
-        lost = span - (received - interval.received)
-        interval.expected, interval.received = expected, received
-        interval.fraction_lost = max(0.0, lost / span) if span > 0 else 0.0
-        last = (interval.ntp_middle, now - interval.ntp_at) if interval.ntp_middle else None
-        return Heard(
-            ssrc=int(legs.in_ssrc[leg]),
-            fraction_lost=interval.fraction_lost,
-            lost=expected - received,
-            highest=int(legs.in_ext[leg]),
-            jitter=int(legs.jitter[leg] * legs.scale[leg]),
-            last_report=last,
-        )
-
-    def _tell(self, id: str, leg: int, interval: _Interval) -> None:
+    def _tell(self, id: str, row: _Row, interval: _Interval) -> None:
         """The last 5 s of a leg; MOS as we hear the peer, and as it hears us if it says so."""
-        legs, remote, unit = self._legs, interval.remote, SAMPLES_PER_MS * int(self._legs.scale[leg])
+        remote, unit = interval.remote, SAMPLES_PER_MS * row.scale
         one_way_ms = (interval.round_trip_ms or 0.0) / 2 + _EQUIPMENT_MS
         self._emit(
             {
                 "event": "leg_quality", "leg": id, "lost": round(interval.fraction_lost, 4),
-                "jitter_ms": round(float(legs.jitter[leg]) / SAMPLES_PER_MS, 1),
+                "jitter_ms": round(row.jitter / SAMPLES_PER_MS, 1),
                 "round_trip_ms": None if interval.round_trip_ms is None else round(interval.round_trip_ms, 1),
                 "mos": round(opinion(rating(one_way_ms, interval.fraction_lost)), 2),
                 "remote_lost": remote and round(remote.fraction_lost, 4),
@@ -182,3 +196,18 @@ class Reports:
         legs = self._legs
         for leg in np.flatnonzero(legs.used & legs.started & (legs.remote_port > 0)).tolist():
             self._send(leg, pack_bye(int(legs.out_ssrc[leg])))
+
+
+def _heard(row: _Row, interval: _Interval, now: float) -> Heard:
+    span = row.expected - interval.expected
+    lost = span - (row.received - interval.received)
+    interval.expected, interval.received = row.expected, row.received
+    interval.fraction_lost = max(0.0, lost / span) if span > 0 else 0.0
+    return Heard(
+        ssrc=row.in_ssrc,
+        fraction_lost=interval.fraction_lost,
+        lost=row.expected - row.received,
+        highest=row.in_ext,
+        jitter=int(row.jitter * row.scale),
+        last_report=(interval.ntp_middle, now - interval.ntp_at) if interval.ntp_middle else None,
+    )
