@@ -3,8 +3,8 @@
 from setuptools import Extension, setup
 
 _SOURCES = (
-    "module", "g711", "g722", "addresses", "io", "shared", "ring", "kernels", "loop", "turn", "srtp", "opus",
-    "library",
+    "module", "g711", "g722", "addresses", "io", "shared", "ring", "kernels", "keys", "mix", "loop", "turn",
+    "srtp", "opus", "library",
 )  # fmt: skip
 _HEADERS = ("addresses", "buffers", "loop", "g711", "srtp", "library")
 

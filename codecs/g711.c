@@ -1,7 +1,7 @@
 #include "g711.h"
 
 int16_t g711_linear[2][256];
-uint8_t g711_compressed[2][65536];
+uint8_t g711_compressed[2][65536 >> G711_IGNORED];
 
 static int16_t mu_to_linear(uint8_t code)
 {
@@ -51,8 +51,8 @@ void g711_fill_tables(void)
         g711_linear[LAW_MU][code] = mu_to_linear((uint8_t)code);
         g711_linear[LAW_A][code] = a_to_linear((uint8_t)code);
     }
-    for (int sample = -32768; sample < 32768; sample++) {
-        g711_compressed[LAW_MU][(uint16_t)sample] = linear_to_mu((int16_t)sample);
-        g711_compressed[LAW_A][(uint16_t)sample] = linear_to_a((int16_t)sample);
+    for (int sample = -32768; sample < 32768; sample += 1 << G711_IGNORED) {
+        g711_compressed[LAW_MU][(uint16_t)sample >> G711_IGNORED] = linear_to_mu((int16_t)sample);
+        g711_compressed[LAW_A][(uint16_t)sample >> G711_IGNORED] = linear_to_a((int16_t)sample);
     }
 }

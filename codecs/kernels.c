@@ -1,107 +1,30 @@
-/* Sample kernels: sparse mix, companding, players. */
+/* Sample kernels: companding, players, recordings. */
 #include "buffers.h"
 #include "g711.h"
-#include <stdlib.h>
 #include <string.h>
-
-/* MOST: the sum of gains at which 32 bits hold every sum of samples; what would exceed it drowned long before. */
-enum { WIDEST = 1024, UNITY = 256, MOST = 65535 };
-
-/* A row before it is made to fit 16 bits, and the sum of its gains. */
-typedef struct {
-    int32_t sample[WIDEST];
-    int64_t total;
-} Sum;
-
-static void mix_row(const int16_t *frames, Py_ssize_t m, Py_ssize_t width, const int32_t *source,
-                    const int32_t *gain, Py_ssize_t edges, const Sum *base, Sum *row)
-{
-    int32_t *sum = row->sample;
-    int64_t total = base ? base->total : 0;
-    if (base)
-        memcpy(sum, base->sample, (size_t)width * 4);
-    else
-        memset(sum, 0, (size_t)width * 4);
-    for (Py_ssize_t e = 0; e < edges; e++) {
-        if (source[e] < 0 || source[e] >= m)
-            continue;
-        const int16_t *frame = frames + source[e] * width;
-        int32_t g = gain[e];
-        total += g < 0 ? -(int64_t)g : g;
-        if (total > MOST)
-            break;
-        for (Py_ssize_t k = 0; k < width; k++)
-            sum[k] += g * frame[k];
-    }
-    row->total = total;
-}
-
-static void saturate(const Sum *row, Py_ssize_t width, int16_t *out)
-{
-    for (Py_ssize_t k = 0; k < width; k++) {
-        int32_t value = row->sample[k] / UNITY;
-        out[k] = (int16_t)(value > 32767 ? 32767 : value < -32768 ? -32768 : value);
-    }
-}
-
-PyObject *kernel_mix(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
-{
-    Arrays a;
-    (void)module;
-    if (arrays_open(&a, "mix", "hiiiHi", args, nargs) < 0)
-        return NULL;
-    Py_ssize_t all = array_items(&a, 1) - 1, edges = array_items(&a, 2), rows = array_items(&a, 5);
-    Py_ssize_t width = nargs > 6 ? PyLong_AsSsize_t(args[6]) : 0;
-    const int32_t *start = a.view[1].buf, *base = a.view[5].buf;
-    int fits = width > 0 && width <= WIDEST && all >= rows && array_items(&a, 3) >= edges &&
-               array_items(&a, 4) >= rows * width;
-    for (Py_ssize_t r = 0; fits && r < all; r++)
-        fits = start[r] >= 0 && start[r] <= start[r + 1] && start[r + 1] <= edges;
-    for (Py_ssize_t r = 0; fits && r < rows; r++)
-        fits = base[r] < 0 || (base[r] >= rows && base[r] < all);
-    Sum *common = fits ? malloc((size_t)(all - rows + 1) * sizeof *common) : NULL; /* and one for the row at work */
-    fits = fits && common != NULL;
-    if (!fits) {
-        arrays_close(&a);
-        PyErr_SetString(PyExc_ValueError, "mix: the arrays do not fit together");
-        return NULL;
-    }
-    Py_ssize_t m = array_items(&a, 0) / width;
-    const int32_t *source = a.view[2].buf, *gain = a.view[3].buf;
-    int16_t *out = a.view[4].buf;
-    for (Py_ssize_t r = rows; r < all; r++)
-        mix_row(a.view[0].buf, m, width, source + start[r], gain + start[r], start[r + 1] - start[r], NULL,
-                &common[r - rows]);
-    Sum *row = &common[all - rows];
-    for (Py_ssize_t r = 0; r < rows; r++) {
-        mix_row(a.view[0].buf, m, width, source + start[r], gain + start[r], start[r + 1] - start[r],
-                base[r] < 0 ? NULL : &common[base[r] - rows], row);
-        saturate(row, width, out + r * width);
-    }
-    free(common);
-    arrays_close(&a);
-    Py_RETURN_NONE;
-}
 
 PyObject *kernel_encode(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     Arrays a;
     (void)module;
-    if (arrays_open(&a, "encode", "hbB", args, nargs) < 0)
+    if (arrays_open(&a, "encode", "hibB", args, nargs) < 0)
         return NULL;
-    Py_ssize_t rows = array_items(&a, 1), samples = array_items(&a, 0);
-    Py_ssize_t width = rows ? samples / rows : 0;
-    if (arrays_at_least(&a, "encode", rows * width, 2, 2) < 0) {
+    Py_ssize_t rows = array_items(&a, 1), width = nargs > 4 ? PyLong_AsSsize_t(args[4]) : 0;
+    if (width <= 0 || arrays_within(&a, "encode", 1, rows, array_items(&a, 0) / width) < 0 ||
+        arrays_at_least(&a, "encode", rows, 2, 2) < 0 || arrays_at_least(&a, "encode", rows * width, 3, 3) < 0) {
         arrays_close(&a);
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "encode: the width must be positive");
         return NULL;
     }
-    const int16_t *in = a.view[0].buf;
-    const uint8_t *law = a.view[1].buf;
-    uint8_t *out = a.view[2].buf;
-    for (Py_ssize_t r = 0; r < rows; r++) {
+    const int32_t *row = a.view[1].buf;
+    const uint8_t *law = a.view[2].buf;
+    uint8_t *out = a.view[3].buf;
+    for (Py_ssize_t r = 0; r < rows; r++, out += width) {
         const uint8_t *table = g711_compressed[law[r] & 1];
-        for (Py_ssize_t k = r * width; k < (r + 1) * width; k++)
-            out[k] = table[(uint16_t)in[k]];
+        const int16_t *in = (const int16_t *)a.view[0].buf + row[r] * width;
+        for (Py_ssize_t k = 0; k < width; k++)
+            out[k] = table[(uint16_t)in[k] >> G711_IGNORED];
     }
     arrays_close(&a);
     Py_RETURN_NONE;

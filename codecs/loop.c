@@ -246,22 +246,42 @@ PyObject *loop_relay(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     return PyLong_FromSsize_t(sent);
 }
 
+/* One packet of the leg's own stream, of 20 ms from the clock on, after which a relay has to join anew. */
+static void write_frame(const Outgoing *legs, int32_t ear, uint8_t *packet, const uint8_t *codes, int64_t clock)
+{
+    int64_t elapsed = clock - legs->out_at[ear], steps = 1;
+    int unsent = elapsed > LONG_AGO;
+    uint8_t law = legs->law[ear];
+    if (!unsent && elapsed + FRAME / 2 >= 2 * FRAME)
+        steps = (elapsed + FRAME / 2) / FRAME;
+    legs->relay_fresh[ear] = 1;
+    legs->out_ext[ear]++;
+    legs->out_ts[ear] += (uint32_t)(steps * FRAME * legs->scale[ear]);
+    legs->out_at[ear] = clock;
+    uint8_t mark = legs->payload_types[ear * KINDS + (law < KINDS - 1 ? 1 + law : 0)];
+    packet[0] = 0x80;
+    write_header(packet, mark | (steps > 1 || unsent ? 128 : 0), legs->out_ext[ear], legs->out_ts[ear],
+                 legs->out_ssrc[ear]);
+    memcpy(packet + 12, codes, FRAME);
+    count_sent(legs, ear, FRAME);
+}
+
 PyObject *loop_frames(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
-    static const char spec[] = "Bibi"
-                               "bbiiQQQQIBB"
-                               "IQ";
+    static const char spec[] = "Bibib"
+                               "bbiiQQQQIBBbhb"
+                               "IIQ";
     Arrays a;
     (void)module;
     if (arrays_open(&a, "frames", spec, args, nargs) < 0)
         return NULL;
-    Py_ssize_t wanted = (Py_ssize_t)sizeof spec - 1, n = array_items(&a, 1), legs_count = array_items(&a, 5);
-    Py_ssize_t m = nargs > wanted + 1 ? PyLong_AsSsize_t(args[wanted]) : 0;
+    Py_ssize_t wanted = (Py_ssize_t)sizeof spec - 1, n = array_items(&a, 1), legs_count = array_items(&a, 6);
+    Py_ssize_t m = nargs > wanted + 1 ? PyLong_AsSsize_t(args[wanted]) : 0, sent = 0;
     int64_t clock = nargs > wanted + 1 ? PyLong_AsLongLong(args[wanted + 1]) : 0;
     Py_ssize_t codes_count = array_items(&a, 2) / FRAME;
-    int fits = m >= n && m > 0 && a.view[0].len / m >= 12 + FRAME && array_items(&a, 4) == legs_count * KINDS;
-    if (!fits || arrays_at_least(&a, "frames", n, 3, 3) < 0 || arrays_at_least(&a, "frames", legs_count, 6, 14) < 0 ||
-        arrays_at_least(&a, "frames", n, 15, 16) < 0 || arrays_within(&a, "frames", 1, n, legs_count) < 0 ||
+    int fits = m >= n && m > 0 && a.view[0].len / m >= 12 + FRAME && array_items(&a, 5) == legs_count * KINDS;
+    if (!fits || arrays_at_least(&a, "frames", n, 3, 4) < 0 || arrays_at_least(&a, "frames", legs_count, 7, 18) < 0 ||
+        arrays_at_least(&a, "frames", n, 19, 21) < 0 || arrays_within(&a, "frames", 1, n, legs_count) < 0 ||
         arrays_within(&a, "frames", 3, n, codes_count) < 0 || PyErr_Occurred()) {
         arrays_close(&a);
         if (!PyErr_Occurred())
@@ -269,35 +289,23 @@ PyObject *loop_frames(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     Py_buffer *v = a.view;
-    uint8_t *rows = v[0].buf;
     const int32_t *ears = v[1].buf, *which = v[3].buf;
-    const uint8_t *codes = v[2].buf;
-    Outgoing legs = {.payload_types = v[4].buf, .law = v[5].buf, .out_ssrc = v[6].buf, .scale = v[7].buf,
-                     .out_ext = v[8].buf, .out_at = v[9].buf, .sent = v[10].buf, .sent_octets = v[11].buf,
-                     .out_ts = v[12].buf, .started = v[13].buf, .relay_fresh = v[14].buf};
-    int32_t *length = v[15].buf;
-    int64_t *ext = v[16].buf;
+    const uint8_t *codes = v[2].buf, *heard = v[4].buf, *send = v[16].buf, *digits = v[18].buf;
+    const uint16_t *remote_port = v[17].buf;
+    Outgoing legs = {.payload_types = v[5].buf, .law = v[6].buf, .out_ssrc = v[7].buf, .scale = v[8].buf,
+                     .out_ext = v[9].buf, .out_at = v[10].buf, .sent = v[11].buf, .sent_octets = v[12].buf,
+                     .out_ts = v[13].buf, .started = v[14].buf, .relay_fresh = v[15].buf};
+    Sending out = {.ear = v[19].buf, .length = v[20].buf, .ext = v[21].buf};
     Py_ssize_t stride = v[0].len / m;
     for (Py_ssize_t k = 0; k < n; k++) {
         int32_t ear = ears[k];
-        uint8_t *packet = rows + k * stride, law = legs.law[ear];
-        int64_t elapsed = clock - legs.out_at[ear], steps = 1;
-        int unsent = elapsed > LONG_AGO;
-        if (!unsent && elapsed + FRAME / 2 >= 2 * FRAME)
-            steps = (elapsed + FRAME / 2) / FRAME;
-        legs.relay_fresh[ear] = 1; /* a relayed stream that pauses goes on after what is sent in between */
-        legs.out_ext[ear]++;
-        legs.out_ts[ear] += (uint32_t)(steps * FRAME * legs.scale[ear]);
-        legs.out_at[ear] = clock;
-        uint8_t mark = legs.payload_types[ear * KINDS + (law < KINDS - 1 ? 1 + law : 0)];
-        packet[0] = 0x80;
-        write_header(packet, mark | (steps > 1 || unsent ? 128 : 0), legs.out_ext[ear], legs.out_ts[ear],
-                     legs.out_ssrc[ear]);
-        memcpy(packet + 12, codes + (Py_ssize_t)which[k] * FRAME, FRAME);
-        count_sent(&legs, ear, FRAME);
-        length[k] = 12 + FRAME;
-        ext[k] = legs.out_ext[ear];
+        if (!send[ear] || !remote_port[ear] || digits[ear] || !(heard[k] || legs.started[ear]))
+            continue;
+        write_frame(&legs, ear, (uint8_t *)v[0].buf + sent * stride, codes + (Py_ssize_t)which[k] * FRAME, clock);
+        out.ear[sent] = ear;
+        out.length[sent] = 12 + FRAME;
+        out.ext[sent++] = legs.out_ext[ear];
     }
     arrays_close(&a);
-    Py_RETURN_NONE;
+    return PyLong_FromSsize_t(sent);
 }

@@ -76,6 +76,12 @@ typedef struct {
     int64_t *ext;
 } Sending;
 
+/* Whether arrays 0 and 1 are a ring of that length; raises ValueError. */
+int ring_fits(const Arrays *arrays, const char *name, Py_ssize_t length);
+
+/* Makes up what never came, so that the samples can be read. */
+void ring_ready(int16_t *ring, const uint8_t *have, Py_ssize_t length, int64_t position, Py_ssize_t width);
+
 /* RTP headers of n rows (RFC 3550 section 5.1). */
 void parse_rows(const Batch *batch, Py_ssize_t n);
 

@@ -105,8 +105,9 @@ static PyMethodDef methods[] = {
            "relay(rows u1[m,stride], mark, length, offset, size, index i4[n], leg, kind, ts, ext, leg columns,"
            " transcode u1[2,256], out_index, out_ear, out_length, out_ext, m, clock) -> sent\n\nRewrite the headers of rows that a leg's only listener gets."),
     KERNEL("frames", loop_frames,
-           "frames(rows u1[m,stride], ears i4[n], codes u1[r,w], which i4[n], leg columns, length i4[n], ext i8[n], m,"
-           " clock)\n\nOne packet for each ear with w octets of codes[which[k]], for the position clock."),
+           "frames(rows u1[m,stride], ears i4[n], codes u1[r,w], which i4[n], heard u1[n], leg columns, ear i4[n],"
+           " length i4[n], ext i8[n], m, clock) -> sent\n\nOne packet with w octets of codes[which[k]], for the position clock,"
+           " for each ear that may be sent one: it hears something, or has been sent something before."),
     KERNEL("passage", turn_passage,
            "passage(batch columns, leg columns, room for results, L) -> passage\n\nThe arrays of parse, admit, store and"
            " relay, opened once."),
@@ -142,12 +143,18 @@ static PyMethodDef methods[] = {
            " three quarters. missing counts such samples from first to limit."),
     KERNEL("clear", ring_clear,
            "clear(have u1[legs,L], leg i4[n], position i8[n], width, L)\n\nForget width samples a leg."),
-    KERNEL("mix", kernel_mix,
+    KERNEL("mix", mix_frames,
            "mix(frames i2[m,w], start i4[r+s+1], source i4[e], gain i4[e], out i2[r,w], base i4[r], w)\n\nSaturating"
            " sparse matrix product; gains in 1/256. Row k is added to row base[k] of the s last ones, which are in no"
            " output, or to nothing where that is negative."),
+    KERNEL("heard", mix_heard,
+           "heard(ring i2[legs,L], have u1[legs,L], legs i4[m], played i2[p,w], start, source, gain, out, base, position, w,"
+           " L)\n\ntake and mix in one: frames are those of the legs from the position on, then those played."),
+    KERNEL("keys", keys_found,
+           "keys(frames i2[n,160], basis f4[160,16], leg i4[n], heard i1[legs], told i1[legs], run i4[legs], out i4[n]) -> n\n\n"
+           "The rules of inband.py: lists legs with a key that has lasted and was not told."),
     KERNEL("encode", kernel_encode,
-           "encode(samples i2[r,w], law u1[r], out u1[r,w])\n\nG.711, law 0 mu and 1 A."),
+           "encode(samples i2[m,w], row i4[r], law u1[r], out u1[r,w], w)\n\nG.711 of these rows, law 0 mu and 1 A."),
     KERNEL("play", kernel_play,
            "play(address i8[n], length i8[n], offset i8[n], loop u1[n], out i2[n,w])\n\nCopy w samples from"
            " each int16 array in memory, from offset on, round the end where loop, else silence beyond it."),

@@ -9,7 +9,7 @@ enum { REPEAT = 160 };
 /* What is known of a sample. Comfort noise is heard, but gives way to a packet that comes for its place. */
 enum { NOTHING = 0, SOUND = 1, NOISE = 2 };
 
-static int valid_ring(const Arrays *a, const char *name, Py_ssize_t length)
+int ring_fits(const Arrays *a, const char *name, Py_ssize_t length)
 {
     if (length < 2 * REPEAT || length & (length - 1) || array_items(a, 0) % length ||
         array_items(a, 1) != array_items(a, 0)) {
@@ -80,7 +80,7 @@ PyObject *ring_place(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     Py_ssize_t n = array_items(&a, 2), L = nargs > 12 ? PyLong_AsSsize_t(args[10]) : 0;
     Py_ssize_t m = nargs > 12 ? PyLong_AsSsize_t(args[11]) : 0;
     int64_t floor = nargs > 12 ? PyLong_AsLongLong(args[12]) : 0;
-    if (!valid_ring(&a, "place", L) || m <= 0 || arrays_at_least(&a, "place", n, 3, 3) < 0 ||
+    if (!ring_fits(&a, "place", L) || m <= 0 || arrays_at_least(&a, "place", n, 3, 3) < 0 ||
         arrays_at_least(&a, "place", n, 5, 9) < 0 || PyErr_Occurred()) {
         arrays_close(&a);
         if (!PyErr_Occurred())
@@ -175,7 +175,7 @@ PyObject *ring_store(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     Py_ssize_t m = nargs > wanted + 3 ? PyLong_AsSsize_t(args[wanted + 1]) : 0;
     int64_t floor = nargs > wanted + 3 ? PyLong_AsLongLong(args[wanted + 2]) : 0;
     int64_t clock = nargs > wanted + 3 ? PyLong_AsLongLong(args[wanted + 3]) : 0;
-    if (!valid_ring(&a, "store", L) || m <= 0 || array_items(&a, 0) < legs * L ||
+    if (!ring_fits(&a, "store", L) || m <= 0 || array_items(&a, 0) < legs * L ||
         arrays_at_least(&a, "store", m, 3, 4) < 0 || arrays_at_least(&a, "store", n, 6, 8) < 0 ||
         arrays_at_least(&a, "store", legs, 10, 18) < 0 || arrays_at_least(&a, "store", n, 19, 19) < 0 ||
         arrays_within(&a, "store", 5, n, m) < 0 || arrays_within(&a, "store", 6, n, legs) < 0 || PyErr_Occurred()) {
@@ -204,7 +204,7 @@ PyObject *ring_lay(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     Py_ssize_t n = array_items(&a, 2), L = nargs > 8 ? PyLong_AsSsize_t(args[7]) : 0;
     int64_t floor = nargs > 8 ? PyLong_AsLongLong(args[8]) : 0;
     Py_ssize_t width = n ? array_items(&a, 4) / n : 0;
-    if (!valid_ring(&a, "lay", L) || arrays_at_least(&a, "lay", n, 3, 3) < 0 ||
+    if (!ring_fits(&a, "lay", L) || arrays_at_least(&a, "lay", n, 3, 3) < 0 ||
         arrays_at_least(&a, "lay", n, 5, 6) < 0 || width > L || PyErr_Occurred()) {
         arrays_close(&a);
         if (!PyErr_Occurred())
@@ -244,7 +244,7 @@ PyObject *ring_noise(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     if (arrays_open(&a, "noise", "HBiqqh", args, nargs) < 0)
         return NULL;
     Py_ssize_t n = array_items(&a, 2), L = nargs > 6 ? PyLong_AsSsize_t(args[6]) : 0;
-    if (!valid_ring(&a, "noise", L) || arrays_at_least(&a, "noise", n, 3, 5) < 0) {
+    if (!ring_fits(&a, "noise", L) || arrays_at_least(&a, "noise", n, 3, 5) < 0) {
         arrays_close(&a);
         return NULL;
     }
@@ -283,6 +283,13 @@ static int32_t conceal(int16_t *ring, const uint8_t *have, uint64_t mask, int64_
     return missing;
 }
 
+void ring_ready(int16_t *ring, const uint8_t *have, Py_ssize_t length, int64_t position, Py_ssize_t width)
+{
+    uint64_t mask = (uint64_t)length - 1;
+    if (!none_is(have, (uint64_t)position & mask, width, mask, NOTHING))
+        conceal(ring, have, mask, position, 0, 0, width);
+}
+
 PyObject *ring_take(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     Arrays a;
@@ -291,7 +298,7 @@ PyObject *ring_take(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     Py_ssize_t n = array_items(&a, 2), L = nargs > 8 ? PyLong_AsSsize_t(args[8]) : 0;
     Py_ssize_t width = n ? array_items(&a, 6) / n : 0;
-    if (!valid_ring(&a, "take", L) || arrays_at_least(&a, "take", n, 3, 7) < 0 || width > L) {
+    if (!ring_fits(&a, "take", L) || arrays_at_least(&a, "take", n, 3, 7) < 0 || width > L) {
         arrays_close(&a);
         if (!PyErr_Occurred())
             PyErr_SetString(PyExc_ValueError, "take: wider than the ring");

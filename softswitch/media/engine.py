@@ -140,7 +140,7 @@ class MediaEngine:
         for player in self._players.finished(self.clock):
             self._finish_player(player)
         if self.clock % SPEAKER_WINDOW == 0:
-            self._speakers.tick(self._routing.bridges, self.clock)
+            self._speakers.tick(self._routing.with_speaker, self.clock)
         if self.clock % _REPORT_PERIOD == 0:
             self._recorders.report()
             self._report_silence()
@@ -206,6 +206,7 @@ class MediaEngine:
 
     def _listen_for_keys(self, leg: int, wanted: bool) -> None:
         """In the sound, where the leg has not agreed to telephone-events."""
+        self._inband.flagged += int(wanted) - int(self.legs.inband[leg])
         if wanted and not self.legs.inband[leg]:
             self._ring.use(leg)
         elif self.legs.inband[leg] and not wanted:

@@ -17,7 +17,8 @@ def encode(samples: Samples, law: int) -> NDArray[np.uint8]:
     """G.711 codes of int16[n]; law 0 is µ-law (PCMU), 1 is A-law (PCMA)."""
     out = np.empty(len(samples), np.uint8)
     if len(samples):
-        _codecs.encode(np.ascontiguousarray(samples, np.int16), np.array([law], np.uint8), out)
+        laws, row = np.array([law], np.uint8), np.zeros(1, np.int32)
+        _codecs.encode(np.ascontiguousarray(samples, np.int16), row, laws, out, samples.size)
     return out
 
 

@@ -1,4 +1,4 @@
-"""Keys in the sound itself, for legs without telephone-events: eight tones by one matrix product."""
+"""Keys in the sound itself, for legs without telephone-events: eight tones of each frame."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from softswitch.media import _codecs
 from softswitch.media.dtmf import FRAME
 from softswitch.media.legs import LegTable
 from softswitch.media.packets import Indices
@@ -17,14 +18,11 @@ KEYS = ("123A", "456B", "789C", "*0#D")
 """By row and column tone (ITU-T Q.23)."""
 _TONES_HZ = np.array([697, 770, 852, 941, 1209, 1336, 1477, 1633])
 _PHASE = 2j * np.pi * np.outer(np.arange(FRAME), _TONES_HZ) / 8000
-_BASIS = np.concatenate((np.exp(_PHASE).real, np.exp(_PHASE).imag), axis=1).astype(np.float32)
-_LEAST_RMS = 100.0
-_SHARE = 0.6
-"""Of a frame's energy that lies in its two tones; a tone may be wrong by 1.5 %."""
-_TWIST = 6.3
-_CLEAR = 4.0
-_NONE = -1
-_FRAMES = 2
+_BASIS = np.ascontiguousarray(
+    np.stack((np.cos(_PHASE.imag), np.sin(_PHASE.imag)), axis=1).reshape(FRAME, 2, 2, 4).swapaxes(1, 2),
+    np.float32,
+)
+"""float32[160, rows or columns, cosine or sine, 4]."""
 _TONE_FRAMES, _PAUSE_FRAMES = 5, 3
 _PEAK = 5200
 """Of each of the two tones that are sent: -13 dBm0 together with the other (ITU-T Q.23 section 6)."""
@@ -61,20 +59,6 @@ class ToneSender:
         return self._frames.popleft()
 
 
-def keys_in(frames: NDArray[np.int16]) -> NDArray[np.int64]:
-    """Row × 4 + column of the key in each frame of int16[n, 160], -1 where there is none."""
-    sound = frames.astype(np.float32)
-    total = np.einsum("ij,ij->i", sound, sound) + 1e-9
-    parts = (sound @ _BASIS) ** 2
-    energy = (parts[:, :8] + parts[:, 8:]) * (2 / FRAME)
-    rows, columns = np.sort(energy[:, :4], axis=1), np.sort(energy[:, 4:], axis=1)
-    low, high = rows[:, 3], columns[:, 3]
-    is_key = (total > FRAME * _LEAST_RMS**2) & (low + high > _SHARE * total)
-    is_key &= (low < _TWIST * high) & (high < _TWIST * low)
-    is_key &= (low > _CLEAR * rows[:, 2]) & (high > _CLEAR * columns[:, 2])
-    return np.where(is_key, 4 * energy[:, :4].argmax(axis=1) + energy[:, 4:].argmax(axis=1), _NONE)
-
-
 class InbandDetector:
     """Listens to the legs flagged `inband`, whose samples must be in the ring."""
 
@@ -82,18 +66,19 @@ class InbandDetector:
         self._legs = legs
         self._ring = ring
         self._on_digit = on_digit
+        self.flagged = 0
+        """How many legs are flagged."""
 
     def tick(self, members: Indices, clock: int) -> None:
         """20 ms of each. A key counts after two frames, and again after two frames without it."""
         legs = self._legs
+        if not self.flagged:
+            return
         leg = members[legs.inband[members]]
         if not len(leg):
             return
-        found = keys_in(self._ring.take(leg, np.full(len(leg), clock, np.int64), FRAME)[0])
-        legs.key_run[leg] = np.where(found == legs.key_heard[leg], legs.key_run[leg] + 1, 1)
-        legs.key_heard[leg] = found
-        steady = (legs.key_run[leg] >= _FRAMES) & (found != legs.key_told[leg])
-        for k in np.flatnonzero(steady):
-            legs.key_told[leg[k]] = found[k]
-            if found[k] != _NONE:
-                self._on_digit(int(leg[k]), KEYS[found[k] // 4][found[k] % 4])
+        frames, told = self._ring.take(leg, np.full(len(leg), clock, np.int64), FRAME)[0], np.empty_like(leg)
+        count = _codecs.keys(frames, _BASIS, leg, legs.key_heard, legs.key_told, legs.key_run, told)
+        for each in told[:count].tolist():
+            key = int(legs.key_told[each])
+            self._on_digit(each, KEYS[key // 4][key % 4])

@@ -53,6 +53,12 @@ class Mixer:
             self._send_digits(cohort, clock)
         if not len(ears):
             return
+        if plan.plain:
+            change = self._fades.get(cohort)
+            codes, which = self._encoded(plan, change, self._mixed(plan, clock), clock)
+            if self._sender.send_codes(ears, plan.heard, codes, which, clock) and change is not None:
+                del self._fades[cohort]
+            return
         ready = legs.send[ears] & (legs.remote_port[ears] > 0) & ~legs.sending_digits[ears]
         ready &= plan.heard | legs.started[ears]
         if not ready.any():
@@ -66,12 +72,21 @@ class Mixer:
         if plan.wide.any():
             self._send_wide(plan, ready & plan.wide, clock, change)
             ready &= ~plan.wide
-        codes = np.empty((len(plan.law), FRAME), np.uint8)
-        _codecs.encode(mixed[plan.mixed_row], plan.law, codes)
+        codes, which = self._encoded(plan, None, mixed, clock)
         if plan.standard:
-            self._sender.send_codes(ears[ready], codes, plan.encoded[ready], clock)
+            self._sender.send_codes(ears[ready], plan.heard[ready], codes, which[ready], clock)
         else:
-            self._sender.send_frames(ears[ready], codes[plan.encoded[ready]], clock)
+            self._sender.send_frames(ears[ready], codes[which[ready]], clock)
+
+    def _encoded(
+        self, plan: MixPlan, change: Fade | None, mixed: Samples, clock: int
+    ) -> tuple[NDArray[np.uint8], Indices]:
+        """G.711 of the mixed rows, once a law, and which of these each ear hears."""
+        if change is not None:
+            plan, mixed = change.plan, change.blend(self._mixed(change.old, clock), mixed)
+        codes = np.empty((len(plan.law), FRAME), np.uint8)
+        _codecs.encode(mixed, plan.mixed_row, plan.law, codes, FRAME)
+        return codes, plan.encoded
 
     def _send_wide(self, plan: MixPlan, ready: NDArray[np.bool_], clock: int, change: Fade | None) -> None:
         if ready.any():
@@ -115,10 +130,10 @@ class Mixer:
     def _mixed(self, plan: MixPlan, clock: int) -> Samples:
         """int16[distinct rows, 160]."""
         mixed = np.empty((len(plan.base), FRAME), np.int16)
-        position = np.full(len(plan.legs), clock, np.int64)
-        heard, _ = self._ring.take(plan.legs, position, FRAME)
-        frames = np.concatenate((heard, self._players.take(plan.players, clock, FRAME)))
-        _codecs.mix(frames, plan.start, plan.source, plan.gain, mixed, plan.base, FRAME)
+        _codecs.heard(
+            *self._ring.arrays, plan.legs, self._players.take(plan.players, clock, FRAME), plan.start,
+            plan.source, plan.gain, mixed, plan.base, clock, FRAME, self._ring.length,
+        )  # fmt: skip
         return mixed
 
     def _fill_pauses(self, relayed: Indices, clock: int) -> None:
@@ -172,7 +187,7 @@ class Mixer:
                 self._sender.send_wide(some, payload, size, clock)
             return
         codes = np.empty((1, FRAME), np.uint8)
-        _codecs.encode(np.ascontiguousarray(frame[None]), self._legs.law[ears], codes)
+        _codecs.encode(np.ascontiguousarray(frame), np.zeros(1, np.int32), self._legs.law[ears], codes, FRAME)
         self._sender.send_frames(ears, codes, clock)
 
     def stop_digits(self, leg: int) -> None:

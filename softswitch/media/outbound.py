@@ -73,17 +73,28 @@ class Sender:
 
     # Frames of the mix.
 
-    def send_codes(self, ears: Indices, codes: NDArray[np.uint8], which: Indices, clock: int) -> None:
-        """20 ms of G.711 for each ear in one packet: codes[which[k]] of uint8[rows, 160]."""
+    def send_codes(
+        self, ears: Indices, heard: NDArray[np.bool_], codes: NDArray[np.uint8], which: Indices, clock: int
+    ) -> int:
+        """20 ms of G.711 for each ear in one packet: codes[which[k]] of uint8[rows, 160].
+
+        Who may not be sent anything now is left out, and who hears nothing and was never sent anything.
+        Returns how many were sent one.
+        """
         legs, batch, n = self._legs, self._batch, len(ears)
         if len(self._ear) < n:
             self._index, self._ear, self._length, self._ext = room_to_send(batch.capacity)
-        _codecs.frames(
-            batch.rows, ears, codes, which, legs.payload_types, legs.law, legs.out_ssrc, legs.scale,
+        sent = _codecs.frames(
+            batch.rows, ears, codes, which, heard, legs.payload_types, legs.law, legs.out_ssrc, legs.scale,
             legs.out_ext, legs.out_at, legs.sent, legs.sent_octets, legs.out_ts, legs.started,
-            legs.relay_fresh, self._length, self._ext, batch.capacity, clock,
+            legs.relay_fresh, legs.send, legs.remote_port, legs.sending_digits, self._ear, self._length,
+            self._ext, batch.capacity, clock,
         )  # fmt: skip
-        self.send_ready(batch, self._rows[:n], ears, self._length[:n], self._ext[:n])
+        if sent:
+            self.send_ready(
+                batch, self._rows[:sent], self._ear[:sent], self._length[:sent], self._ext[:sent]
+            )
+        return sent
 
     def send_frames(self, ears: Indices, payload: NDArray[np.uint8], clock: int) -> None:
         """20 ms for each ear in packets of its length; payload uint8[n, 160] in the ear's codec."""

@@ -71,6 +71,7 @@ def load_items(settings: PlayerSettings, load: Load) -> tuple[Samples, list[str]
     return np.concatenate(pieces), problems
 
 
+_NEVER = 1 << 60
 FADING = 2 * FRAME
 """For how long a player that was removed can still be heard, in samples: every leg has its tick in it."""
 
@@ -91,6 +92,8 @@ class PlayerTable:
         self._used = np.zeros(capacity, np.bool_)
         self._free = list(range(capacity - 1, -1, -1))
         self._leaving: deque[tuple[int, int]] = deque()
+        self._next_end = _NEVER
+        """When the first of them ends, or earlier."""
 
     def add(self, settings: PlayerSettings, samples: Samples, start: int) -> int:
         """Plays from the clock's `start` on, or from where a former worker had it start.
@@ -109,6 +112,7 @@ class PlayerTable:
         self._key[player] = key_of(settings.id)
         self._loop[player] = settings.loop
         self._used[player] = True
+        self._next_end = min(self._next_end, self._end_of(player))
         self.index[settings.id] = player
         self.settings[player] = settings
         return player
@@ -137,10 +141,14 @@ class PlayerTable:
 
     def finished(self, clock: int) -> Iterable[int]:
         """Players that have played their last sample."""
-        if not self.settings:
+        if clock < self._next_end:
             return ()
-        over = self._used & (self._loop == 0) & (self._start + self._length <= clock)
-        return np.flatnonzero(over).tolist() if over.any() else ()
+        ends = {player: self._end_of(player) for player in self.settings}
+        self._next_end = min((end for end in ends.values() if end > clock), default=_NEVER)
+        return [player for player, end in ends.items() if end <= clock]
+
+    def _end_of(self, player: int) -> int:
+        return _NEVER if self._loop[player] else int(self._start[player] + self._length[player])
 
     def take(self, players: Indices, clock: int, width: int) -> NDArray[np.int16]:
         """int16[n, width] from the clock on."""

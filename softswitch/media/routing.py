@@ -66,6 +66,8 @@ class Routing:
         self._players = players
         self._ring = ring
         self.bridges: dict[str, BridgeSettings] = {}
+        self.with_speaker: dict[str, BridgeSettings] = {}
+        """Those of them that want to know who speaks."""
         self._bridges_of: defaultdict[str, set[str]] = defaultdict(set)
         self._players_of: defaultdict[str, set[str]] = defaultdict(set)
         self._touched: set[str] = set()
@@ -81,12 +83,15 @@ class Routing:
     def put_bridge(self, bridge: BridgeSettings) -> None:
         self.delete_bridge(bridge.id)
         self.bridges[bridge.id] = bridge
+        if bridge.speaker:
+            self.with_speaker[bridge.id] = bridge
         for each in bridge.mentions():
             self._bridges_of[each].add(bridge.id)
             self._touched.add(each)
 
     def delete_bridge(self, id: str) -> None:
         bridge = self.bridges.pop(id, None)
+        self.with_speaker.pop(id, None)
         for each in bridge.mentions() if bridge else ():
             self._bridges_of[each].discard(id)
             if not self._bridges_of[each]:
@@ -219,10 +224,14 @@ def _mixed(row: Row, relay_source: int) -> set[int]:
 
 
 class MixPlan(NamedTuple):
-    """One cohort's tick as arrays: CSR rows over the sources, each distinct row mixed and encoded once."""
+    """One cohort's tick as arrays: CSR rows over the sources, each distinct row mixed and encoded once.
+
+    `plain`: all of it is G.711 in packets of 20 ms without comfort noise.
+    """
 
     comfort: bool
     standard: bool
+    plain: bool
     relayed: np.ndarray[Any, np.dtype[np.int32]]
     ears: np.ndarray[Any, np.dtype[np.int32]]
     heard: np.ndarray[Any, np.dtype[np.bool_]]
@@ -244,6 +253,7 @@ _NO_FLAGS = np.zeros(0, np.bool_)
 _NOTHING_MIXED = MixPlan(
     comfort=False,
     standard=True,
+    plain=False,
     relayed=_NO_INDICES,
     ears=_NO_INDICES,
     heard=_NO_FLAGS,
@@ -278,13 +288,16 @@ def plan_cohort(legs: LegTable, rows: Mapping[int, Row], cohort: int) -> MixPlan
         first_ear.setdefault(row, ear)
         encoded[k] = encodings.setdefault((number, int(legs.law[ear])), len(encodings))
     mixed, base = _factored(first_ear)
+    wide, comfort = legs.law[ears] >= WIDE, bool(legs.comfort[ears].any())
+    standard = bool((legs.ptime[ears] == FRAME).all())
     return mix_rows(mixed, base)._replace(
-        comfort=bool(legs.comfort[ears].any()),
-        standard=bool((legs.ptime[ears] == FRAME).all()),
+        comfort=comfort,
+        standard=standard,
+        plain=standard and not comfort and not wide.any(),
         relayed=members[is_relayed],
         ears=ears,
         members=members,
-        wide=legs.law[ears] >= WIDE,
+        wide=wide,
         heard=np.array([bool(rows.get(ear)) for ear in ears.tolist()], np.bool_),
         encoded=encoded,
         mixed_row=np.array([number for number, _ in encodings], np.int32),

@@ -41,15 +41,14 @@ class ActiveSpeakers:
         self._floors: dict[str, _Floor] = {}
 
     def tick(self, bridges: Mapping[str, BridgeSettings], clock: int) -> None:
-        """To be called every `WINDOW` samples with all bridges."""
-        asked = {id: bridge for id, bridge in bridges.items() if bridge.speaker}
-        self._floors = {id: self._floors.get(id) or _Floor() for id in asked}
-        if not asked:
+        """To be called every `WINDOW` samples with the bridges that want to know."""
+        self._floors = {id: self._floors.get(id) or _Floor() for id in bridges}
+        if not bridges:
             return
         index = self._legs.index
-        rows = {index[each] for bridge in asked.values() for each in bridge.members if each in index}
+        rows = {index[each] for bridge in bridges.values() for each in bridge.members if each in index}
         self._listen(np.array(sorted(rows), np.int32), clock)
-        for id, bridge in asked.items():
+        for id, bridge in bridges.items():
             self._judge(id, self._floors[id], [each for each in bridge.members if each in index])
 
     def _listen(self, legs: NDArray[np.int32], clock: int) -> None:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from softswitch.media.dtmf import DIGITS, event_payload
-from softswitch.media.inband import KEYS, key_frames, keys_in
+from softswitch.media.inband import KEYS, key_frames
 from softswitch.media.legs import BadCommand
 from softswitch.media.tones import tone
+from tests.media.keys import keys_in
 from tests.media.rig import WIDE, Packet, Phone, Rig, continuous, rtp
 
 

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from softswitch.media.inband import KEYS
+from softswitch.media import _codecs
+from softswitch.media.inband import _BASIS, KEYS
 from softswitch.media.prompts import PromptCache
+from tests.media.keys import FRAME, keys_in
+from tests.media.keys import TONES_HZ as EIGHT_HZ
 from tests.media.rig import Rig
 
 TONES_HZ = (697, 770, 852, 941), (1209, 1336, 1477, 1633)
@@ -97,3 +100,23 @@ def test_a_key_in_the_sound_reaches_the_other_leg_as_an_event(rig: Rig) -> None:
     assert heard(rig, dialled("7")) == "7"
     rig.run(0.2)
     assert {p.payload[0] for p in other.got if p.payload_type == 101} == {7}
+
+
+def test_the_kernel_finds_the_keys_that_numpy_finds_and_tells_each_once() -> None:
+    rng = np.random.default_rng(8)
+    at = np.arange(FRAME) / 8000
+    low, high = (EIGHT_HZ[part][rng.integers(0, 4, 3000)] for part in (slice(4), slice(4, 8)))
+    loudness, twist = 10 ** rng.uniform(1.5, 4, 3000), 10 ** rng.uniform(-0.5, 0.5, 3000)
+    tones = [np.sin(2 * np.pi * hertz[:, None] * at + rng.uniform(0, 6, (3000, 1))) for hertz in (low, high)]
+    sound = loudness[:, None] * (tones[0] + twist[:, None] * tones[1])
+    sound += rng.normal(0, 1, sound.shape) * (loudness * rng.uniform(0, 0.9, 3000))[:, None]
+    frames = np.clip(sound, -32000, 32000).astype(np.int16)
+    expected = keys_in(frames)
+    n = len(frames)
+    leg, told = np.arange(n, dtype=np.int32), np.zeros(n, np.int32)
+    heard, was_told, run = np.full(n, -1, np.int8), np.full(n, -1, np.int8), np.zeros(n, np.int32)
+    counts = [_codecs.keys(frames, _BASIS, leg, heard, was_told, run, told) for _ in range(3)]
+    assert (heard == expected).all() and (was_told == expected).all() and (run >= 3).all()
+    assert counts == [0, (expected >= 0).sum(), 0] and 500 < counts[1] < 2500
+    _codecs.keys(np.zeros_like(frames), _BASIS, leg, heard, was_told, run, told)
+    assert (heard == -1).all() and (was_told == expected).all() and (run[expected >= 0] == 1).all()

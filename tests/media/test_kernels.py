@@ -162,6 +162,27 @@ def test_a_mix_of_too_many_saturates_and_never_wraps() -> None:
     assert (out == 32767).all()
 
 
+@pytest.mark.parametrize("position", [40_000, 8192 * 9 - 70])
+def test_what_is_heard_is_the_mix_of_what_is_taken_and_played(position: int) -> None:
+    random = np.random.default_rng(position)
+    samples = random.integers(-32768, 32768, (6, 8192)).astype(np.int16)
+    have = (random.random((6, 8192)) < 0.99).astype(np.uint8)
+    other, legs = samples.copy(), np.array([4, 0, 5], np.int32)
+    played = random.integers(-32768, 32768, (2, 160)).astype(np.int16)
+    start, source = np.array([0, 3, 5], np.int32), np.array([0, 1, 3, 2, 4], np.int32)
+    gain, base = np.array([256, 40_000, 100, 255, -256], np.int32), np.full(2, -1, np.int32)
+    at, taken, missing = np.full(3, position, np.int64), np.empty((3, 160), np.int16), np.empty(3, np.int32)
+    _codecs.take(samples, have, legs, at, at, at, taken, missing, 8192)
+    expected, out = np.empty((2, 160), np.int16), np.empty((2, 160), np.int16)
+    _codecs.mix(np.concatenate((taken, played)), start, source, gain, expected, base, 160)
+    _codecs.heard(other, have, legs, played, start, source, gain, out, base, position, 160, 8192)
+    assert (out == expected).all() and (other == samples).all()
+    with pytest.raises(ValueError, match="names row"):
+        _codecs.heard(other, have, legs + 1, played, start, source, gain, out, base, position, 160, 8192)
+    with pytest.raises(ValueError, match="power of two"):
+        _codecs.heard(other, have, legs, played, start, source, gain, out, base, position, 160, 8000)
+
+
 def test_play_loops_ends_and_starts_in_silence() -> None:
     samples = np.arange(1, 101, dtype=np.int16)
     address = np.full(3, samples.ctypes.data, np.int64)
@@ -204,9 +225,11 @@ def test_wrong_shapes_are_refused_not_read() -> None:
     with pytest.raises(ValueError, match="fit together"):
         _codecs.mix(frame, np.array([0, 1], np.int32), one, one, frame, one, 160)
     with pytest.raises(TypeError, match="items of"):
-        _codecs.encode(frame.astype(np.int32), np.zeros(1, np.uint8), np.zeros((1, 160), np.uint8))
+        _codecs.encode(frame.astype(np.int32), one, np.zeros(1, np.uint8), np.zeros((1, 160), np.uint8), 160)
     with pytest.raises(ValueError, match="needed"):
-        _codecs.encode(frame, np.zeros(1, np.uint8), np.zeros(3, np.uint8))
+        _codecs.encode(frame, one, np.zeros(1, np.uint8), np.zeros(3, np.uint8), 160)
+    with pytest.raises(ValueError, match="names row"):
+        _codecs.encode(frame, one + 1, np.zeros(1, np.uint8), np.zeros((1, 160), np.uint8), 160)
     with pytest.raises(ValueError, match="power of two"):
         _codecs.take(frame, have, one, at, at, at, frame, one, 160)
     with pytest.raises(TypeError, match="arrays"):

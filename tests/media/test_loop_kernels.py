@@ -260,13 +260,22 @@ def test_who_is_relayed_nothing_for_a_while_is_found_as_by_numpy() -> None:
 def test_frames_of_the_mix_are_sent_as_by_numpy() -> None:
     rng = np.random.default_rng(3)
     kernels, reference = Half(9), Half(9)
+    flags = rng.random((LEGS, 40))
+    for half in (kernels, reference):
+        half.legs.remote_port[3] = 0
     for number in range(40):
         clock = 160 * number + (1000 if number > 20 else 0)  # once with a pause before it
         ears = np.flatnonzero(rng.random(LEGS) < 0.7).astype(np.int32)
         codes = rng.integers(0, 256, (5, 160), np.uint8)
         which = rng.integers(0, 5, len(ears)).astype(np.int32)
-        kernels.sender.send_codes(ears, codes, which, clock)
-        reference.sender.send_frames(ears, codes[which], clock)
+        heard = rng.random(len(ears)) < 0.5
+        for half in (kernels, reference):
+            half.legs.send[:], half.legs.sending_digits[:] = flags[:, number] < 0.9, flags[:, number] < 0.1
+        legs = reference.legs
+        ready = legs.send[ears] & (legs.remote_port[ears] > 0) & ~legs.sending_digits[ears]
+        ready &= heard | legs.started[ears]
+        assert kernels.sender.send_codes(ears, heard, codes, which, clock) == ready.sum()
+        reference.sender.send_frames(ears[ready], codes[which[ready]], clock)
         assert kernels.sent == reference.sent
         assert kernels.state() == reference.state()
     assert int(kernels.legs.out_at.max()) > NEVER and len(kernels.sent) > 200
@@ -277,7 +286,8 @@ def test_a_kernel_refuses_rows_that_are_not_there() -> None:
     codes: NDArray[np.uint8] = np.zeros((1, 160), np.uint8)
     for ears, which in (([LEGS], [0]), ([-1], [0]), ([0], [1]), ([0], [-1])):
         with pytest.raises(ValueError, match="names row"):
-            half.sender.send_codes(np.array(ears, np.int32), codes, np.array(which, np.int32), 0)
+            indices = np.array(ears, np.int32), np.ones(1, np.bool_), codes, np.array(which, np.int32)
+            half.sender.send_codes(*indices, 0)
     with pytest.raises(ValueError, match="not within"):
         zero = np.zeros(1, np.int64)
         _codecs.interleave(np.zeros((2, 8), np.int16), np.zeros(16, np.int16), zero, zero, zero + 9)
