@@ -14,11 +14,15 @@ from softswitch.media.packets import Indices, PacketBatch
 from softswitch.media.port_pool import PortPool
 from softswitch.media.shared_lanes import SharedLane, SharedLanes
 
+_SILENCE, _LONG_SILENT = 2, 200
+"""The column of `drain`'s pace that counts scans without a packet, and how far it counts."""
+
 
 class Lanes:
     """The sockets of all legs, by leg: the engine's `Ports` and the loop's packet I/O.
 
     `rest` is how many drains leave a socket out after a packet: half a frame's time saves most empty reads.
+    One that has long been silent is not scanned at all: the kernel says when something comes.
     """
 
     def __init__(self, pool: PortPool, capacity: int, epoll: select.epoll, rest: int = 0) -> None:
@@ -34,6 +38,7 @@ class Lanes:
         self._pace = np.zeros((capacity, 3), np.uint8)
         self._rest = rest
         self._top = 0
+        self._asleep: dict[int, int] = {}
 
     def attach(self, leg: int, port: int, family: int, *, shared: bool = False) -> None:
         """Raises BadCommand. A leg that has sockets of another family changes them."""
@@ -64,11 +69,32 @@ class Lanes:
         """The leg's sockets, which this worker serves no longer; None: other legs are on them."""
         pair = self._pairs.pop(leg)
         self._fds[leg] = self._own_fds[leg] = -1
+        if self._asleep.pop(pair.rtp.fileno(), None) is not None:
+            self._epoll.unregister(pair.rtp)
         if self.shared.of(leg) is not None and self.shared.leave(leg) is None:
             return None
         self._epoll.unregister(pair.rtcp)
         del self._rtcp[pair.rtcp.fileno()]
         return pair
+
+    def let_sleep(self) -> None:
+        """Leaves sockets that have been silent for long to the kernel's watch."""
+        top = self._top
+        silent = (self._pace[:top, _SILENCE] == _LONG_SILENT) & (self._own_fds[:top] >= 0)
+        for leg in np.flatnonzero(silent).tolist():
+            fd = int(self._own_fds[leg])
+            self._asleep[fd], self._own_fds[leg] = leg, -1
+            self._epoll.register(fd, select.EPOLLIN)
+
+    def wake(self, fd: int) -> bool:
+        """Whether this was a socket that slept; it is scanned again, before it has been silent for long."""
+        leg = self._asleep.pop(fd, None)
+        if leg is None:
+            return False
+        self._epoll.unregister(fd)
+        self._own_fds[leg] = fd
+        self._pace[leg] = 0
+        return True
 
     def pair(self, leg: int) -> PortPair:
         return self._pairs[leg]

@@ -122,17 +122,19 @@ class Worker:
 
     def _wake(self, now: float) -> None:
         self._lanes.now = now
+        ready = [fd for fd, _ in self._epoll.poll(0) if not self._lanes.wake(fd)]
         while self._lanes.drain(self._batch, self._engine.clock):
             self._engine.receive(self._batch)
             if self._batch.count < BATCH:
                 break
-        for fd, _ in self._epoll.poll(0):
+        for fd in ready:
             self._ready(fd, now)
         self._engine.tick()
         self._reports.tick(self._engine.clock, self._engine.step, now)
         if now >= self._housekeeping_at:
             self._housekeeping_at = now + _HOUSEKEEPING_S
             self._pool.top_up(now)
+            self._lanes.let_sleep()
             if self._load.due(now):
                 self._outbox.emit(self._load.event(now))
             self._handover.turn(now)

@@ -118,6 +118,36 @@ def test_a_leg_on_an_old_port_hears_nothing_of_the_old_peer(pool: PortPool, lane
     old_peer.close()
 
 
+def test_a_socket_that_has_long_been_silent_is_left_to_the_kernels_watch_and_loses_nothing(
+    pool: PortPool,
+) -> None:
+    epoll = select.epoll()
+    lanes, batch, peer = Lanes(pool, 8, epoll), PacketBatch(64), outsider()
+    ports = pool.ready()[:2]
+    for leg, port in enumerate(ports):
+        lanes.attach(leg, port, IPV4)
+    for _ in range(250):
+        peer.sendto(b"live", (HOST, ports[1]))
+        assert lanes.drain(batch) == 1 and batch.leg[0] == 1
+        lanes.let_sleep()
+    for number in range(5):
+        peer.sendto(bytes([number]), (HOST, ports[0]))
+    assert lanes.drain(batch) == 0, "it sleeps"
+    assert [lanes.wake(fd) for fd, _ in epoll.poll(1)] == [True] and not epoll.poll(0)
+    assert [lanes.drain(batch) for _ in range(2)] == [1, 4]
+    for _ in range(250):
+        lanes.drain(batch)
+        lanes.let_sleep()
+    pair = lanes.surrender(0)
+    assert pair is not None and not lanes.wake(pair.rtp.fileno())
+    peer.sendto(b"x", (HOST, ports[0]))
+    assert not epoll.poll(0), "who sleeps can be given away"
+    pool.give_back(pair, 0.0)
+    lanes.close()
+    epoll.close()
+    peer.close()
+
+
 def test_a_backlog_is_read_as_soon_as_it_shows(pool: PortPool, lanes: Lanes) -> None:
     port = pool.ready()[0]
     lanes.attach(0, port, IPV4)
