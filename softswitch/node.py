@@ -11,6 +11,7 @@ import secrets
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from softswitch.call.outputs import Fact, Keep, RemoveFiles
 from softswitch.call.restore import restore
 from softswitch.call.speaking import Speak, Spoken
 from softswitch.config import Node
+from softswitch.config.errors import ConfigError
 from softswitch.config.files import load_node
 from softswitch.config.secrets import read_secrets, write_secrets
 from softswitch.control import CommandError, ControlServer
@@ -39,6 +41,7 @@ from softswitch.net.sockets import from_environment
 from softswitch.net.trace import open_trace
 from softswitch.progress_tones import CADENCES, USUAL, tone_files
 from softswitch.prompts import MUSIC, TONES, Manifest, load_manifest, prompts_directory, recorded_texts
+from softswitch.python_flows import Program, compile_program, load_programs
 from softswitch.speech.engine import no_engine
 from softswitch.speech.speaker import Speaker
 from softswitch.store.audit import kept_at, views_differ
@@ -93,9 +96,8 @@ class Switch:
         prompts = prompts_of(manifest)
         tones, national = progress_tones(node, prompts.tones)
         prompts = replace(prompts, tones=tones, national=national)
-        self.exchange = Exchange(
-            node, directory, prompts, nonce_secret=nonce_secret(node), entropy=Entropy()
-        )
+        self.exchange = Exchange(node, directory, prompts, nonce_secret=nonce_secret(node), entropy=Entropy())
+        self.exchange.flows.compile_program = compile_program
         self.exchange.no_srtp = "" if libcrypto.available() else libcrypto.MISSING
         self._trace = open_trace(node)
         self.driver = Driver(self.exchange, self.journal.append, from_environment(), self._trace)
@@ -118,7 +120,10 @@ class Switch:
         self._set_clock()
         clients = [self._media_client(number) for number in range(self.node.media.worker_count)]
         self.driver.media = clients
+        programs = self._programs()
+        self.exchange.flows.programs = programs
         self.driver.turn(lambda now, out: restore(self.exchange, self._former, self.generation, now, out))
+        self.driver.turn(lambda now, out: self._take_programs(programs, now, out))
         for client in clients:
             client.start()
         await self._media_ready()
@@ -206,12 +211,30 @@ class Switch:
         keep_again(self.exchange, (each["subject"] for each in wrong if each["mended"]), out)
 
     def _configure(self, name: str, args: dict[str, Any], now: float, out: list[Any]) -> Any:
+        programs = load_programs(self.node.python_flows) if name == "apply" else None
+        if programs is not None:
+            self.exchange.directory.flows.python = programs
         outcome: Outcome = self._config.handle(name, args)
+        if programs is not None and outcome.result["applied"]:
+            self._take_programs(programs, now, out)
         for fact in outcome.facts:
             out.append(Fact(fact["type"], fact["data"]))
             out.extend(Keep(key, value) for key, value in fact["keep"].items())
         self.exchange.configured(((each.kind, each.name, each.model) for each in outcome.changes), now, out)
         return outcome.result
+
+    def _programs(self) -> dict[str, Program]:
+        """The flows in Python; where one is wrong an alarm says so, and calls go on as if there were none."""
+        try:
+            return load_programs(self.node.python_flows)
+        except ConfigError as error:
+            for problem in error.problems:
+                self._alarm("flow_failed", problem.message)
+            return {}
+
+    def _take_programs(self, programs: Mapping[str, Program], now: float, out: list[Any]) -> None:
+        self.exchange.directory.flows.python = programs
+        self.exchange.flows.programs_loaded(programs, now, out)
 
     def _media_client(self, number: int) -> MediaClient:
         return MediaClient(
@@ -281,9 +304,7 @@ def prompts_of(manifest: Manifest) -> Prompts:
     return Prompts(music=paths.pop(MUSIC, {}), tones=paths.pop(TONES, {}), spoken=paths, texts=texts)
 
 
-def progress_tones(
-    node: Node, supplied: dict[str, str]
-) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+def progress_tones(node: Node, supplied: dict[str, str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """Tone files by name: of the country that is set, else those `supplied` with the prompts and, by country,
     what goes before them as soon as the centre says where it is."""
     directory = node.run_dir / "tones"

@@ -178,6 +178,8 @@ REASONS: dict[str, Reason] = _catalogue(
            "The switch is draining and takes no new calls."),
     Reason("flow_failed", "failed", 500, 41, "Flow failed",
            "The flow could not go on, for example too many wrong inputs without a way out."),
+    Reason("flow_diverged", "failed", 500, 41, "Flow diverged",
+           "A flow in Python did not do after a restart what it had done before; the alarm says what."),
     Reason("internal_error", "failed", 500, 41, "Internal error",
            "A fault of this software. The log has the particulars."),
 )

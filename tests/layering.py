@@ -25,6 +25,7 @@ LAYERS = {
     "acd": 3,
     "backend": 3,
     "ivr": 3,
+    "python_flows": 4,
     "directory": 4,
     "call": 5,
     "media": 6,

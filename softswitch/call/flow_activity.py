@@ -213,7 +213,7 @@ class FlowActivity(Activity):
     def resume(self, waiting: dict[str, Any] | None, now: float, out: list[Any]) -> None:
         """Go on in a new process: a caller in a queue keeps the place, a step is started again as soon as the
         media worker is there."""
-        if waiting is not None and not self.run.lost:
+        if waiting is not None and self.run.lost is None:
             names = ("queue", "priority", "music", "require", "agent")
             entry = ivr.EnterQueue(**{name: waiting[name] for name in names})
             self.enter_queue(entry, now, out, waiting["queued_at"])

@@ -6,7 +6,7 @@ versions in what it keeps over a restart. Versions are kept for that, and for `s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from softswitch.call.outputs import Keep
 from softswitch.call.user_data import variables
 from softswitch.call.voicemail import left_for
-from softswitch.ivr.flow import Flow
+from softswitch.ivr.flow import Flow, Program
+from softswitch.ivr.kinds.python import PREFIX
 from softswitch.ivr.run import FlowRun
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class FlowLibrary:
     def __init__(self, flows: Flows, centre: Centre) -> None:
         self._flows = flows
         self.centre = centre
+        self.programs = flows.programs
 
     def find(self, name: str) -> Flow | None:
         """A flow by name; `queue:NAME` is the smallest flow there is, into a queue; `voicemail:NAME` takes a
@@ -46,6 +48,13 @@ class FlowLibrary:
         settings = self.centre.flows.get(name)
         return None if settings is None else self._flows.compiled(settings)
 
+    def program(self, name: str, version: str | None = None) -> Program | None:
+        """A flow in Python."""
+        present = self.programs.get(name)
+        if version is None or (present is not None and present.version == version):
+            return present
+        return self._flows.former_program(name, version)
+
     def version(self, name: str, version: str) -> Flow | None:
         present = self.find(name)
         if present is not None and present.version == version:
@@ -54,10 +63,15 @@ class FlowLibrary:
 
 
 class Flows:
-    """Every version of every flow that is kept, by name, the newest last."""
+    """Every version of every flow that is kept, by name, the newest last.
+
+    `programs` are the flows in Python; `compile_program(name, source)` makes one of a former version.
+    """
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
+        self.programs: Mapping[str, Program] = {}
+        self.compile_program: Callable[[str, str], Program] | None = None
         self._library = FlowLibrary(self, exchange.centre)
         self._compiled: dict[str, tuple[Settings, Flow]] = {}
         self._versions: dict[str, dict[str, dict[str, Any]]] = {}
@@ -66,7 +80,8 @@ class Flows:
     @property
     def library(self) -> FlowLibrary:
         """The flows of the present configuration."""
-        if self._library.centre is not self._exchange.centre:
+        library = self._library
+        if library.centre is not self._exchange.centre or library.programs is not self.programs:
             self._library = FlowLibrary(self, self._exchange.centre)
         return self._library
 
@@ -103,7 +118,19 @@ class Flows:
         kept = self._versions.get(name, {}).get(version)
         return None if kept is None else Flow.from_source(name, kept["source"])
 
+    def former_program(self, name: str, version: str) -> Program | None:
+        kept = self._versions.get(PREFIX + name, {}).get(version)
+        if kept is None or self.compile_program is None:
+            return None
+        return self.compile_program(name, kept["source"])
+
     # Versions
+
+    def programs_loaded(self, programs: Mapping[str, Program], now: float, out: list[Any]) -> None:
+        """The flows in Python as they stand in their directory now."""
+        self.programs = programs
+        for name, program in programs.items():
+            self._keep(PREFIX + name, program.version, program.source, now, out)
 
     def configured(self, name: str, settings: Settings | None, now: float, out: list[Any]) -> None:
         """A flow was set or removed: its version is kept as long as there are not too many newer ones."""
@@ -111,18 +138,21 @@ class Flows:
             self._compiled.pop(name, None)
             return
         flow = self.compiled(settings)
+        self._keep(name, flow.version, flow.source, now, out)
+
+    def _keep(self, name: str, version: str, source: Any, now: float, out: list[Any]) -> None:
         versions = self._versions.setdefault(name, {})
-        if [*versions][-1:] == [flow.version]:
+        if [*versions][-1:] == [version]:
             return
-        versions.pop(flow.version, None)
+        versions.pop(version, None)
         at = datetime.fromtimestamp(self._exchange.utc(now).timestamp(), UTC).isoformat(timespec="seconds")
-        versions[flow.version] = {"at": at, "source": flow.source}
-        out.append(Keep(f"flow_version/{name}/{flow.version}", versions[flow.version]))
-        used = {version for _, version in self._in_use()}
-        for version in [*versions][:-MOST_VERSIONS]:
-            if version not in used:
-                del versions[version]
-                out.append(Keep(f"flow_version/{name}/{version}", None))
+        versions[version] = {"at": at, "source": source}
+        out.append(Keep(f"flow_version/{name}/{version}", versions[version]))
+        used = {each for _, each in self._in_use()}
+        for former in [*versions][:-MOST_VERSIONS]:
+            if former not in used:
+                del versions[former]
+                out.append(Keep(f"flow_version/{name}/{former}", None))
 
     def restore(self, key: str, kept: dict[str, Any]) -> None:
         """A version of a former process; `key` is name and version."""
@@ -132,13 +162,14 @@ class Flows:
         self._versions[name] = dict(sorted(versions.items(), key=lambda each: str(each[1]["at"])))
 
     def history(self, name: str) -> list[dict[str, Any]]:
-        """The versions of a flow, the newest first: version, at, steps, and how many calls go through it."""
+        """The versions of a flow, the newest first: version, at, size (steps, or lines of
+        Python), and how many calls go through it."""
         used = [*self._in_use()]
         return [
             {
                 "version": version,
                 "at": kept["at"],
-                "steps": len(Flow.from_source(name, kept["source"]).steps),
+                "size": _size(name, kept["source"]),
                 "calls": used.count((name, version)),
             }
             for version, kept in reversed(self._versions.get(name, {}).items())
@@ -146,6 +177,12 @@ class Flows:
 
     def _in_use(self) -> list[tuple[str, str]]:
         return [used for call in self._exchange.calls.values() for used in _used(call)]
+
+
+def _size(name: str, source: Any) -> str:
+    if name.startswith(PREFIX):
+        return f"{len(source.splitlines())} lines"
+    return f"{len(Flow.from_source(name, source).steps)} steps"
 
 
 def _used(call: Call) -> list[tuple[str, str]]:

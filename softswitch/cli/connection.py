@@ -13,6 +13,7 @@ from softswitch.control import CommandError, ControlClient, NotRunning
 from softswitch.directory import ConfigCommands, Directory
 from softswitch.directory.prompts import Texts
 from softswitch.prompts import PromptsMissing, load_manifest, prompts_directory, recorded_texts
+from softswitch.python_flows import load_programs
 from softswitch.speech.engine import no_engine
 from softswitch.store.journal import Journal
 from softswitch.store.livestate import load
@@ -74,7 +75,9 @@ def _directory(node: Node) -> Directory:
     except PromptsMissing:
         return Directory(node.sip.realm, _secrets(node), None)
     texts = Texts(recorded_texts(manifest), no_engine(node.speech))
-    return Directory(node.sip.realm, _secrets(node), manifest, texts)
+    directory = Directory(node.sip.realm, _secrets(node), manifest, texts)
+    directory.flows.python = load_programs(node.python_flows)
+    return directory
 
 
 def _secrets(node: Node) -> dict[str, str]:

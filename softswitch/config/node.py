@@ -361,6 +361,11 @@ class Node(Model):
     prompts_dir: Path | None = Field(
         default=None, description="Directory with manifest.json; unset: the prompts supplied."
     )
+    python_flows: Path | None = Field(
+        default=None,
+        description="Directory of flows written in Python, NAME.py each, read at start and by apply; who can"
+        " write there can run code as the switch. Unset: there are none.",
+    )
     sip: Sip = Field(default=Sip(), description="Signalling.")
     media: Media = Field(default=Media(), description="Audio.")
     recording: Recording = Field(default=Recording(), description="Recording of calls.")
@@ -405,6 +410,7 @@ class Node(Model):
                 "state_dir": base / self.state_dir,
                 "run_dir": base / self.run_dir,
                 "prompts_dir": None if self.prompts_dir is None else base / self.prompts_dir,
+                "python_flows": None if self.python_flows is None else base / self.python_flows,
                 "recording": recording,
                 "sip": self.sip.resolved(base),
             }

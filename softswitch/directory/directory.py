@@ -40,7 +40,7 @@ class Directory:
         self.centre = Centre()
         self.secrets = dict(secrets or {})
         self._prompts = PromptNames(prompts, texts or Texts())
-        self._flows = FlowCatalogue(self._prompts)
+        self.flows = FlowCatalogue(self._prompts)
         self._stored: dict[str, Stored] = {}
         self._origins: dict[str, str] = {}
 
@@ -186,7 +186,7 @@ class Directory:
         return [
             *_without_password(changes),
             *check_references(after, names),
-            *self._flows.problems(after, names),
+            *self.flows.problems(after, names),
             *self._missing_prompts(changes),
         ]
 
@@ -197,7 +197,7 @@ class Directory:
             if isinstance(change.model, Queue):
                 found += self._prompts.missing_in_queue(change.model)
             elif isinstance(change.model, Flow):
-                found += self._flows.missing_prompts(change.model)
+                found += self.flows.missing_prompts(change.model)
         return found
 
     def _centre_after(self, changes: Iterable[Change]) -> Centre:

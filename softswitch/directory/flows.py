@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from softswitch.config import KINDS, Centre
 from softswitch.config import Flow as FlowSettings
-from softswitch.config.errors import Path, Problem
+from softswitch.config.errors import Path, Problem, did_you_mean
 from softswitch.directory.names import Names, missing
 from softswitch.directory.prompts import PromptNames
 from softswitch.ivr.flow import Flow, FlowError, Reference
@@ -22,6 +22,8 @@ class FlowCatalogue:
 
     def __init__(self, prompts: PromptNames) -> None:
         self._prompts = prompts
+        self.python: Collection[str] | None = None
+        """Names of the flows in Python; None: they are not checked."""
         self._read: dict[str, tuple[FlowSettings, Reading]] = {}
 
     def problems(self, centre: Centre, names: Names) -> list[Problem]:
@@ -34,14 +36,21 @@ class FlowCatalogue:
                     found += missing(names, path, each.kind, each.name)
                 elif each.kind == CALLBACK:
                     found += _without_callback(centre, path, each.name)
+                elif each.kind == "python":
+                    found += self._missing_python(path, each.name)
         return found
+
+    def _missing_python(self, path: Path, name: str) -> Iterator[Problem]:
+        if self.python is not None and name not in self.python:
+            known = did_you_mean(name, self.python)
+            yield Problem(path, f"there is no {name}.py in python_flows of softswitch.yaml; {known}")
 
     def missing_prompts(self, settings: FlowSettings) -> list[Problem]:
         """Prompts and music that a flow names and that are not there."""
         return [
             problem
             for path, each in self._references(settings)
-            if each.kind not in KINDS and each.kind != CALLBACK
+            if each.kind not in KINDS and each.kind not in ("python", CALLBACK)
             for problem in self._prompts.missing(path, each.kind, each.name)
         ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -89,6 +89,21 @@ class Flow:
 _PARTS = ("steps", "on_hang_up")
 
 
+class Program(Protocol):
+    """A flow in Python."""
+
+    @property
+    def version(self) -> str:
+        """A name for exactly its source."""
+
+    @property
+    def source(self) -> str:
+        """The text of its file."""
+
+    def start(self, values: dict[str, Any]) -> Generator[Any, Any, Any]:
+        """A generator that yields actions, is sent their results, and knows these values."""
+
+
 class Flows(Protocol):
     """The flows of a call centre as they were when a call began."""
 
@@ -98,6 +113,9 @@ class Flows(Protocol):
     def version(self, name: str, version: str) -> Flow | None:
         """A former or the present version of a flow."""
 
+    def program(self, name: str, version: str | None = None) -> Program | None:
+        """The flow in Python of this name; None: the present version."""
+
 
 class NoFlows:
     """There are no others."""
@@ -106,6 +124,9 @@ class NoFlows:
         return None
 
     def version(self, name: str, version: str) -> Flow | None:
+        return None
+
+    def program(self, name: str, version: str | None = None) -> Program | None:
         return None
 
 

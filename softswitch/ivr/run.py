@@ -7,11 +7,14 @@ kept for the next step that asks, so whoever knows the menu need not listen to i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
+from softswitch.ivr.actions import Action
 from softswitch.ivr.events import (
     CallerHungUp,
     DigitPressed,
@@ -25,6 +28,7 @@ from softswitch.ivr.events import (
     Returned,
 )
 from softswitch.ivr.flow import Flow, Flows, NoFlows
+from softswitch.ivr.kinds.python import PREFIX, Diverged, PythonStep
 from softswitch.ivr.spoken import Spoken
 from softswitch.ivr.steps import END, Step
 
@@ -52,12 +56,16 @@ class Phase(StrEnum):
 
 @dataclass(slots=True)
 class Frame:
-    """One flow of those that have begun each other: `counts` are the rounds of its loops."""
+    """One flow of those that have begun each other: `counts` are the rounds of its loops. Where its step is a
+    flow in Python, `python` is what is kept of that, `generator` and `action` what it is and does now."""
 
     flow: Flow
     path: str
     variables: dict[str, str]
     counts: dict[str, int] = field(default_factory=dict)
+    python: dict[str, Any] | None = None
+    generator: Generator[Any, Any, Any] | None = None
+    action: Action | None = None
 
     def state(self) -> dict[str, Any]:
         return {
@@ -66,6 +74,7 @@ class Frame:
             "step": self.path,
             "variables": dict(self.variables),
             "counts": dict(self.counts),
+            **({"python": self.python} if self.python is not None else {}),
         }
 
 
@@ -88,10 +97,10 @@ class FlowRun:
     ) -> None:
         self.given = dict(variables or {})
         self._frames = [Frame(flow, flow.first, {"language": language or flow.language, **self.given})]
-        self._flows = flows or NoFlows()
+        self.flows = flows or NoFlows()
         self._clock = clock
         self.gone = False
-        self.lost = False
+        self.lost: tuple[str, str] | None = None
         self.phase = Phase.NEW
         self.typed = ""
         self.collected = ""
@@ -108,6 +117,11 @@ class FlowRun:
     @property
     def variables(self) -> dict[str, str]:
         return self._frames[-1].variables
+
+    @property
+    def frame(self) -> Frame:
+        """The flow that is gone through now, and where it is."""
+        return self._frames[-1]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -150,7 +164,12 @@ class FlowRun:
     @property
     def versions(self) -> list[tuple[str, str]]:
         """Name and version of every flow that it is in."""
-        return [(frame.flow.name, frame.flow.version) for frame in self._frames]
+        found = [(frame.flow.name, frame.flow.version) for frame in self._frames]
+        for frame in self._frames:
+            step = frame.flow.steps.get(frame.path)
+            if frame.python is not None and isinstance(step, PythonStep):
+                found.append((PREFIX + step.flow, frame.python["version"]))
+        return found
 
     def state(self) -> dict[str, Any]:
         """JSON values; versions of flows are named in it, so that a call finishes on those it began with."""
@@ -164,16 +183,10 @@ class FlowRun:
 
     @classmethod
     def from_state(cls, state: dict[str, Any], flows: Flows, clock: Clock | None = None) -> FlowRun:
-        """The run of a former process, before the `FlowStarted` that begins its step again. It is `lost` if
-        its flow cannot be had any more: then it ends the call."""
-        frames = []
-        for kept in state["frames"]:
-            flow = flows.version(kept["flow"], kept["version"])
-            if flow is not None and kept["step"] in (END, *flow.steps):
-                frames.append(Frame(flow, kept["step"], dict(kept["variables"]), dict(kept["counts"])))
-        lost = len(frames) < len(state["frames"])
-        run = cls(frames[0].flow if frames else _NONE, variables=state["given"], flows=flows, clock=clock)
-        run._frames, run.lost = frames or run._frames, lost
+        """The run of a former process, before the `FlowStarted` that begins its step again. It is `lost`,
+        with end reason and why, if its flow cannot be had any more: then it ends the call."""
+        run = cls(_NONE, variables=state["given"], flows=flows, clock=clock)
+        run._frames, run.lost = restored_frames(run, state["frames"])
         run.tries, run._steps = state["tries"], state["count"]
         run.phase = Phase.ENDED if state["ended"] else Phase.NEW
         return run
@@ -221,9 +234,19 @@ class FlowRun:
     def enter(self, name: str, values: Mapping[str, str], out: list[Output]) -> str | None:
         """Begin another flow with these variables, for a step that is told when the `flow_ended`. Returns the
         path of the step that is next."""
-        flow = self._flows.find(name)
-        if flow is None or len(self._frames) >= MOST_DEPTH:
-            return self._step.flow_ended(self, "", {}, failed=True)
+        flow = self.flows.find(name)
+        if flow is None:
+            return self._step.flow_ended(self, "", {}, True, out)
+        return self.enter_flow(flow, values, out)
+
+    def flow_of(self, name: str, steps: list[Any]) -> Flow:
+        """A flow of these steps, in the present language. Raises FlowError."""
+        return _flow_of(name, json.dumps(steps, default=str), self.language)
+
+    def enter_flow(self, flow: Flow, values: Mapping[str, str], out: list[Output]) -> str | None:
+        """As `enter`."""
+        if len(self._frames) >= MOST_DEPTH:
+            return self._step.flow_ended(self, "", {}, True, out)
         self._frames.append(Frame(flow, flow.first, {**self.given, "language": self.language, **values}))
         return flow.first
 
@@ -237,7 +260,7 @@ class FlowRun:
             return None
         ended = self._frames.pop()
         self.variables["language"] = ended.variables["language"]
-        return self._step.flow_ended(self, outcome, ended.variables, failed=False)
+        return self._step.flow_ended(self, outcome, ended.variables, False, out)
 
     def type_ahead(self, digit: str) -> None:
         """Keep a digit for the next step that asks."""
@@ -259,8 +282,11 @@ class FlowRun:
         restart is the same stay."""
         self.typed = ""
         self._steps = max(self._steps - 1, 0)
-        if self.lost:
-            self.end("flow_failed", out)
+        if self.lost is not None:
+            reason, why = self.lost
+            message = f"flow {self._frames[0].flow.name} cannot go on after the restart: {why}"
+            out.append(FlowFact("alarm_raised", {"code": reason, "message": message}))
+            self.end(reason, out)
         else:
             self._start(now, out)
 
@@ -294,7 +320,7 @@ class FlowRun:
     def _caller_hung_up(self, event: CallerHungUp, now: float, out: list[Output]) -> None:
         """What the step or its flow says for that, else the flow that began it."""
         self.gone = True
-        while not self.lost and self._frames:
+        while self.lost is None and self._frames:
             frame = self._frames[-1]
             way = frame.flow.hung_up(frame.path)
             if way != END:
@@ -318,6 +344,35 @@ class FlowRun:
     def _returned(self, event: Returned, now: float, out: list[Output]) -> None:
         if event.visit in (None, self.visit):
             self._step.returned(self, event, now, out)
+
+
+def restored_frames(run: FlowRun, kept: list[dict[str, Any]]) -> tuple[list[Frame], tuple[str, str] | None]:
+    """The frames of a former process; where they are not all, the end reason and why."""
+    frames = run._frames = []
+    for each in kept:
+        step = frames[-1].flow.steps[frames[-1].path] if frames else None
+        if isinstance(step, PythonStep):
+            try:
+                flow: Flow | None = step.replayed(run)
+            except Diverged as why:
+                return frames, ("flow_diverged", f"python flow {step.flow}: {why}")
+            if flow is not None and flow.version != each["version"]:
+                other = "its action is another one than before"
+                return frames, ("flow_diverged", f"python flow {step.flow}: {other}")
+        else:
+            flow = run.flows.version(each["flow"], each["version"])
+        if flow is None or each["step"] not in (END, *flow.steps):
+            frames = frames or [Frame(_NONE, _NONE.first, {"language": "en"})]
+            return frames, ("flow_failed", f"version {each['version']} of flow {each['flow']} is not kept")
+        frame = Frame(flow, each["step"], dict(each["variables"]), dict(each["counts"]))
+        frame.python = each.get("python")
+        frames.append(frame)
+    return frames, None
+
+
+@lru_cache(maxsize=1024)
+def _flow_of(name: str, steps: str, language: str) -> Flow:
+    return Flow.from_config(name, json.loads(steps), language=language)
 
 
 _NONE = Flow.from_config("", [{"hang_up": "flow_failed"}])

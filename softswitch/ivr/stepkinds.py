@@ -15,6 +15,7 @@ from softswitch.ivr.kinds.hang_up import HangUpStep
 from softswitch.ivr.kinds.hours import Hours
 from softswitch.ivr.kinds.loop import Loop
 from softswitch.ivr.kinds.menu import Menu
+from softswitch.ivr.kinds.python import PythonStep
 from softswitch.ivr.kinds.queue import Queue
 from softswitch.ivr.kinds.record import Record
 from softswitch.ivr.kinds.request import Request
@@ -54,6 +55,7 @@ _KINDS: tuple[type[Step], ...] = (
     Transfer,
     SubFlow,
     Return,
+    PythonStep,
     Goto,
     Record,
     Hours,

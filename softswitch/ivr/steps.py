@@ -67,6 +67,8 @@ class Step:
     def returned(self, run: FlowRun, event: Returned, now: float, out: list[Output]) -> None:
         """What it had sent away for has come back."""
 
-    def flow_ended(self, run: FlowRun, outcome: str, values: dict[str, str], failed: bool) -> str:
-        """The flow that it began has ended with these variables; returns where it goes on."""
+    def flow_ended(
+        self, run: FlowRun, outcome: str, values: dict[str, str], failed: bool, out: list[Output]
+    ) -> str | None:
+        """The flow that it began has ended with these variables; returns where it goes on, as `start`."""
         return self.next

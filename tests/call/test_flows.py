@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from softswitch.python_flows import compile_program
 from tests.call.world import CENTRE, World
 
 NATIONAL = {"set": {"n": "0301234567"}}
@@ -162,7 +163,8 @@ def test_so_it_does_over_a_restart() -> None:
     world.finish_prompt()
     assert reason(world) == "queue_full"
     history = world.exchange.flows.history("part")
-    assert [each["steps"] for each in history] == [2, 2] and history[0]["version"] != history[1]["version"]
+    assert [each["size"] for each in history] == ["2 steps", "2 steps"]
+    assert history[0]["version"] != history[1]["version"]
 
 
 def test_the_oldest_versions_go_and_those_of_calls_stay() -> None:
@@ -174,3 +176,66 @@ def test_the_oldest_versions_go_and_those_of_calls_stay() -> None:
     history = world.exchange.flows.history("main")
     assert len(history) == 21 and history[-1]["calls"] == 1
     assert len([key for key in world.kept if key.startswith("flow_version/main/") and world.kept[key]]) == 21
+
+
+PIN = """
+def flow(call):
+    asked = []
+    for attempt in range(3):
+        pin = yield Collect("enter_pin", 4, retries=0)
+        asked.append(pin)
+        if pin == "1234":
+            outcome = yield EnterQueue("sales")
+            return {"asked": " ".join(asked), "outcome": outcome}
+        yield Say("invalid_choice")
+"""
+
+
+def world_with_pin() -> World:
+    """A house that asks for a PIN by a flow in Python."""
+    use = {"flow": "pin", "into": {"asked": "asked"}, "on": {"full": [{"hang_up": "queue_full"}]}}
+    world = world_with({"python": use}, {"branch": {"if": "asked", "then": [{"say": "thank_you"}]}})
+    world.programs["pin"] = compile_program("pin", PIN)
+    return world
+
+
+def test_a_flow_in_python_goes_on_where_it_was_over_restarts() -> None:
+    world = world_with_pin()
+    world.phone("carol").call("100")
+    for digit in "9999":
+        world.digit(digit)
+    assert playing(world) == "invalid_choice"
+    world.restart_switch()
+    world.wait(1)
+    assert playing(world) == "invalid_choice"
+    world.finish_prompt()
+    assert playing(world) == "enter_pin"
+    for digit in "1234":
+        world.digit(digit)
+    assert world.of("call_queued")
+    world.restart_switch()
+    world.wait(1)
+    (call,) = world.exchange.calls.values()
+    assert call.waiting is not None, "the place in the queue is kept"
+
+
+def test_one_that_was_changed_goes_on_as_it_was_and_one_that_is_lost_ends_the_call() -> None:
+    world = world_with_pin()
+    world.turn(lambda now, out: world.exchange.flows.programs_loaded(dict(world.programs), now, out))
+    world.phone("carol").call("100")
+    world.programs["pin"] = compile_program("pin", PIN.replace("enter_pin", "welcome"))
+    world.turn(lambda now, out: world.exchange.flows.programs_loaded(dict(world.programs), now, out))
+    world.restart_switch()
+    world.wait(1)
+    assert playing(world) == "enter_pin"
+    former = compile_program("pin", PIN).version
+    world.kept = {key: value for key, value in world.kept.items() if not key.endswith(former)}
+    world.restart_switch()
+    world.wait(1)
+    assert reason(world) == "flow_diverged"
+
+
+def playing(world: World) -> str:
+    """The prompt that was started last."""
+    (item, *_) = [each for each in world.media if each["do"] == "put_player"][-1]["items"]
+    return str(item).rpartition("/")[2].removesuffix(".flac")

@@ -16,6 +16,7 @@ from softswitch.call.restore import restore
 from softswitch.call.speaking import Speak
 from softswitch.config import Centre, Node
 from softswitch.directory import ConfigCommands, Directory
+from softswitch.python_flows import Program, compile_program
 from softswitch.sdp.negotiation import answer_offer, make_offer
 from softswitch.sip.flow import SipFlow
 from softswitch.sip.useragent import Credentials, Session, SipSettings, UserAgent
@@ -265,6 +266,7 @@ class World:
         )
         self.phones: dict[tuple[str, int], Phone] = {}
         self.facts: list[Fact] = []
+        self.programs: dict[str, Program] = {}
         self.kept: dict[str, Any] = {}
         self.media: list[dict[str, Any]] = []
         self.outside: list[Any] = []
@@ -294,6 +296,8 @@ class World:
         entropy = random.Random(self._starts).randbytes
         self.exchange = Exchange(self.node, self.directory, prompts, nonce_secret=b"key", entropy=entropy)
         self.exchange.clock_set(self.clock)
+        self.exchange.flows.programs = self.programs
+        self.exchange.flows.compile_program = compile_program
         self.commands = SwitchCommands(self.exchange)
         self.turn(lambda now, out: restore(self.exchange, self.kept, self._starts, now, out))
         self.connect_media()

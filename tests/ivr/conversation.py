@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from softswitch.ivr.events import (
@@ -13,15 +14,19 @@ from softswitch.ivr.events import (
     PlayPrompts,
     PromptsFinished,
 )
-from softswitch.ivr.flow import Flow
+from softswitch.ivr.flow import Flow, Program
 from softswitch.ivr.run import FlowRun
 
 
 class Library:
     """Flows by name, in the one version there is."""
 
-    def __init__(self, *flows: Flow) -> None:
+    def __init__(self, *flows: Flow, programs: Mapping[str, Program] | None = None) -> None:
         self._flows = {flow.name: flow for flow in flows}
+        self._programs = programs or {}
+
+    def program(self, name: str, version: str | None = None) -> Program | None:
+        return self._programs.get(name)
 
     def find(self, name: str) -> Flow | None:
         return self._flows.get(name)

@@ -9,15 +9,17 @@ import pytest
 from ruamel.yaml import YAML
 
 from softswitch.config import Centre
+from softswitch.ivr.actions import VOCABULARY
 from softswitch.ivr.flow import Flow
 from softswitch.ivr.stepkinds import KINDS, steps_page
+from softswitch.python_flows import compile_program
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "flows.md").read_text()
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", TEXT, re.S)
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=["main", "orders", "judge", "account"])
+@pytest.mark.parametrize("example", EXAMPLES, ids=["main", "orders", "judge", "account", "accounts"])
 def test_an_example_is_a_flow(example: str) -> None:
     centre = Centre.model_validate(YAML(typ="safe").load(example))
     for name, flow in centre.flows.items():
@@ -28,3 +30,17 @@ def test_the_page_of_the_steps_is_that_of_the_code() -> None:
     page = (DOCS / "flow-steps.md").read_text()
     assert page == steps_page(), "run: python -m softswitch.cli.reference docs"
     assert all(f"\n## {kind}\n" in page for kind in KINDS)
+
+
+def test_the_flow_in_python_is_one_and_so_is_its_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, test = re.findall(r"```python\n(.*?)```", TEXT, re.S)
+    assert next(compile_program("account", source).start({})).kind == "collect"
+    (tmp_path / "account.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    exec(test, {})
+
+
+def test_every_action_is_described() -> None:
+    assert [name for name in VOCABULARY if f"{name}(" not in TEXT] == []

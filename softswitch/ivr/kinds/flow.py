@@ -86,8 +86,11 @@ class SubFlow(Step):
         values = {each.name: each.value(run.variables) for each in self.arguments}
         return run.enter(self.name, values, out)
 
-    def flow_ended(self, run: FlowRun, outcome: str, values: dict[str, str], failed: bool) -> str:
-        """Where it goes on; `values` are the variables of the flow that has ended."""
+    def flow_ended(
+        self, run: FlowRun, outcome: str, values: dict[str, str], failed: bool, out: list[Output]
+    ) -> str | None:
+        """On by the word of its return, which is the variable `outcome`, too."""
+        run.variables["outcome"] = outcome
         for here, there in self.results:
             run.variables[here] = values.get(there, "")
         return self.on_failure if failed else self.routes.get(outcome, self.next)
