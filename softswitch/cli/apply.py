@@ -11,8 +11,9 @@ from softswitch.cli.connection import call
 from softswitch.cli.options import config_option, example, json_option, node_of
 from softswitch.cli.output import count_text, print_changes, print_json
 from softswitch.config import Node
+from softswitch.config.centre_files import read_centre
 from softswitch.config.errors import ConfigError
-from softswitch.config.files import Document, read_document
+from softswitch.config.files import Document
 from softswitch.control import CommandError
 
 
@@ -25,13 +26,13 @@ from softswitch.control import CommandError
 @config_option
 @json_option
 def apply(file: Path, prune: bool, dry_run: bool, config_path: Path | None, as_json: bool) -> None:
-    """Load users, agents, queues, trunks, numbers and flows from FILE.
+    """Load users, agents, queues, trunks, numbers and flows from FILE, and from its flow_files.
 
     Shows the difference to what is there and changes all of it or nothing. What commands created is never
     removed.
     """
     node = node_of(config_path)
-    document = read_document(file)
+    document = read_centre(file)
     args = {"centre": document.tree, "prune": prune}
     plan = _send(node, {**args, "dry_run": True}, document)
     if not as_json:

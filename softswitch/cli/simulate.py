@@ -13,6 +13,7 @@ from softswitch.cli.options import UserError, config_option, example, json_optio
 from softswitch.cli.output import console, print_json, table
 from softswitch.cli.records import records
 from softswitch.config import Centre
+from softswitch.config.centre_files import read_centre
 from softswitch.config.errors import ConfigError, validate
 from softswitch.config.files import read_document
 from softswitch.simulation.load import Load
@@ -97,7 +98,7 @@ def _load(path: Path, centres: dict[str, Centre]) -> Load:
 
 
 def _read(path: Path, model: type[Any]) -> Any:
-    document = read_document(path)
+    document = read_centre(path) if model is Centre else read_document(path)
     try:
         return validate(model, document.tree)
     except ConfigError as error:

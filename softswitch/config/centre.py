@@ -251,7 +251,10 @@ class Centre(Model):
     numbers: dict[DialledNumber, Number] = Field(
         default={}, description='Numbers; short form `"100": flow:main`.'
     )
-    flows: dict[Name, Flow] = Field(default={}, description="IVR flows.")
+    flows: dict[Name, Flow] = Field(
+        default={},
+        description="IVR flows; `flow_files: flows/*.yaml` beside it: more of them, a file each.",
+    )
     calling_classes: dict[Name, CallingClass] = Field(
         default={}, description="Classes of numbers outside, for `calling` of users and trunks."
     )

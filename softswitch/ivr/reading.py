@@ -224,9 +224,12 @@ class Fields:
                 path, f"{text!r} cannot be spoken as {kind}; allowed: such as {_SUCH_AS[kind]}"
             )
 
-    def route(self, key: str, after: str) -> str:
-        """Where an optional branch goes; `after` if it is not given."""
-        return self.reader.route(self.given[key], self.at(key), after) if key in self.given else after
+    def route(self, key: str, after: str, otherwise: str | None = None) -> str:
+        """Where an optional branch goes, a list of steps then on at `after`; if there is none to `otherwise`,
+        else to `after`."""
+        if key in self.given:
+            return self.reader.route(self.given[key], self.at(key), after)
+        return after if otherwise is None else otherwise
 
     def refer(self, key: str, kind: str, name: str) -> None:
         """Note that the value of `key` names something that must exist."""

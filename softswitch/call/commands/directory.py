@@ -10,6 +10,7 @@ from softswitch.call.explain import explain
 from softswitch.call.mailboxes import MOST
 from softswitch.config.errors import ConfigError, Problem, did_you_mean
 from softswitch.directory.commands import text_argument
+from softswitch.ivr.kinds.python import PREFIX
 
 
 class DirectoryCommands(CommandGroup):
@@ -23,6 +24,7 @@ class DirectoryCommands(CommandGroup):
             "ban.remove": self._lift_ban,
             "mailbox.set": self._set_mailbox,
             "mailbox.list": self._mailboxes,
+            "flow.history": self._flow_history,
             "message.list": self._messages,
             "message.remove": self._remove_message,
         }
@@ -61,6 +63,14 @@ class DirectoryCommands(CommandGroup):
         new, old = (_count(args, name) for name in ("new", "old"))
         exchange.mailboxes.set(user, new, old, out)
         return {"user": user, "new": new, "old": old}
+
+    def _flow_history(self, args: Arguments, now: float, out: list[Any]) -> list[dict[str, Any]]:
+        """The versions of the flow `name`, the newest first; without it the newest of every flow."""
+        flows, name = self._exchange.flows, args.get("name")
+        if name is not None:
+            return flows.history(text_argument(args, "name"))
+        names = [*self._exchange.centre.flows, *(PREFIX + each for each in flows.programs)]
+        return [{"flow": each, **found[0]} for each in names if (found := flows.history(each))]
 
     def _mailboxes(self, args: Arguments, now: float, out: list[Any]) -> list[dict[str, Any]]:
         return [

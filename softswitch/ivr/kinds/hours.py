@@ -41,7 +41,7 @@ class Hours(Step):
         if not any(state in fields for state in STATES):
             given.problem(given.path, "leads to the next step in any case; give open, closed or holiday")
         routes = {state: fields.route(state, given.follows) for state in STATES[:2]}
-        routes["holiday"] = fields.route("holiday", routes["closed"])
+        routes["holiday"] = fields.route("holiday", given.follows, routes["closed"])
         return cls(given.here, given.follows, calendar, routes)
 
     def ways(self) -> Iterator[tuple[str, str]]:

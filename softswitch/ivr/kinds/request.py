@@ -85,7 +85,7 @@ class Request(Step):
             meanwhile,
             music,
             on_failure,
-            fields.route("on_timeout", on_failure),
+            fields.route("on_timeout", given.follows, on_failure),
         )
 
     def ways(self) -> Iterator[tuple[str, str]]:
