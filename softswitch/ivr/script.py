@@ -52,7 +52,7 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What did not happen as it is written: the line, what was expected, what happened, and the talk so far."""
+    """What did not happen as it is written: line, what was expected, what happened, and the talk so far."""
 
     line: int
     expected: str
