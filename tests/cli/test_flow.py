@@ -9,7 +9,13 @@ import pytest
 
 from tests.cli.conftest import Run, refused
 
-TALK = "flow main\nconversation who chooses\nhear welcome main_menu\npress 1\nhear queue_sales\nexpect queue sales\n"
+TALK = """flow main
+conversation who chooses
+hear welcome main_menu
+press 1
+hear queue_sales
+expect queue sales
+"""
 
 
 def test_a_stored_flow_is_drawn(run: Run, centre: Path) -> None:

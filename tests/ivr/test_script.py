@@ -41,17 +41,26 @@ def talk(text: str) -> Failure | None:
     return Talk(conversation, FLOWS).carry_out()
 
 
+ANN = """calendar open
+expect back-end crm GET /customers/42
+back-end answers '{"customer": {"name": "Ann"}}'
+expect variable name Ann
+expect transfer user:ann
+transfer fails
+expect dial user:bob"""
+
+
 @pytest.mark.parametrize(
     "lines",
     [
+        ANN,
         "calendar closed\nhear closed\nexpect hang up flow_finished",
-        'calendar open\nexpect back-end crm GET /customers/42\nback-end answers \'{"customer": {"name": "Ann"}}\'\n'
-        "expect variable name Ann\nexpect transfer user:ann\ntransfer fails\nexpect dial user:bob",
         "calendar open\nback-end fails\nhear technical_problem\nexpect dial user:bob\ndial no_answer\n"
         "expect record true\nexpect hang up",
-        "calendar open\nback-end times out\nhear please_wait\ndial busy\nexpect queue sales\nqueue full\n"
-        "hear queue_full\nexpect record",
-        "calendar open\nback-end answers\ndial busy\nwait 30\nhang up\nexpect queue sales\nexpect record false",
+        "calendar open\nback-end times out\nhear please_wait\ndial busy\nexpect queue sales\n"
+        "queue full\nhear queue_full\nexpect record",
+        "calendar open\nback-end answers\ndial busy\nwait 30\nhang up\nexpect queue sales\n"
+        "expect record false",
     ],
 )
 def test_what_can_be_written(lines: str) -> None:
