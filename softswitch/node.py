@@ -45,8 +45,10 @@ from softswitch.python_flows import Program, compile_program, load_programs
 from softswitch.speech.engine import no_engine
 from softswitch.speech.speaker import Speaker
 from softswitch.store.audit import kept_at, views_differ
+from softswitch.store.erasure import InUse, require_unused
 from softswitch.store.journal import Journal
 from softswitch.store.livestate import load
+from softswitch.store.subjects import normalised
 
 SYNC_EVERY_S = 1.0
 GOODBYE_S = 1.0
@@ -166,6 +168,8 @@ class Switch:
         if name == "stop":
             os.kill(os.getppid(), signal.SIGTERM)
             return {"stopping": True}
+        if name == "subject.erase":
+            return self._erase_subject(str(args.get("number") or ""))
         if name == "doctor":
             return self._doctor(mend=bool(args.get("mend", True)), views=True)
         if self._config.knows(name):
@@ -175,6 +179,22 @@ class Switch:
                 f"there is no command {name!r}", "this switch may be older than the command line"
             )
         return self.driver.turn(lambda now, out: self._commands.handle(name, args, now, out))
+
+    def _erase_subject(self, number: str) -> dict[str, Any]:
+        """Forget a telephone number in the journal, in memory and in the trace."""
+        state = live_state(self.exchange) | {"configuration": self.exchange.centre.model_dump(mode="json")}
+        try:
+            require_unused(state, number)
+        except InUse as error:
+            raise CommandError(str(error), "softswitch status shows the calls") from None
+        wanted = normalised(number)
+        self.driver.turn(
+            lambda now, out: self.exchange.last_agents.forget(lambda each: normalised(each) == wanted, out)
+        )
+        erased = self.journal.erase_subject(number)
+        if self._trace is not None:
+            self._trace.wipe()
+        return {"subjects": erased}
 
     async def _doctor(self, *, mend: bool, views: bool) -> list[dict[str, Any]]:
         """Rows of what does not hold: in memory, in the journal, and in the views."""

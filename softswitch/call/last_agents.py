@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.outputs import Keep
@@ -34,6 +35,11 @@ class LastAgents:
         until = round(self._exchange.utc(now).timestamp() + settings.remember_agent_days * DAY_S)
         self._agents[number] = agent, until
         out.append(Keep(f"last_agent/{number}", {"agent": agent, "until": until}))
+
+    def forget(self, of: Callable[[str], bool], out: list[Any]) -> None:
+        """Remember nothing any more of numbers that this is true of."""
+        for number in [each for each in self._agents if of(each)]:
+            self._forget(number, out)
 
     def _forget(self, number: str, out: list[Any]) -> None:
         if self._agents.pop(number, None) is not None:

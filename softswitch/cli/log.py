@@ -49,7 +49,10 @@ def show(call: str, config_path: Path | None, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, config_path: Path | None, as_json: bool) -> None:
-    """Build all call records a second time from the journal and compare. Ends with 1 where they differ."""
+    """Build all call records a second time from the journal and compare, and check the chain of its days.
+
+    Ends with 1 where something differs.
+    """
     from softswitch.store.queries import NoViews
     from softswitch.store.reader import JournalGap
     from softswitch.store.verify import verify as compare
@@ -67,6 +70,25 @@ def verify(ctx: click.Context, config_path: Path | None, as_json: bool) -> None:
         ctx.exit(1)
 
 
+@log.command("migrate", epilog=example("softswitch log migrate"))
+@config_option
+@json_option
+def migrate(config_path: Path | None, as_json: bool) -> None:
+    """Write a journal of a former version anew, with references in place of telephone numbers.
+
+    Nothing may run; make a backup before. The call records are built again at the next start.
+    """
+    from softswitch.store.migrate import migrate as write_anew
+    from softswitch.store.reader import JournalGap
+
+    node = node_of(config_path)
+    try:
+        count = write_anew(node.state_dir, node.name)
+    except (OSError, JournalGap) as error:
+        raise UserError(f"{node.state_dir}: {error}") from None
+    print_json({"facts": count}) if as_json else click.echo(f"{count} facts are written anew.")
+
+
 def _print_verified(node: Node, found: Any) -> None:
     for line in found.damage:
         click.echo(f"damage: {line}")
@@ -76,9 +98,11 @@ def _print_verified(node: Node, found: Any) -> None:
         )
         for text in each.examples:
             click.echo(f"  {text}")
+    if found.chain_head:
+        click.echo(f"{found.sealed_days} days are sealed; the head of their chain is {found.chain_head}.")
     if found.good:
         click.echo(f"{found.facts} facts give the {found.rows} rows that are there.")
-    else:
+    elif found.differences:
         click.echo(f"To build the views again: stop the switch and remove {node.state_dir}/softswitch.db*")
 
 

@@ -33,6 +33,7 @@ from softswitch.cli.report import report
 from softswitch.cli.route import route
 from softswitch.cli.run import demo, run
 from softswitch.cli.simulate import simulate
+from softswitch.cli.subject import subject
 from softswitch.cli.top import top
 from softswitch.cli.trace import trace
 from softswitch.cli.trunk import trunk
@@ -124,6 +125,7 @@ for _command in (
     backup,
     restore,
     recording,
+    subject,
     top,
     trace,
     mailbox,

@@ -94,6 +94,13 @@ class Trace:
             if used and index != self._current and last < now - self._age_s:
                 self._wipe(index, number)
 
+    def wipe(self) -> None:
+        """Forget all messages."""
+        self._next_segment()
+        for index in range(SEGMENTS):
+            if index != self._current:
+                self._wipe(index, self._segment(index)[0])
+
     def close(self) -> None:
         self._map.close()
 

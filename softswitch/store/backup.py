@@ -20,6 +20,8 @@ from typing import IO
 
 import orjson
 
+from softswitch.store.chain import NAME as CHAIN
+from softswitch.store.chain import chain_path
 from softswitch.store.lock import StoreLock, writer_lock
 from softswitch.store.segments import (
     SUFFIX,
@@ -32,8 +34,8 @@ from softswitch.store.segments import (
 
 MANIFEST = "manifest.json"
 FORMAT = 1
-SECRETS = ("secrets.json", "nonce.key")
-"""Files beside the journal without which passwords of trunks and digest nonces are lost."""
+SECRETS = ("secrets.json", "nonce.key", "subjects.jsonl")
+"""Files beside the journal without which passwords of trunks, nonces and telephone numbers are lost."""
 MAX_MANIFEST_BYTES = 16 << 20
 CHUNK_BYTES = 1 << 20
 
@@ -133,6 +135,8 @@ def _contents(state_dir: Path, end: int) -> Iterator[tuple[str, bytes]]:
             path = segment_path(directory, start)
             with path.open("rb") as segment:
                 yield f"journal/{path.name}", segment.read(end - start)
+    if chain_path(state_dir).exists():
+        yield f"journal/{chain_path(state_dir).name}", chain_path(state_dir).read_bytes()
     for name in SECRETS:
         if (state_dir / name).exists():
             yield name, (state_dir / name).read_bytes()
@@ -148,7 +152,8 @@ def _is_known(member: tarfile.TarInfo) -> bool:
     """Only what a backup has: nothing else of an archive is looked at, whatever its name or kind."""
     segment = member.name.removeprefix("journal/").removesuffix(SUFFIX)
     in_journal = member.name == f"journal/{segment}{SUFFIX}" and segment.isdigit()
-    return member.isfile() and (in_journal or member.name in SECRETS)
+    chain = member.name == f"journal/{CHAIN}"
+    return member.isfile() and (in_journal or chain or member.name in SECRETS)
 
 
 def _opened(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:

@@ -10,6 +10,7 @@ import orjson
 
 from softswitch.store.reader import Fact
 from softswitch.store.segments import journal_directory, list_segments, segment_path
+from softswitch.store.subjects import SubjectBook
 
 
 def facts_of(state_dir: Path, call: str) -> Iterator[tuple[int, Fact]]:
@@ -17,14 +18,15 @@ def facts_of(state_dir: Path, call: str) -> Iterator[tuple[int, Fact]]:
 
     Lines that do not name the call are not decoded: a day of journal is searched in about a second.
     """
-    wanted = orjson.dumps(call)
+    wanted, subjects = orjson.dumps(call), SubjectBook(state_dir)
+    subjects.refresh()
     for start in list_segments(journal_directory(state_dir)):
         with segment_path(journal_directory(state_dir), start).open("rb") as segment:
             if segment.seek(0, 2) == 0:
                 continue
             with mmap.mmap(segment.fileno(), 0, access=mmap.ACCESS_READ) as text:
                 for begin, line in _lines_with(text, wanted):
-                    fact = orjson.loads(line)
+                    fact = orjson.loads(subjects.open(line))
                     if _is_about(fact, call):
                         yield start + begin + len(line), fact
 

@@ -23,10 +23,10 @@ from softswitch.store.segments import (
     sync_directory,
 )
 from softswitch.store.spill import Spill
+from softswitch.store.subjects import Subjects
 
 OnAlarm = Callable[[str, str], None]
 MEBIBYTE = 1 << 20
-_DAY_S = 86400
 
 
 def tell_alarm(code: str, message: str) -> None:
@@ -76,6 +76,7 @@ class Journal:
         self._writable = True
         self._writer_lock = StoreLock(writer_lock(state_dir))
         self._spill = Spill(spill_directory)
+        self._subjects = Subjects(state_dir)
         self._open_newest()
 
     @property
@@ -133,7 +134,16 @@ class Journal:
         for line in rest.split(b"\n")[:-1]:
             boundary += len(line) + 1
             if boundary > position:
-                yield boundary, orjson.loads(line)
+                yield boundary, orjson.loads(self._subjects.open(line))
+
+    def erase_subject(self, number: str) -> list[str]:
+        """Forget a telephone number for good; the ids it had. OSError: it is there still."""
+        subjects = sorted(self._subjects.texts_of(number))
+        if subjects:
+            self.append([{"type": "subject_erased", "data": {"subjects": subjects}}])
+            with self._lock:
+                self._subjects.erase(number)
+        return subjects
 
     def close(self) -> None:
         """Write and sync what is possible and give up being the writer."""
@@ -150,7 +160,7 @@ class Journal:
         self._start = starts[-1] if starts else 0
         self._descriptor = self._open_segment(self._start)
         status = os.fstat(self._descriptor)
-        self._day = int((status.st_mtime if status.st_size else self._wall()) // _DAY_S)
+        self._month = _month(status.st_mtime if status.st_size else self._wall())
         self._written = self._start + status.st_size
         complete = self._start + complete_size(self._descriptor)
         self._torn_bytes = self._written - complete
@@ -183,7 +193,8 @@ class Journal:
         }
         position = self.log_position
         for fact in facts:
-            line = encode({"id": [entity_of(fact, self.node), position], **common, **fact})
+            record = encode({"id": [entity_of(fact, self.node), position], **common, **fact})
+            line = self._subjects.protect(record)
             self._pending += line
             position += len(line)
 
@@ -227,16 +238,21 @@ class Journal:
         self._lost_facts, self._lost_keep = 0, {}
 
     def _rotate_if_due(self) -> None:
-        """A new segment by size or UTC day, only between two records."""
+        """A new segment by size or UTC month, only between two records."""
         if self._torn_bytes or self._written == self._start:
             return
-        day = int(self._wall() // _DAY_S)
-        if self._written - self._start < self._segment_bytes and day == self._day:
+        month = _month(self._wall())
+        if self._written - self._start < self._segment_bytes and month == self._month:
             return
         descriptor = self._open_segment(self._written)
         self._retired.append(self._descriptor)
-        self._descriptor, self._start, self._day = descriptor, self._written, day
+        self._descriptor, self._start, self._month = descriptor, self._written, month
 
     def _tell_alarms(self) -> None:
         while self._alarms:
             self._on_alarm(*self._alarms.pop(0))
+
+
+def _month(at: float) -> tuple[int, int]:
+    """Year and month of a UTC time."""
+    return time.gmtime(at)[:2]

@@ -19,6 +19,7 @@ from softswitch.store.segments import (
     segment_path,
     sync_directory,
 )
+from softswitch.store.subjects import SubjectBook
 
 _SUFFIX = ".json"
 _KEPT_SNAPSHOTS = 2
@@ -83,7 +84,8 @@ def load_snapshot(state_dir: Path) -> LiveState:
     for position in reversed(_list_snapshots(snapshot_directory(state_dir))):
         if position > end:
             continue
-        values = _read_snapshot(_snapshot_path(snapshot_directory(state_dir), position), position)
+        path = _snapshot_path(snapshot_directory(state_dir), position)
+        values = _read_snapshot(path, position, SubjectBook(state_dir))
         if values is not None:
             return LiveState(values, position)
     return LiveState()
@@ -100,7 +102,7 @@ def write_snapshot(state_dir: Path, values: dict[str, Any], position: int) -> Pa
     path = _snapshot_path(directory, position)
     unfinished = path.with_suffix(".unfinished")
     try:
-        _write_durably(unfinished, _encode(values, position))
+        _write_durably(unfinished, _encode(values, position, SubjectBook(state_dir)))
         os.replace(unfinished, path)
     except OSError:
         unfinished.unlink(missing_ok=True)
@@ -122,19 +124,19 @@ def _list_snapshots(directory: Path) -> list[int]:
     return sorted(int(path.stem) for path in directory.glob(f"*{_SUFFIX}") if path.stem.isdigit())
 
 
-def _encode(values: dict[str, Any], position: int) -> bytes:
-    body = orjson.dumps(values)
+def _encode(values: dict[str, Any], position: int, subjects: SubjectBook) -> bytes:
+    body = subjects.protect_known(orjson.dumps(values))
     header = {"version": _HEADER_VERSION, "position": position, "crc32": zlib.crc32(body)}
     return orjson.dumps(header, option=orjson.OPT_APPEND_NEWLINE) + body
 
 
-def _read_snapshot(path: Path, position: int) -> dict[str, Any] | None:
+def _read_snapshot(path: Path, position: int, subjects: SubjectBook) -> dict[str, Any] | None:
     """The values, or None for a file that is not exactly what `write_snapshot` wrote."""
     try:
         head, _, body = path.read_bytes().partition(b"\n")
         header = orjson.loads(head)
         expected = {"version": _HEADER_VERSION, "position": position, "crc32": zlib.crc32(body)}
-        values = orjson.loads(body) if header == expected else None
+        values = orjson.loads(subjects.open(body)) if header == expected else None
     except (OSError, orjson.JSONDecodeError):
         return None
     return values if isinstance(values, dict) else None

@@ -16,11 +16,13 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from softswitch.store.chain import ChainKeeper
 from softswitch.store.journal import tell_alarm
 from softswitch.store.livestate import PackedState, load, load_snapshot, write_snapshot
 from softswitch.store.lock import StoreLock, StoreLocked, views_lock
 from softswitch.store.reader import Fact, JournalGap, JournalReader
 from softswitch.store.schema import VIEWS_VERSION, database_path, open_for_writing
+from softswitch.store.subject_views import know_subjects
 from softswitch.store.views import ViewsPosition, clear_views, copy_facts, read_position
 
 _POLL_S = 0.1
@@ -43,6 +45,8 @@ class Copier:
         self._live = PackedState(*load(state_dir))
         self._snapshot_position = load_snapshot(state_dir).position
         self._troubles: set[str] = set()
+        self._subjects: dict[str, str] = {}
+        self._erased = False
 
     def turn(self) -> bool:
         """Copy what is there, about a mebibyte of journal at most. Whether there was anything.
@@ -52,9 +56,14 @@ class Copier:
         db, reader = self._open()
         facts = reader.read()
         if not facts:
+            self._forget_erased(db)
             return False
         at = ViewsPosition(reader.position, reader.record_bytes, reader.record_crc32, VIEWS_VERSION)
+        know_subjects(db, self._subjects)
+        self._subjects.clear()
         copy_facts(db, facts, at, self._skipped)
+        self._erased |= any(fact["type"] == "subject_erased" for _, fact in facts)
+        self._forget_erased(db)
         self._fold(facts)
         return True
 
@@ -105,6 +114,7 @@ class Copier:
             self._db = open_for_writing(self._state_dir)
             self._inode = _inode(self._state_dir)
             self._reader = JournalReader(self._state_dir, self._start_position(self._db), self._skipped)
+            self._reader.subjects.on_known = self._subject_known
         return self._db, self._reader
 
     def _forget_lost(self) -> None:
@@ -113,8 +123,7 @@ class Copier:
         tell_alarm("database_lost", f"{path} has gone; it is built again from the journal")
         self.close()
         if not path.exists():
-            for suffix in _FILE_SUFFIXES:
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            remove_database(self._state_dir)
 
     def _start_position(self, db: sqlite3.Connection) -> int:
         at = read_position(db)
@@ -127,6 +136,16 @@ class Copier:
         self._rebuild = False
         return 0
 
+    def _subject_known(self, subject: str, number: str) -> None:
+        if number:
+            self._subjects[subject] = number
+
+    def _forget_erased(self, db: sqlite3.Connection) -> None:
+        """What was erased leaves SQLite's log too, as soon as nobody reads from it."""
+        if self._erased:
+            (busy, *_) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._erased = bool(busy)
+
     def _fold(self, facts: list[tuple[int, Fact]]) -> None:
         for position, fact in facts:
             self._live.apply(position, fact)
@@ -135,6 +154,13 @@ class Copier:
 
     def _skipped(self, position: int, what: str) -> None:
         tell_alarm("fact_skipped", f"log position {position}: {what}")
+
+
+def remove_database(state_dir: Path) -> None:
+    """Nothing may have it open; the journal makes a new one."""
+    path = database_path(state_dir)
+    for suffix in _FILE_SUFFIXES:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _inode(state_dir: Path) -> int:
@@ -150,6 +176,7 @@ class StoreProcess:
     def __init__(self, state_dir: Path, copier: Copier) -> None:
         self._state_dir = state_dir
         self._copier = copier
+        self._chain: ChainKeeper | None = None
         self._stop_at: float | None = None
 
     def stop(self, signal_number: int, frame: FrameType | None) -> None:
@@ -163,12 +190,28 @@ class StoreProcess:
             # Looked at before the turn: everything written before the signal is copied.
             stop_at = self._stop_at
             more = self.attempt()
+            more = self._seal() or more
             if stop_at is not None and more is False:
                 return 0
             if stop_at is not None and time.monotonic() > stop_at:
                 return 1
             if not more:
                 time.sleep(_RETRY_S if more is None else _POLL_S)
+
+    def _seal(self) -> bool:
+        """Go on with the chain of the days, at most a part of what there is. Whether there may be more."""
+        try:
+            if self._chain is None:
+                self._chain = ChainKeeper(self._state_dir)
+            more = self._chain.turn()
+        except (OSError, JournalGap, ValueError) as error:
+            self._copier.trouble("chain_behind", str(error))
+            if self._chain is not None:
+                self._chain.close()
+            self._chain = None
+            return False
+        self._copier.recovered("chain_behind")
+        return more
 
     def attempt(self) -> bool | None:
         """Whether there may be more at once; None when it did not work."""

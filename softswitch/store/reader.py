@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from softswitch.store.segments import journal_directory, list_segments, segment_path
+from softswitch.store.subjects import SubjectBook
 
 Fact = dict[str, Any]
 OnDamage = Callable[[int, str], None]
@@ -41,6 +42,9 @@ class JournalReader:
         self._descriptor: int | None = None
         self._want_bytes = _CHUNK_BYTES
         self.record_bytes = self.record_crc32 = 0
+        self.raw = b""
+        self.subjects = SubjectBook(state_dir)
+        """The bytes of the last `read`, up to `position`."""
 
     def read(self) -> list[tuple[int, Fact]]:
         """About a mebibyte of facts, each with the log position *after* it; empty at the end.
@@ -90,12 +94,13 @@ class JournalReader:
 
     def _decode(self, complete: bytes) -> list[tuple[int, Fact]]:
         found: list[tuple[int, Fact]] = []
-        lines = _lines(complete)
+        lines, self.raw = _lines(complete), complete
+        self.subjects.refresh()
         self.record_bytes, self.record_crc32 = len(lines[-1]), zlib.crc32(lines[-1])
         for line in lines:
             begin = self.position
             self.position += len(line)
-            fact = _parse(line)
+            fact = _parse(self.subjects.open(line))
             if fact is None:
                 self._on_damage(begin, f"{len(line)} bytes that are no fact were skipped")
             else:

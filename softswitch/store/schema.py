@@ -17,6 +17,7 @@ DATABASE_NAME = "softswitch.db"
 # Raise it when a view function changes: the views of an older version are rebuilt from the journal.
 VIEWS_VERSION = 5
 POSITION_TABLE = "journal_position"
+SUBJECTS_TABLE = "subjects"
 _BUSY_TIMEOUT_S = 1.0
 _STATEMENTS = 512
 
@@ -161,6 +162,12 @@ def m006_rollups(db: Database) -> None:
     db.execute("CREATE INDEX trunk_legs_open ON legs (trunk) WHERE ended_at IS NULL AND trunk IS NOT NULL")
 
 
+@migrations()
+def m007_subjects(db: Database) -> None:
+    """Which number each subject of the journal is, so that its rows are found when it is erased."""
+    db.table(SUBJECTS_TABLE).create({"subject": str, "number": str}, pk="subject")
+
+
 def database_path(state_dir: Path) -> Path:
     return state_dir / DATABASE_NAME
 
@@ -174,6 +181,8 @@ def open_for_writing(state_dir: Path) -> sqlite3.Connection:
                          cached_statements=_STATEMENTS)
     try:
         db.execute("PRAGMA journal_mode = WAL")
+        # What is erased is not to be found in the file either.
+        db.execute("PRAGMA secure_delete = ON")
         # A power cut may take the last transactions back, position and rows together: they are copied again.
         db.execute("PRAGMA synchronous = NORMAL")
         schema = Database(db)

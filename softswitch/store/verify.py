@@ -1,4 +1,7 @@
-"""Whether the views say what the journal says: they are built a second time and compared row by row."""
+"""Whether the views say what the journal says, and the journal what it said when its days were sealed.
+
+The views are built a second time and compared row by row.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from softswitch.store.chain import broken_days
 from softswitch.store.queries import open_views
 from softswitch.store.reader import JournalReader
 from softswitch.store.schema import (
@@ -33,13 +37,18 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was compared up to `log_position`: rows in all, differences, and damage met in the journal."""
+    """What was compared up to `log_position`: rows in all, differences, and damage met in the journal.
+
+    `chain_head` stands for the `sealed_days`: noted elsewhere, it tells whether the chain was made anew.
+    """
 
     log_position: int
     facts: int
     rows: int
     differences: tuple[Difference, ...]
     damage: tuple[str, ...]
+    sealed_days: int = 0
+    chain_head: str = ""
 
     @property
     def good(self) -> bool:
@@ -63,7 +72,9 @@ def verify(state_dir: Path) -> Verified:
             differences = tuple(each for table in VIEW_TABLES if (each := _compare(views, table)) is not None)
     finally:
         views.close()
-    return Verified(position, facts, rows, differences, tuple(damage))
+    days, wrong = broken_days(state_dir)
+    head = days[-1].chain if days else ""
+    return Verified(position, facts, rows, differences, (*damage, *wrong), len(days), head)
 
 
 def _build(state_dir: Path, directory: Path, until: int, damage: list[str]) -> int:

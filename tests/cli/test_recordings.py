@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +145,24 @@ def test_a_path_of_the_records_that_leads_elsewhere_is_refused(
 
 def test_control_needs_a_switch(run: Run, centre: Path) -> None:
     assert "running" in refused(run("recording pause c1"))
+
+
+def test_with_a_subject_go_the_recordings_of_its_calls(run: Run, recorded: Path, centre: Path) -> None:
+    tell(centre, [
+        {"type": "call_started", "data": {"call": "c3", "from_number": "+493012345678", "to_number": "100"}},
+        {"type": "recording_started", "data": {"call": "c3", "recording": "c1.r1"}},
+        {"type": "call_ended", "data": {"call": "c3", "outcome": "answered"}, "keep": {}},
+    ])  # fmt: skip
+    with closing(sqlite3.connect(centre / "state" / "softswitch.db")) as db, db:
+        db.execute("UPDATE recordings SET call = 'c3' WHERE recording = 'c1.r1'")
+    erase = ("subject", "erase", "+493012345678", "--reason", "asked")
+    assert run("recording keep c1.r1 --hold").exit_code == 0
+    assert "legal hold: c1.r1" in refused(run(*erase))
+    assert (recorded / "c1.r1.wav").exists()
+    assert run("recording keep c1.r1 --release").exit_code == 0
+    result = run(*erase, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["recordings"] == ["c1.r1"]
+    assert not (recorded / "c1.r1.wav").exists() and not (recorded / "c1.r1.wav.json").exists()
+    assert (recorded / "c2.r1.wav").exists()
+    assert run("recording verify").exit_code == 0

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from softswitch.store.schema import POSITION_TABLE, VIEW_TABLES, database_path, open_for_writing
+from softswitch.store.schema import (
+    POSITION_TABLE,
+    SUBJECTS_TABLE,
+    VIEW_TABLES,
+    database_path,
+    open_for_writing,
+)
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "database.md").read_text(encoding="utf-8")
 
@@ -37,7 +43,7 @@ def documented() -> dict[str, list[str]]:
 
 
 def test_tables_and_columns_are_documented_in_their_order(db: sqlite3.Connection) -> None:
-    names = [*VIEW_TABLES, POSITION_TABLE]
+    names = [*VIEW_TABLES, POSITION_TABLE, SUBJECTS_TABLE]
     there = {name: [row[1] for row in db.execute(f"PRAGMA table_info({name})")] for name in names}
     db.close()
     assert documented() == there
@@ -46,7 +52,7 @@ def test_tables_and_columns_are_documented_in_their_order(db: sqlite3.Connection
 def test_no_table_is_forgotten(db: sqlite3.Connection) -> None:
     found = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     db.close()
-    assert found == {*VIEW_TABLES, POSITION_TABLE, "_sqlite_migrations"}
+    assert found == {*VIEW_TABLES, POSITION_TABLE, SUBJECTS_TABLE, "_sqlite_migrations"}
 
 
 def test_the_queries_of_the_document_run(db: sqlite3.Connection) -> None:

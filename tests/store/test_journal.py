@@ -162,12 +162,12 @@ def test_a_damaged_record_in_the_middle_is_told_and_passed_over(tmp_path: Path) 
     assert [position for position, _ in told] == [first]
 
 
-def test_segments_by_size_and_by_day(tmp_path: Path) -> None:
+def test_segments_by_size_and_by_month(tmp_path: Path) -> None:
     now = [1_000_000.0]
     log = journal(tmp_path, segment_bytes=1000, wall=lambda: now[0])
     ends = [0]
     for number in range(30):
-        now[0] += 86400 if number == 10 else 1
+        now[0] += 31 * 86400 if number == 10 else 1
         ends.append(log.append(counted(number)))
     starts = list_segments(journal_directory(tmp_path))
     assert len(starts) > 4 and set(starts) <= set(ends) and ends[10] in starts

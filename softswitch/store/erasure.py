@@ -1,0 +1,109 @@
+"""Erasing and exporting a subject: who is in the way, what is known of a number, and where it still is.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from softswitch.store.journal import Journal
+from softswitch.store.livestate import load
+from softswitch.store.lock import StoreLock, views_lock
+from softswitch.store.process import Copier
+from softswitch.store.queries import Row
+from softswitch.store.subjects import SubjectBook, normalised
+
+REMEMBERED = "last_agent/"
+_BY_CALL = (
+    "legs", "queue_calls", "offers", "segments", "flow_steps", "recordings", "surveys", "dispositions",
+)  # fmt: skip
+_CHUNK_BYTES = 8 << 20
+
+
+class InUse(RuntimeError):
+    """The number cannot be erased now; the text says what has it."""
+
+
+def texts_of(state_dir: Path, number: str) -> list[str]:
+    """Every way in which the number is written in the records, and as it was given."""
+    return sorted({number, *SubjectBook(state_dir).texts_of(number).values()})
+
+
+def require_unused(state: Mapping[str, Any], number: str) -> None:
+    """Raise InUse when live state or configuration has the number: a call, a number of the house."""
+    wanted = re.compile(rb"(?<![0-9])%s(?![0-9])" % normalised(number).encode())
+    users = [
+        key for key, value in state.items()
+        if not key.startswith(REMEMBERED) and wanted.search(orjson.dumps([key, value], default=str))
+    ]  # fmt: skip
+    if users:
+        raise InUse(f"{number} is in use by {', '.join(users[:5])}; erase it when that is over")
+
+
+def remembered(state: Iterable[str], number: str) -> dict[str, None]:
+    """What live state only remembers of the number, to be kept no more."""
+    of = normalised(number)
+    return {key: None for key in state
+            if key.startswith(REMEMBERED) and normalised(key.removeprefix(REMEMBERED)) == of}
+
+
+def erase_without_switch(state_dir: Path, node: str, number: str) -> list[str]:
+    """Erase while nothing runs. Raises InUse, StoreLocked, OSError; the ids that the number had."""
+    journal = Journal(state_dir, node=node)
+    try:
+        state, _ = load(state_dir, journal)
+        require_unused(state, number)
+        if forgotten := remembered(state, number):
+            journal.append([{"type": "state_kept", "data": {}, "keep": forgotten}])
+        erased = journal.erase_subject(number)
+    finally:
+        journal.close()
+    bring_up_to_date(state_dir)
+    return erased
+
+
+def bring_up_to_date(state_dir: Path) -> None:
+    """Copy what the views do not have yet, while nothing runs. Raises StoreLocked, OSError, sqlite3.Error."""
+    lock = StoreLock(views_lock(state_dir))
+    copier = Copier(state_dir)
+    try:
+        while copier.turn():
+            pass
+    finally:
+        copier.close()
+        lock.release()
+
+
+def known_of(db: sqlite3.Connection, texts: Iterable[str]) -> dict[str, list[Row]]:
+    """Every row of the calls from or to a number, by table."""
+    texts = [*texts]
+    marks = ", ".join("?" * len(texts))
+    calls = db.execute(f"SELECT * FROM calls WHERE from_number IN ({marks}) OR to_number IN ({marks})"
+                       " ORDER BY started_at", [*texts, *texts]).fetchall()
+    found = {"calls": calls}
+    for table in _BY_CALL:
+        found[table] = [row for call in calls
+                        for row in db.execute(f"SELECT * FROM {table} WHERE call = ?", (call["call"],))]
+    return found
+
+
+def files_with(paths: Iterable[Path], number: str) -> list[Path]:
+    """The files, of all below these paths, in which the digits still stand."""
+    wanted = re.compile(rb"(?<![0-9])%s(?![0-9])" % normalised(number).encode())
+    files = (file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*"))))
+    return [file for file in files if file.is_file() and _has(file, wanted)]
+
+
+def _has(path: Path, wanted: re.Pattern[bytes]) -> bool:
+    rest = b""
+    with path.open("rb") as file:
+        while part := file.read(_CHUNK_BYTES):
+            if wanted.search(rest + part):
+                return True
+            rest = part[-64:]
+    return False
