@@ -21,7 +21,7 @@ from softswitch.store.journal import tell_alarm
 from softswitch.store.livestate import PackedState, load, load_snapshot, write_snapshot
 from softswitch.store.lock import StoreLock, StoreLocked, views_lock
 from softswitch.store.reader import Fact, JournalGap, JournalReader
-from softswitch.store.schema import VIEWS_VERSION, database_path, open_for_writing
+from softswitch.store.schema import VIEWS_VERSION, LaterSchema, database_path, open_for_writing
 from softswitch.store.subject_views import know_subjects
 from softswitch.store.views import ViewsPosition, clear_views, copy_facts, read_position
 
@@ -97,21 +97,31 @@ class Copier:
             self._troubles.remove(code)
             tell_alarm(code, "is over")
 
-    def set_damaged_aside(self) -> None:
-        """Keep a database SQLite cannot read under another name; the journal makes a new one."""
+    def set_aside(self, name: str) -> None:
+        """Keep a database that is of no use under another name; the journal makes a new one."""
         self.close()
         path = database_path(self._state_dir)
         for suffix in _FILE_SUFFIXES:
             part = path.with_name(path.name + suffix)
             if part.exists():
-                part.replace(path.with_name(f"{path.name}.damaged{suffix}"))
+                part.replace(path.with_name(f"{path.name}.{name}{suffix}"))
+
+    def _open_database(self) -> sqlite3.Connection:
+        """One of a later version is as good as none: its columns may mean something else."""
+        try:
+            return open_for_writing(self._state_dir)
+        except LaterSchema as error:
+            path = database_path(self._state_dir)
+            tell_alarm("database_of_later_version", f"{path}: {error}; set aside and built again")
+            self.set_aside("later")
+            return open_for_writing(self._state_dir)
 
     def _open(self) -> tuple[sqlite3.Connection, JournalReader]:
         if self._db is not None and self._inode != _inode(self._state_dir):
             self._forget_lost()
         if self._db is None or self._reader is None:
             self.close()
-            self._db = open_for_writing(self._state_dir)
+            self._db = self._open_database()
             self._inode = _inode(self._state_dir)
             self._reader = JournalReader(self._state_dir, self._start_position(self._db), self._skipped)
             self._reader.subjects.on_known = self._subject_known
@@ -232,7 +242,7 @@ class StoreProcess:
         self._copier.trouble("views_behind", f"{path}: {error}; facts stay in the journal, trying again")
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNREADABLE:
             tell_alarm("database_damaged", f"{path} is set aside and built again from the journal")
-            self._copier.set_damaged_aside()
+            self._copier.set_aside("damaged")
         self._copier.close()
 
 

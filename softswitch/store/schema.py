@@ -168,6 +168,22 @@ def m007_subjects(db: Database) -> None:
     db.table(SUBJECTS_TABLE).create({"subject": str, "number": str}, pk="subject")
 
 
+class LaterSchema(sqlite3.DatabaseError):
+    """The database has had migrations that this version does not know."""
+
+
+def migration_names() -> list[str]:
+    """All that this version knows, in their order."""
+    return [each.name for each in migrations.pending(Database(memory=True))]
+
+
+def _require_known(schema: Database) -> None:
+    applied = {each.name for each in migrations.applied(schema)}
+    unknown = sorted(applied - set(migration_names()))
+    if unknown:
+        raise LaterSchema(f"made by a later version ({', '.join(unknown)})")
+
+
 def database_path(state_dir: Path) -> Path:
     return state_dir / DATABASE_NAME
 
@@ -175,7 +191,8 @@ def database_path(state_dir: Path) -> Path:
 def open_for_writing(state_dir: Path) -> sqlite3.Connection:
     """Open or create the database and bring its schema up to date; transactions are the caller's.
 
-    Raises sqlite3.Error when it is locked, damaged or the disk is full.
+    Raises sqlite3.Error when it is locked, damaged or the disk is full, LaterSchema when a later version of
+    softswitch has made it.
     """
     db = sqlite3.connect(database_path(state_dir), timeout=_BUSY_TIMEOUT_S, isolation_level=None,
                          cached_statements=_STATEMENTS)
@@ -186,6 +203,7 @@ def open_for_writing(state_dir: Path) -> sqlite3.Connection:
         # A power cut may take the last transactions back, position and rows together: they are copied again.
         db.execute("PRAGMA synchronous = NORMAL")
         schema = Database(db)
+        _require_known(schema)
         if migrations.pending(schema):
             migrations.apply(schema)
     except BaseException:

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -252,3 +253,46 @@ def test_rebuild_from_the_command_line(tmp_path: Path, stores: list[RunningStore
     assert db.execute("SELECT outcome FROM calls").fetchall() == [("answered",)]
     db.close()
     log.close()
+
+
+def test_a_hanging_store_delays_the_rows_only(tmp_path: Path, stores: list[RunningStore]) -> None:
+    """The writer never waits for it, and the feed of facts neither: nothing is lost."""
+    log = journal(tmp_path)
+    stores.append(RunningStore(tmp_path))
+    log.append(answered_call("c1"))
+    assert wait_until_current(tmp_path, 10)
+    os.kill(stores[0].process.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    for number in range(2, 200):
+        log.append(answered_call(f"c{number}"))
+    assert time.monotonic() - began < 2
+    assert not wait_until_current(tmp_path, 0.3)
+    os.kill(stores[0].process.pid, signal.SIGCONT)
+    assert wait_until_current(tmp_path, 10)
+    db = open_views(tmp_path)
+    assert count_calls(db) == 199
+    db.close()
+    log.close()
+
+
+def test_a_clock_set_back_an_hour_loses_and_lengthens_nothing(tmp_path: Path) -> None:
+    at, mono = [1_800_000_000.0], [100.0]
+    log = journal(tmp_path, wall=lambda: at[0], monotonic=lambda: mono[0])
+    facts = answered_call("c1")
+    for number, each in enumerate(facts):
+        at[0] += -3600.0 if number == 14 else 1.0
+        mono[0] += 1.0
+        log.append([each])
+    log.close()
+    copy_all(tmp_path)
+    views = rows(tmp_path)
+    (call,) = views["calls"]
+    assert call[0] == "c1"
+    db = sqlite3.connect(database_path(tmp_path))
+    told = db.execute("SELECT kind, ended_at - started_at < 0, seconds FROM segments").fetchall()
+    assert told == [("ring", 0, 1.0), ("talk", 1, 2.0)]
+    states = db.execute("SELECT until_at - from_at, seconds FROM agent_states WHERE until_at").fetchall()
+    assert states == [(-3596.0, 5.0)]
+    db.close()
+    copy_all(tmp_path, rebuild=True)
+    assert rows(tmp_path) == views
