@@ -54,6 +54,8 @@ def leg_started(db: sqlite3.Connection, fact: Told) -> None:
         queue = waits_in
     elif caller is not None and kind in (None, "flow", "park"):
         become(db, fact, call, caller, "ring")
+    elif of.get("agent") is not None:
+        queue = _waits_in(db, call)
     become(db, fact, call, of["leg"], "ring", queue=queue)
 
 
@@ -207,6 +209,12 @@ def _open(db: sqlite3.Connection, call: str, leg: str | None) -> tuple[Any, Any,
         "SELECT kind, queue, started_at FROM segments WHERE call = ? AND leg = ? AND ended_at IS NULL",
         (call, leg)).fetchone()
     return row or (None, None, None)
+
+
+def _waits_in(db: sqlite3.Connection, call: str) -> str | None:
+    """The queue of a callback, whose agent is called before there is a caller."""
+    row = db.execute("SELECT queue FROM queue_calls WHERE call = ? AND left_at IS NULL", (call,)).fetchone()
+    return None if row is None else row[0]
 
 
 def _last_queue(db: sqlite3.Connection, call: str, leg: str) -> str | None:

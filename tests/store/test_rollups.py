@@ -17,7 +17,7 @@ from tests.store.written import Play, examples
 BY_ROWS = {
     "queue_intervals": """SELECT cast(queued_at / 900 AS INTEGER) * 900, queue, count(*),
         sum(outcome = 'answered'), sum(outcome = 'abandoned'), round(total(waited_s), 3), max(waited_s)
-        FROM queue_calls WHERE left_at IS NOT NULL GROUP BY 1, 2""",
+        FROM queue_calls WHERE left_at IS NOT NULL AND outcome <> 'callback' GROUP BY 1, 2""",
     "agent_intervals": """SELECT at, agent, sum(talk), sum(hold), sum(wrap_up) FROM (
         SELECT cast(started_at / 900 AS INTEGER) * 900 AS at, agent,
             round(total(seconds * (kind = 'talk')), 3) AS talk,

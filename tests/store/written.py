@@ -97,7 +97,8 @@ class Play:
         raise ValueError(f"nobody knows how to do: {line}")
 
     def call(self, name: str, number: str) -> None:
-        self.phones[name].call(number, uri=f"sip:{number}@192.0.2.1")
+        from_ = f"<sip:03012345678@{CARRIER}>" if name == "customer" else ""
+        self.phones[name].call(number, uri=f"sip:{number}@192.0.2.1", from_=from_)
 
     def answer(self, name: str) -> None:
         self.phones[name].answer()
@@ -115,8 +116,12 @@ class Play:
         self.world.command("agent.status", name=agents[name], status="available")
 
     def press(self, name: str, digit: str) -> None:
-        *_, call = self.world.exchange.calls.values()
-        self.world.digit(digit, call.inbound.id)
+        user = None if name == "customer" else name
+        for call in self.world.exchange.calls.values():
+            if (call.caller.name if call.caller.kind == "user" else None) == user:
+                self.world.digit(digit, call.inbound.id)
+                return
+        raise ValueError(f"{name} has no call")
 
     def transfer(self, name: str, number: str) -> None:
         self.phones[name].refer(number)
