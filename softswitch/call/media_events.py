@@ -73,6 +73,7 @@ def _recorder_finished(
     message = exchange.voicemail.recording.get(event["id"])
     if message is not None:
         message.finished(event, out)
+        message.over(now, out)
     recording = exchange.recordings.get(event["id"])
     if recording is not None:
         exchange.deadlines.cancel(("recording", recording.id))

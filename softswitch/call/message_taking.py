@@ -62,6 +62,12 @@ class Recorded:
             return
         self.exchange.voicemail.delivered(self, event["seconds"], out)
 
+    def over(self, now: float, out: list[Any]) -> None:
+        """Nothing more is recorded, though somebody may still be speaking."""
+        taking, self.taking = self.taking, None
+        if taking is not None:
+            taking.failed(now, out)
+
     def to_state(self) -> dict[str, Any]:
         names = ("id", "call", "purpose", "mailbox", "path", "worker", "caller", "left_at", "unwanted")
         return {name: getattr(self, name) for name in names}
@@ -92,8 +98,10 @@ class Taking:
         self._over = False
 
     @property
-    def recording(self) -> bool:
-        return self._recorded is not None
+    def recording(self) -> str:
+        """The id of what is being recorded; '': nothing is."""
+        recorded = self._recorded
+        return recorded.id if recorded is not None and recorded.taking is not None else ""
 
     def start(self, greeting: Sequence[str], language: str, now: float, out: list[Any]) -> None:
         """Play files, then the tone, then record."""
@@ -117,6 +125,13 @@ class Taking:
     def timeout(self, now: float, out: list[Any]) -> None:
         """It is as long as it may be."""
         self._end(now, out)
+
+    def failed(self, now: float, out: list[Any]) -> None:
+        """The recording has come to its end by itself, for want of room on the disk for example."""
+        recorded, self._over = self._recorded, True
+        self.call.exchange.deadlines.cancel(("message", self.call.id))
+        if recorded is not None:
+            self.owner.message_taken(FAILED, recorded.id, now, out)
 
     def left(self, now: float, out: list[Any]) -> None:
         """The caller has hung up, or goes elsewhere; what was said is kept."""

@@ -48,6 +48,7 @@ class VoicemailStore:
         self._exchange = exchange
         self._boxes: dict[str, Mailbox] = {}
         self.recording: dict[str, Recorded] = {}
+        self._told: dict[str, tuple[str, ...]] = {}
 
     def settings(self, name: str) -> Voicemail | None:
         return self._exchange.centre.voicemail.get(name)
@@ -163,8 +164,11 @@ class VoicemailStore:
     def configured(self, name: str, settings: Voicemail | None, now: float, out: list[Any]) -> None:
         """A mailbox that is removed goes with all that is in it."""
         self._exchange.deadlines.set(("voicemail", ""), now + LOOK_EVERY_S)
+        former = self._told.pop(name, ())
         if settings is not None:
-            self._tell(name, out)
+            self._told[name] = self.listeners(settings)
+            for user in dict.fromkeys((*former, *self._told[name])):
+                self._count(user, out)
             return
         box = self._boxes.pop(name, Mailbox())
         for message in [*box.messages.values()]:
@@ -173,9 +177,8 @@ class VoicemailStore:
             out.append(Keep(f"greeting/{name}", None))
         files = [each.path for each in box.messages.values()]
         _remove([*files, *([box.greeting] if box.greeting else [])], out)
-        for user in self._exchange.centre.users:
-            if box.messages:
-                self._count(user, out)
+        for user in former:
+            self._count(user, out)
 
     def look(self, now: float, out: list[Any]) -> None:
         """Erase what has been kept for long enough."""

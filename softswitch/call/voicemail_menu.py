@@ -42,7 +42,7 @@ class VoicemailActivity(Activity):
         self._tries = PIN_TRIES
         self._messages: list[Message] = []
         self._place = -1
-        self._taking: Taking | None = None
+        self.taking: Taking | None = None
         self._ending = False
         self._more: list[str] = []
 
@@ -66,8 +66,8 @@ class VoicemailActivity(Activity):
         settings = self._settings
         if self._ending or settings is None:
             return
-        if self._taking is not None:
-            self._taking.digit(digit, now, out)
+        if self.taking is not None:
+            self.taking.digit(digit, now, out)
         elif not self._known:
             self._pin_digit(settings, digit, now, out)
         else:
@@ -79,8 +79,8 @@ class VoicemailActivity(Activity):
                 action(self, now, out)
 
     def player_finished(self, now: float, out: list[Any]) -> None:
-        if self._taking is not None:
-            self._taking.player_finished(now, out)
+        if self.taking is not None:
+            self.taking.player_finished(now, out)
         elif self._ending:
             self._end("flow_finished", now, out)
         elif self._more:
@@ -91,15 +91,15 @@ class VoicemailActivity(Activity):
         self._end("flow_finished" if self._known else "authentication_failed", now, out)
 
     def left(self, reason: str, now: float, out: list[Any]) -> None:
-        if self._taking is not None:
-            self._taking.left(now, out)
+        if self.taking is not None:
+            self.taking.left(now, out)
 
     def message_timeout(self, now: float, out: list[Any]) -> None:
-        if self._taking is not None:
-            self._taking.timeout(now, out)
+        if self.taking is not None:
+            self.taking.timeout(now, out)
 
     def message_taken(self, outcome: str, message: str, now: float, out: list[Any]) -> None:
-        self._taking = None
+        self.taking = None
         name = "greeting_saved" if outcome == TAKEN else "message_too_short"
         self._say((name, "voicemail_menu"), now, out)
 
@@ -153,7 +153,7 @@ class VoicemailActivity(Activity):
             return
         self.call.wake_at(None)
         taking = Taking(self.call, self, GREETING, self.mailbox, exchange.voicemail.limits(settings))
-        self._taking = taking
+        self.taking = taking
         taking.start(
             exchange.prompt_paths(self._language, ("record_greeting",), out), self._language, now, out
         )

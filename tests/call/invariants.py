@@ -133,6 +133,9 @@ def _expected_media(call: Call) -> set[tuple[str, str]]:
     expected |= {("player", each.player) for each in briefings if each is not None and each.player}
     if call.transfer is not None and call.transfer.recording is not None:
         expected.add(("recorder", call.transfer.recording.id))
+    taking = getattr(call.activity, "taking", None)
+    if taking is not None and taking.recording:
+        expected.add(("recorder", taking.recording))
     if call.conversation is not None:
         expected.add(("bridge", call.conversation.bridge_id))
         if call.conversation.recording is not None:
@@ -213,6 +216,7 @@ def _check_timers(world: World) -> None:
             "patience": legs,
             "qualify": {""},
             "hours": {""},
+            "voicemail": {""},
             "ban": exchange.bans.to_state(),
             "refusal": exchange.authenticator.delayed,
         }.get(kind, exchange.calls)

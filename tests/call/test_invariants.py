@@ -44,6 +44,7 @@ CENTRE: dict[str, Any] = {
             "announce_position_every_s": 8,
             "callback": {"retry_s": 5, "ring_s": 8, "expires_s": 90, "calling": ["other"]},
             "timeline": [{"after_s": 2, "callback": True}],
+            "survey": "judge",
         },
         "support": {"max_wait_s": 12, "on_timeout": "user:carol", "max_length": 1, "wrap_up_s": 0},
         "full": {
@@ -68,8 +69,15 @@ CENTRE: dict[str, Any] = {
         "300": "queue:support",
         "400": "user:bob",
         "500": "queue:told",
+        "600": "voicemail:carol",
+        "601": "flow:judge",
     },
+    "voicemail": {"carol": {"users": ["carol", "erin"], "max_messages": 2, "max_s": 20}},
     "flows": {
+        "judge": {
+            "pause_recording": True,
+            "steps": [{"survey": {"timeout_s": 5}}, {"set": {"result": "done"}}],
+        },
         "main": {
             "steps": [
                 {
@@ -86,7 +94,7 @@ CENTRE: dict[str, Any] = {
                     }
                 }
             ]
-        }
+        },
     },
 }
 WITHOUT_QUEUE: dict[str, Any] = {
@@ -96,8 +104,9 @@ WITHOUT_QUEUE: dict[str, Any] = {
         "a2": {"user": "bob", "queues": ["sales"], "wrap_up_s": 0},
         "a3": {"user": "dave"},
     },
-    "queues": {"sales": CENTRE["queues"]["sales"]},
+    "queues": {"sales": {**CENTRE["queues"]["sales"], "survey": None}},
     "numbers": {"100": "flow:main", "200": "queue:sales"},
+    "voicemail": {},
     "flows": {"main": {"steps": [{"say": "welcome"}, {"queue": "sales"}]}},
 }
 CENTRES = {
@@ -132,6 +141,7 @@ NUMBERS = (
     "100 100 100 200 200 200 300 300 500 500 400 *2144 *22 bob carol dave a1 *21 *21a3 *22 *1a1 *1a2 *1bob "
     "*68a2 *68bob *24 "
     "0049123456 0049123456 nowhere *72bob *72carol *720049123456 *72200 *73 *74dave *75 *76erin *77 *78 *79 "
+    "600 600 *98 *98carol *26601 *26judge "
     "*8bob *8carol *8carol *8a1 *5 *5701 701 702"
 ).split()
 MOST_SESSIONS = 14
@@ -284,6 +294,25 @@ class Floor(RuleBasedStateMachine):
         for digit in "61":
             if legs := self.legs():
                 self.world.digit(digit, legs[-1])
+
+    @rule(data=st.data())
+    def goes_through_a_flow(self, data: st.DataObject) -> None:
+        phone, session = self.choose(data, "up")
+        if phone is not None:
+            phone.refer("*26601", session)
+
+    @rule(
+        name=st.sampled_from(["carol", "erin", "carrier"]), keys=st.sampled_from(["#", "1", "11", "2#", "17"])
+    )
+    def uses_a_mailbox(self, name: str, keys: str) -> None:
+        self.calls(name, "600" if name == "carrier" else "*98", True)
+        for key in keys:
+            if legs := self.legs():
+                for worker in self.world.workers:
+                    for player in worker.playing():
+                        worker.finish(player)
+                self.world.pump()
+                self.world.digit(key, legs[-1])
 
     @rule(data=st.data())
     def prompt_ends(self, data: st.DataObject) -> None:

@@ -338,3 +338,15 @@ def test_a_recording_that_fails_raises_an_alarm() -> None:
     world.pump()
     assert world.one("alarm_raised")["code"] == "recording_failed"
     assert not world.of("message_left")
+
+
+def test_who_listens_no_longer_has_no_lamp_and_others_keep_theirs() -> None:
+    world = house()
+    leave(world, world.phone("dave"), "8002")
+    world.command("mailbox.set", user="carol", new=3, old=0)
+    world.configure({**CENTRE, "voicemail": {"team": {**BOXES["team"], "users": ["bob"]}}})
+    assert counts(world) == (0, 0)
+    assert counts(world, "bob") == (1, 0)
+    world.configure({**CENTRE, "numbers": {}, "flows": {}}, prune=True)
+    assert counts(world, "bob") == (0, 0)
+    assert counts(world, "carol") == (3, 0), "those of another system"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,33 @@ from tests.peers.pjsua import Pjsua
 from tests.system.running import until
 
 PIN, SAID_S = "4711", 2.0
-TEXT = "The number that you have called us from is {caller}."
+TEXT = "Hello {name}, you are calling us from {caller}."
+BACKEND_HOST = "127.0.0.95"
+
+
+class Customers(BaseHTTPRequestHandler):
+    """A back-end that knows who everybody is."""
+
+    def do_GET(self) -> None:
+        body = b'{"customer": {"name": "Annabel"}}'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing on the terminal."""
+
+
+@contextmanager
+def back_end() -> Iterator[str]:
+    with ThreadingHTTPServer((BACKEND_HOST, 0), Customers) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://{BACKEND_HOST}:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
 def facts(house: House, kind: str) -> list[dict[str, Any]]:
@@ -60,12 +90,20 @@ def test_a_message_is_left_shown_heard_and_erased(house: House, phones: Phones) 
     assert seconds_of(*listener.heard(), caller.tone_hz) > 1.2
 
 
-def test_a_text_is_spoken_with_what_is_known_of_the_caller(house: House, phones: Phones) -> None:
-    flow = {"steps": [{"say": {"text": TEXT}}]}
-    house.system.command("apply", centre={"flows": {"speaks": flow}, "numbers": {"8102": "flow:speaks"}})
+def test_a_text_is_spoken_with_what_a_back_end_knows_of_the_caller(house: House, phones: Phones) -> None:
+    ask = {"backend": "crm", "path": "/who/{caller}", "into": {"name": "customer.name"}}
+    flow = {"steps": [{"request": ask}, {"say": {"text": TEXT}}]}
     caller = phones("pjsua", "calls-pjsua")
-    caller.call(phones.uri("8102"))
-    caller.wait_for("ended")
+    with back_end() as url:
+        backends = {"crm": {"urls": [url], "inner_hosts": [BACKEND_HOST]}}
+        house.system.command(
+            "apply",
+            centre={"backends": backends, "flows": {"speaks": flow}, "numbers": {"8102": "flow:speaks"}},
+        )
+        caller.call(phones.uri("8102"))
+        caller.wait_for("ended")
+    (answered,) = facts(house, "backend_answered")
+    assert (answered["backend"], answered["outcome"], answered["attempts"]) == ("crm", "ok", 1)
     made = max(house.system.node.state_dir.glob("speech/*.wav"), key=lambda path: path.stat().st_mtime)
     samples, rate_hz = soundfile.read(made, dtype="int16")
     heard, heard_rate_hz = caller.heard()
