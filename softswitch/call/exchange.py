@@ -188,7 +188,10 @@ class Exchange:
     def _recording_timeout(self, recording: str, now: float, out: list[Any]) -> None:
         """The worker that recorded is gone, and its successor found nothing of it to finish."""
         lost = {"error": "the media worker was lost before it told how the recording ended"}
-        self.recordings[recording].finished(lost, out)
+        if recording in self.recordings:
+            self.recordings[recording].finished(lost, out)
+        else:
+            self.voicemail.recording[recording].finished(lost, out)
 
     def _message_timeout(self, call: str, now: float, out: list[Any]) -> None:
         activity = self.calls[call].activity

@@ -8,6 +8,8 @@ from softswitch.call.outputs import Fact
 
 if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
+    from softswitch.call.message_taking import Recorded
+    from softswitch.call.recording import Recording
 
 # A new worker finishes what its predecessor left behind 30 s after it has been greeted.
 RECORDING_LOST_S = 60.0
@@ -22,7 +24,9 @@ def media_event(exchange: Exchange, worker: int, event: dict[str, Any], now: flo
 
 def _connected(exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:
     exchange.media.connected(worker, event, out)
-    for recording in exchange.recordings.values():
+    under_way: list[Recording | Recorded] = [*exchange.recordings.values()]
+    under_way += exchange.voicemail.recording.values()
+    for recording in under_way:
         if recording.worker == worker and not exchange.media.wants(worker, "recorder", recording.id):
             exchange.deadlines.set(("recording", recording.id), now + RECORDING_LOST_S)
 
@@ -72,6 +76,7 @@ def _recorder_finished(
 ) -> None:
     message = exchange.voicemail.recording.get(event["id"])
     if message is not None:
+        exchange.deadlines.cancel(("recording", message.id))
         message.finished(event, out)
         message.over(now, out)
     recording = exchange.recordings.get(event["id"])

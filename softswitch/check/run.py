@@ -9,6 +9,7 @@ from softswitch.check.addresses import check_addresses
 from softswitch.check.certificates import check_certificates
 from softswitch.check.files import check_files
 from softswitch.check.finding import Finding
+from softswitch.check.flows import check_flows
 from softswitch.check.machine import Machine, check_machine
 from softswitch.check.trunks import check_trunks
 from softswitch.check.users import check_users
@@ -24,5 +25,6 @@ def check(node: Node, machine: Machine, centre: Centre, *, running: bool) -> lis
         *check_addresses(node, running),
         *check_certificates(node, time.time(), trunks),
         *check_users(node, centre),
+        *check_flows(node, centre),
         *asyncio.run(check_trunks(node, trunks)),
     ]

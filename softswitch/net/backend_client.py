@@ -179,11 +179,11 @@ def _headers(attempt: Attempt) -> dict[str, str]:
     if attempt.body is not None:
         headers["Content-Type"] = "application/json"
     for name, source in attempt.secret_headers:
-        headers[name] = _secret(name, source)
+        headers[name] = secret(name, source)
     return headers
 
 
-def _secret(header: str, source: str) -> str:
+def secret(header: str, source: str) -> str:
     """Read anew for each request, so that it can be changed under way. Never in a message or a log."""
     kind, _, place = source.partition(":")
     try:

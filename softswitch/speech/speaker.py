@@ -71,6 +71,9 @@ class Speaker:
                 paths[text] = str(self.make(text, wanted.language))
             except SpeechError as error:
                 failed[text] = str(error)
+            except Exception as error:  # whoever waits must be told in any case
+                log.exception("a text could not be spoken")
+                failed[text] = type(error).__name__
         return Spoken(wanted.request, paths, failed)
 
     def make(self, text: str, language: str) -> Path:

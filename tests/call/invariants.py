@@ -212,7 +212,7 @@ def _check_timers(world: World) -> None:
     for kind, id in exchange.deadlines._when:
         known = {
             "binding": exchange.registrar.users(),
-            "recording": exchange.recordings,
+            "recording": exchange.recordings | exchange.voicemail.recording,
             "patience": legs,
             "qualify": {""},
             "hours": {""},

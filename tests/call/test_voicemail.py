@@ -350,3 +350,19 @@ def test_who_listens_no_longer_has_no_lamp_and_others_keep_theirs() -> None:
     world.configure({**CENTRE, "numbers": {}, "flows": {}}, prune=True)
     assert counts(world, "bob") == (0, 0)
     assert counts(world, "carol") == (3, 0), "those of another system"
+
+
+def test_a_message_whose_worker_dies_before_it_is_written_is_given_up_with_an_alarm() -> None:
+    world = house()
+    caller = world.phone("bob")
+    caller.call("8001")
+    world.finish_prompt()
+    world.wait(10)
+    world.disconnect_media()
+    caller.hang_up()
+    world.worker.held.clear()
+    world.worker.events.clear()
+    world.connect_media()
+    world.wait(61)
+    assert world.one("alarm_raised")["code"] == "recording_failed"
+    assert not world.exchange.voicemail.recording

@@ -21,6 +21,7 @@ from softswitch.check.addresses import check_addresses
 from softswitch.check.certificates import check_certificates
 from softswitch.check.files import check_files
 from softswitch.check.finding import Finding
+from softswitch.check.flows import check_flows
 from softswitch.check.machine import Machine, check_machine, this_machine
 from softswitch.check.trunks import check_trunks
 from softswitch.check.users import check_users
@@ -370,3 +371,20 @@ def test_a_prompt_that_cannot_be_played_is_named(tmp_path: Path) -> None:
     found = worst(check_files(node_of(tmp_path, prompts_dir="prompts"), False))
     assert found["prompts"].startswith("error:")
     assert "bad.flac" in found["prompts"] and "good.wav" not in found["prompts"]
+
+
+def test_what_flows_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "key").write_text("secret")
+    headers = {"X-A": f"file:{tmp_path}/key", "X-B": f"file:{tmp_path}/gone", "X-C": "env:NOT_SET"}
+    tree = {
+        "flows": {"talks": {"steps": [{"say": {"text": "Hello"}}]}},
+        "backends": {"crm": {"urls": ["https://crm.example"], "secret_headers": headers}},
+    }
+    centre = Centre.model_validate(tree)
+    found = [*check_flows(node_of(tmp_path), centre)]
+    assert [each.level for each in found] == ["ok", "ok", "error", "warning"]
+    assert "secret" not in [each.message for each in found]
+    monkeypatch.setenv("PATH", "")
+    silent = worst(check_flows(node_of(tmp_path), centre))
+    assert "flows talks speak texts" in silent["text to speech"]
+    assert [*check_flows(node_of(tmp_path), Centre())] == []
