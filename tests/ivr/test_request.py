@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from urllib.parse import parse_qsl, unquote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from softswitch.ivr.events import AskBackend, HangUp, PlayMusic, PlayPrompts, Returned, StopPrompts
 from softswitch.ivr.flow import Flow, FlowError
@@ -102,3 +106,33 @@ def test_answers_become_variables() -> None:
 def test_mistakes_are_told(step: dict[str, Any], message: str) -> None:
     with pytest.raises(FlowError, match=message):
         Flow.from_config("f", [{"request": step}])
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from("abc0"), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(
+    VALUES, st.lists(st.sampled_from(["a", "b", "c", "0", "1", "-1", "999999999999"]), min_size=1, max_size=5)
+)
+def test_whatever_a_back_end_says_becomes_a_line_of_text(value: Any, parts: list[str]) -> None:
+    (found,) = taken(value, (("x", ".".join(parts)),)).values()
+    assert isinstance(found, str)
+    assert all(each.isprintable() for each in found)
+    assert len(found) <= 1000
+
+
+@settings(max_examples=50)
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_whatever_a_caller_gives_stays_in_its_place(one: str, other: str) -> None:
+    step = {"backend": "crm", "path": "/a/{one}/b", "query": {"q": "{other}"}, "body": {"x": "{one}"}}
+    ask = asked(Conversation({"request": step}, one=one, other=other))
+    path, _, query = ask.path.partition("?")
+    assert [unquote(each) for each in path.split("/")] == ["", "a", one, "b"]
+    assert parse_qsl(query, keep_blank_values=True) == [("q", other)]
+    assert json.loads(ask.body or "") == {"x": one}
+    assert asked(Conversation({"request": step}, one="\udc80")).path.startswith("/a/%3F/b")
+    assert ask.path.isascii() and ask.path.isprintable()

@@ -131,7 +131,8 @@ class Request(Step):
 
 def quote(text: str) -> str:
     """Everything but unreserved characters percent-encoded (RFC 3986 §2.1)."""
-    return "".join(chr(each) if each in UNRESERVED else f"%{each:02X}" for each in text.encode())
+    octets = text.encode(errors="replace")
+    return "".join(chr(each) if each in UNRESERVED else f"%{each:02X}" for each in octets)
 
 
 def _meanwhile(fields: Fields) -> tuple[str, tuple[Spoken, ...]]:
