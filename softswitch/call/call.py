@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.call.activity import Activity
 from softswitch.call.conversation import Conversation
+from softswitch.call.conversation_keys import key_pressed
 from softswitch.call.dial_activity import DialActivity
 from softswitch.call.excursion import restore_transfer
 from softswitch.call.failing import fail
@@ -348,7 +349,7 @@ class Call:
     def leg_digit(self, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
         if self.conversation is not None:
             self.conversation.other(leg).send_digits(digit, now, out)
-            self.conversation.keys.pressed(self.conversation, leg, digit, now, out)
+            key_pressed(self.conversation, leg, digit, now, out)
         elif self.activity is not None:
             self.activity.leg_digit(leg, digit, now, out)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call.conversation_keys import key_pressed
 from softswitch.call.outputs import Fact
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def _digit(exchange: Exchange, worker: int, event: dict[str, Any], now: float, o
         conversation, other = call.conversation, call.conversation.other(leg)
         if other.keys_by == "info":
             other.send_digits(event["digit"], now, out)
-        conversation.keys.pressed(conversation, leg, event["digit"], now, out)
+        key_pressed(conversation, leg, event["digit"], now, out)
 
 
 def _no_media(exchange: Exchange, worker: int, event: dict[str, Any], now: float, out: list[Any]) -> None:

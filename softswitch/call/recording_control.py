@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CONFIRMATION_S = 20.0
 ACTIONS = {"pause_recording": "pause", "resume_recording": "resume", "record": "start"}
 """What a feature code does."""
-_MOST_KEYS = 8
+_MOST_KEYS = 24
 
 
 class NotRecorded(ValueError):
@@ -54,12 +54,21 @@ class Keys:
         self._typed[leg.id] = typed
         codes = conversation.call.exchange.centre.feature_codes
         for name, action in ACTIONS.items():
-            if typed.endswith(getattr(codes, name)):
+            code = getattr(codes, name)
+            if code is not None and typed.endswith(code):
                 self._typed[leg.id] = ""
                 try:
                     control(conversation, action, leg.party.agent or leg.party.name, now, out)
                 except NotRecorded:
                     return  # the keys may have been meant for the other party
+
+    def taken_after(self, leg: Leg, code: str | None) -> str:
+        """What was typed between this code and the hash key, once; '': not that."""
+        typed = self._typed.get(leg.id, "")
+        if code is None or not typed.endswith("#") or code not in typed:
+            return ""
+        self._typed[leg.id] = ""
+        return typed[:-1].rpartition(code)[2]
 
 
 class RecordingActivity(Activity):

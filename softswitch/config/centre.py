@@ -196,8 +196,8 @@ class FeatureCodes(Model):
     )
     send_to_flow: Code | None = Field(
         default="*26",
-        description="Transfer a call to this code, followed by a flow's number or name: the caller goes"
-        " through the flow and comes back.",
+        description="Transfer a call to this code, followed by a flow's number or name, or press it in the"
+        " call with the number and #: the caller goes through the flow and comes back.",
     )
     voicemail: Code | None = Field(
         default="*98",

@@ -202,3 +202,29 @@ def test_a_restart_meanwhile(agent_is_there: bool) -> None:
     agent.hang_up()
     assert not world.exchange.calls
     assert not world.worker.legs()
+
+
+def test_by_keys_in_the_conversation() -> None:
+    world = house()
+    _, agent = talking(world)
+    (call,) = world.exchange.calls.values()
+    for digit in "99*268299#*268200#":
+        world.digit(digit, call.conversation.callee.id)
+    assert call.transfer is not None, "the first number is none, the second is a flow"
+    press(world, "1234")
+    assert together(world)
+    for digit in "*268200#":
+        world.digit(digit, call.inbound.id)
+    assert call.transfer is not None, "the caller is a user, too, and the agent hears the flow then"
+    agent.hang_up()
+
+
+def test_codes_that_are_switched_off_are_keys_like_others() -> None:
+    world = house()
+    talking(world)
+    centre = {**CENTRE, "feature_codes": {"record": None, "send_to_flow": None}}
+    world.configure({**centre, "numbers": {"8200": "flow:pay"}, "flows": {"pay": PAY}})
+    (call,) = world.exchange.calls.values()
+    for digit in "*69*268200#":
+        world.digit(digit, call.conversation.callee.id)
+    assert together(world)
