@@ -323,6 +323,10 @@ class Talk:
         """`calendar closed`."""
         self.returned(words[0])
 
+    def message(self, words: tuple[str, ...]) -> None:
+        """`message taken`, `message too_short` or `message full`."""
+        self.returned(words[0])
+
     def transfer(self, words: tuple[str, ...]) -> None:
         """`transfer fails`: the target leads nowhere."""
         self.returned("no_route")
@@ -362,13 +366,22 @@ _DIALLED = {
     "rejected": "user_rejected",
     "unreachable": "user_not_registered",
 }
-_AWAITED = (ivr.EnterQueue, ivr.DialTarget, ivr.TransferCaller, ivr.AskCalendar, ivr.AskBackend)
+_AWAITED = (
+    ivr.EnterQueue,
+    ivr.DialTarget,
+    ivr.TransferCaller,
+    ivr.AskCalendar,
+    ivr.AskBackend,
+    ivr.TakeMessage,
+)
 _OUTPUTS: dict[str, tuple[type, Callable[[Any], list[str]]]] = {
     "queue": (ivr.EnterQueue, lambda out: [out.queue]),
     "dial": (ivr.DialTarget, lambda out: [out.target]),
     "transfer": (ivr.TransferCaller, lambda out: [out.target]),
     "calendar": (ivr.AskCalendar, lambda out: [out.calendar]),
     "back-end": (ivr.AskBackend, lambda out: [out.backend, out.method, out.path]),
+    "message": (ivr.TakeMessage, lambda out: [out.mailbox or "file"]),
+    "score": (ivr.TellScore, lambda out: [out.question, str(out.score)]),
     "agent": (ivr.ServeAgent, lambda out: [out.service]),
     "record": (ivr.RecordCall, lambda out: ["true" if out.wanted else "false"]),
     "music": (ivr.PlayMusic, lambda out: [out.name]),
@@ -384,6 +397,7 @@ VERBS: dict[str, tuple[int, int, Callable[[Talk, tuple[str, ...]], None]]] = {
     "queue": (1, 1, Talk.queue),
     "dial": (1, 1, Talk.dial),
     "calendar": (1, 1, Talk.calendar),
+    "message": (1, 1, Talk.message),
     "transfer fails": (0, 0, Talk.transfer),
     "back-end answers": (0, 1, Talk.backend_answers),
     "back-end fails": (0, 0, Talk.backend_fails),

@@ -131,3 +131,28 @@ def test_flows_in_python_talk_as_well() -> None:
         "flow main\nconversation a\nhear welcome\nexpect queue sales\nqueue full\nexpect hang up"
     )
     assert Talk(conversation, flows).carry_out() is None
+
+
+MESSAGES = """flow messages
+conversation a message and a score
+  hear welcome
+  press 4
+  expect score satisfaction 4
+  expect message alice
+  message full
+  hear mailbox_full
+  expect message file
+  message taken
+  hear goodbye
+"""
+
+
+def test_messages_and_surveys_can_be_written() -> None:
+    steps = [
+        {"survey": {"prompts": "welcome"}},
+        {"voicemail": {"mailbox": "alice", "on_full": [{"say": "mailbox_full"}]}},
+        {"record_message": {"max_s": 5}},
+        {"say": "goodbye"},
+    ]
+    flows = SomeFlows({"messages": Flow.from_config("messages", steps)})
+    assert Talk(read(MESSAGES)[0], flows).carry_out() is None
