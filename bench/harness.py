@@ -20,7 +20,8 @@ class CannotMeasure(Exception):
 class Result:
     """What a bench found: `summaries` by system, the first the one under test; none when a call failed.
 
-    `ratios`: the one under test divided by each of the others. `notes`: what was left out, and why.
+    `ratios`: the one under test divided by each of the others. `notes`: what was left out, and why. `dearer`:
+    what costs more than it may.
     """
 
     bench: str
@@ -30,6 +31,7 @@ class Result:
     failed: int
     problems: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    dearer: tuple[str, ...] = ()
     machine: Mapping[str, Any] = field(default_factory=machine)
 
     @property

@@ -33,6 +33,8 @@ def as_json(result: Result) -> str:
     }
     if result.problems:
         document["problems"] = result.problems
+    if result.dearer:
+        document["dearer"] = result.dearer
     if result.notes:
         document["notes"] = result.notes
     return json.dumps(document)
@@ -47,6 +49,8 @@ def print_table(result: Result) -> None:
         console.print(f"{result.bench}: no figures, since {result.failed} calls failed")
         for problem in result.problems:
             console.print(f"  {problem}", markup=False)
+    for line in result.dearer:
+        console.print(line, markup=False)
     for note in result.notes:
         console.print(f"left out: {note}", markup=False)
 
