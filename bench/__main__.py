@@ -1,6 +1,7 @@
 """python -m bench LIST | NAME [--against PEER] [--json] …
 
-Ends with 0 when there are figures, 1 when calls failed or something is dearer than it may be, 2 when something needed is missing.
+Ends with 0 when there are figures, 1 when calls failed or something is dearer than it may be, 2 when
+something needed is missing.
 """
 
 from __future__ import annotations
