@@ -130,13 +130,17 @@ def one_round(profile: Profile, tree: Path, *, keep: bool, progress: Callable[[s
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """CPU seconds by role between two moments (UTC), memory at the second, CPU share before any call."""
+    """CPU seconds by role between two moments (UTC), memory at the second, CPU share before any call.
+
+    `proportional_mib`: pages that processes share are counted once.
+    """
 
     idle_share: float
     begin_at: float
     end_at: float
     cpu_s: dict[str, float]
     memory_mib: float
+    proportional_mib: float
 
     @property
     def seconds(self) -> float:
@@ -159,9 +163,10 @@ def under_load(profile: Profile, under_test: System, load: Load) -> Window:
     before, begin_at = cpu.usage(roles), time.time()
     time.sleep(end - begin)
     after, end_at = cpu.usage(roles), time.time()
-    memory = cpu.resident_mib(roles)
+    memory, proportional = cpu.resident_mib(roles), cpu.proportional_kib(roles) / 1024
     load.finish(profile.call_s)
-    return Window(idle_share, begin_at, end_at, cpu.used(before, after, roles), memory)
+    spent = cpu.used(before, after, roles)
+    return Window(idle_share, begin_at, end_at, spent, memory, proportional)
 
 
 def _idle_share(roles: dict[int, str]) -> float:

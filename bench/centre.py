@@ -11,12 +11,14 @@ import json
 import subprocess
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 
 from bench import cpu
 from bench.call import LEAST_CALLS, SETTLE_S, Profile, figures_of, under_load
 from bench.centre_settings import Centre
 from bench.evidence import gather
-from bench.figures import Figures, Round, median
+from bench.figures import Figures, Round, Summary, median
 from bench.growth import FACTORS, with_slope
 from bench.harness import Progress, Result, measure
 from bench.load import Load
@@ -24,12 +26,15 @@ from bench.options import add_compared, positive_option
 from bench.phones.softphones import USERS, Softphones, password
 from bench.sipp import require_sipp
 from bench.system import SIP_PORT, System, system
+from softswitch.capacity.costs import Costs
+from softswitch.capacity.yardstick import python_ms
 
 SUMMARY = "a whole centre: arrivals, menu, queue, agents, recording, reports, softphones as truth"
 RATE, GROWTH_RATE = 8.0, 2.5
 WINDOW_S, QUICK_S = 10.0, 6.0
 MENU_S, RING_S, TALK_S = 0.8, 0.3, 3.0
 REPORT_EVERY_S = 2.0
+MOST_OFF_PERCENT = 25.0
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +42,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_compared(parser, (), growth=f"call at {sizes} calls/s")
     parser.add_argument(
         "--rate", type=positive_option, default=RATE, help=f"calls a second (default {RATE:g})"
+    )
+    parser.add_argument(
+        "--predict", action="store_true", help="beside what softswitch capacity says; status 1 when 25 % off"
     )
     parser.add_argument("--talk", type=positive_option, default=TALK_S, help="seconds of conversation")
 
@@ -59,7 +67,35 @@ def run(options: argparse.Namespace, progress: Progress) -> Result:
             costs[rate] = done.figures["cpu_ms_per_call_all"]
         return Round(with_slope("cpu_ms_per_call_all", costs))
 
-    return measure("centre", {"softswitch": one}, options.rounds, progress)
+    result = measure("centre", {"softswitch": one}, options.rounds, progress)
+    return (
+        replace(result, dearer=off(result.summaries["softswitch"])) if _predicts(options, result) else result
+    )
+
+
+def _predicts(options: argparse.Namespace, result: Result) -> bool:
+    return options.predict and result.valid and not options.growth
+
+
+def off(figures: Mapping[str, Summary]) -> tuple[str, ...]:
+    """A line when the prediction is too far from what was measured."""
+    error = figures["predicted_error_percent"]
+    if abs(error.median) <= MOST_OFF_PERCENT:
+        return ()
+    spread = f"({error.lowest:+.0f} to {error.highest:+.0f} %)"
+    return (f"softswitch capacity is off by {error.median:+.0f} % {spread}: python -m bench costs --write",)
+
+
+def predicted(profile: Profile, costs: Costs, slowness: float, measured_cores: float) -> Figures:
+    """Cores that `softswitch capacity` reckons for such a centre, and how far it is from those measured."""
+    conversations = profile.rate * profile.talk_s
+    waiting = profile.rate * (profile.menu_s + profile.ring_s)
+    cores = slowness * sum(costs.cores(profile.rate, conversations, waiting).values())
+    return {
+        "cores": measured_cores,
+        "predicted_cores": cores,
+        "predicted_error_percent": 100 * (cores / measured_cores - 1),
+    }
 
 
 def profile_of(rate: float, talk_s: float, seconds: float) -> Profile:
@@ -79,6 +115,7 @@ def centre_round(profile: Profile) -> Round:
         with Load(under_test, centre) as load, phones, Reports(under_test) as reports:
             load.sign_in()
             phones.talk()
+            slowness = python_ms() / Costs.read().python_ms
             try:
                 window = under_load(profile, under_test, load)
             except cpu.Gone as error:
@@ -94,6 +131,7 @@ def centre_round(profile: Profile) -> Round:
     return Round(
         {
             **figures_of(profile, window, evidence),
+            **predicted(profile, Costs.read(), slowness, sum(window.cpu_s.values()) / window.seconds),
             "waited_percent": 100 * sum(each > RING_S + 0.2 for each in waited) / max(1, len(waited)),
             **reports.figures(),
             **heard.figures(),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
-import time
 from pathlib import Path
 from typing import Any
+
+from softswitch.capacity.yardstick import python_ms
 
 
 def machine() -> dict[str, Any]:
@@ -20,20 +21,6 @@ def machine() -> dict[str, Any]:
         "python_ms": round(python_ms(), 1),
         "load_average": round(os.getloadavg()[0], 2),
     }
-
-
-def python_ms() -> float:
-    """CPU time of a fixed piece of work, the best of several: how fast this interpreter is here and now."""
-    return min(_fixed_work_ms() for _ in range(5))
-
-
-def _fixed_work_ms() -> float:
-    begin = time.thread_time()
-    seen: dict[str, str] = {}
-    for number in range(20_000):
-        name, _, value = f"X-{number}: {number}".partition(":")
-        seen[name] = value.strip()
-    return 1000 * (time.thread_time() - begin)
 
 
 def _cpu_model() -> str:

@@ -35,6 +35,7 @@ LAYERS = {
     "control": 7,
     "net": 8,
     "speech": 8,
+    "capacity": 9,
     "startup": 9,
     "check": 10,
     "node": 10,

@@ -17,6 +17,7 @@ from softswitch.cli.backup import backup, restore
 from softswitch.cli.ban import ban
 from softswitch.cli.calendar import calendar
 from softswitch.cli.callback import callback
+from softswitch.cli.capacity import capacity
 from softswitch.cli.cdr import cdr
 from softswitch.cli.check import check
 from softswitch.cli.doctor import doctor
@@ -112,6 +113,7 @@ for _command in (
     number,
     route,
     simulate,
+    capacity,
     flow,
     call,
     action,

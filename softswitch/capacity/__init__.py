@@ -1,0 +1,1 @@
+"""What a machine needs for a call centre, from measured costs."""
