@@ -87,8 +87,11 @@ def off(figures: Mapping[str, Summary]) -> tuple[str, ...]:
 
 
 def predicted(profile: Profile, costs: Costs, slowness: float, measured_cores: float) -> Figures:
-    """Cores that `softswitch capacity` reckons for such a centre, and how far it is from those measured."""
-    conversations = profile.rate * profile.talk_s
+    """Cores that `softswitch capacity` reckons for such a centre, and how far it is from those measured.
+
+    The softphones are one more conversation.
+    """
+    conversations = profile.rate * profile.talk_s + 1
     waiting = profile.rate * (profile.menu_s + profile.ring_s)
     cores = slowness * sum(costs.cores(profile.rate, conversations, waiting).values())
     return {
@@ -168,7 +171,7 @@ class Reports:
         while not self._stopping.wait(REPORT_EVERY_S):
             began = time.monotonic()
             kind = kinds[len(self._times_ms) % len(kinds)]
-            done = self._system.command_line("report", kind, "--since", "1h", "--json")
+            done = self._system.command_line("report", kind, "--json")
             self._times_ms.append(1000 * (time.monotonic() - began))
             if not _is_report(done):
                 self.problems = (f"report {kind}: {done.stderr[-500:]}",)

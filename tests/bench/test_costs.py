@@ -57,7 +57,7 @@ def test_costs_are_those_that_the_points_were_made_of() -> None:
 def test_the_prediction_is_that_of_the_same_centre() -> None:
     profile = Profile(100, 10.0, 1.0, 0.5, 4.0, record=True)
     figures = predicted(profile, costs_of(POINTS), 2.0, measured_cores=0.4)
-    cores = 2 * (0.01 + 0.04 + 0.1 + 0.04 + 0.0075)
+    cores = 2 * (0.01 + 0.04 + 0.1 + 0.041 + 0.0075)
     assert figures["predicted_cores"] == pytest.approx(cores, rel=1e-3)
     assert figures["predicted_error_percent"] == pytest.approx(100 * (cores / 0.4 - 1), rel=1e-2)
 
