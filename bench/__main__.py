@@ -22,6 +22,7 @@ BENCHES = (
     "setup",
     "register",
     *AUDIO,
+    "calls",
     "centre",
     "soak",
     "costs",
@@ -30,6 +31,7 @@ BENCHES = (
     "log",
     "media",
     "sip",
+    "report",
 )
 FAILED, MISSING = 1, 2
 Bench = ModuleType | AudioBench
@@ -37,16 +39,18 @@ Bench = ModuleType | AudioBench
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one bench, or list them; the exit status."""
-    benches = {name: AUDIO.get(name) or importlib.import_module(f"bench.{name}") for name in BENCHES}
-    options = _parser(benches).parse_args(arguments)
+    found = benches()
+    options = parser_of(found).parse_args(arguments)
     if options.bench == "LIST":
-        _list(benches)
+        _list(found)
         return 0
     try:
-        result: Result = benches[options.bench].run(options, _progress)
+        result: Result | int = found[options.bench].run(options, _progress)
     except CannotMeasure as error:
         print(f"bench {options.bench}: {error}", file=sys.stderr)
         return MISSING
+    if isinstance(result, int):
+        return result
     if options.json:
         print(as_json(result), flush=True)
     else:
@@ -54,9 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if result.valid and not result.dearer else FAILED
 
 
-def _list(benches: dict[str, Bench]) -> None:
+def benches() -> dict[str, Bench]:
+    """Every bench by name."""
+    return {name: AUDIO.get(name) or importlib.import_module(f"bench.{name}") for name in BENCHES}
+
+
+def _list(found: dict[str, Bench]) -> None:
     """Every load with its peers, every peer with where it is or how it comes to be there."""
-    for name, bench in benches.items():
+    for name, bench in found.items():
         peers = ", ".join(getattr(bench, "PEERS", ()))
         print(f"{name:11} {bench.SUMMARY}{f' (against {peers})' if peers else ''}")
     print("\npeers")
@@ -69,11 +78,11 @@ def _progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _parser(benches: dict[str, Bench]) -> argparse.ArgumentParser:
+def parser_of(found: dict[str, Bench]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure a running system.")
     commands = parser.add_subparsers(dest="bench", required=True, metavar="LIST | NAME")
     commands.add_parser("LIST", help="list the benches and the peers")
-    for name, bench in benches.items():
+    for name, bench in found.items():
         described = commands.add_parser(name, help=bench.SUMMARY, description=bench.__doc__)
         described.add_argument("--json", action="store_true", help="one JSON object on the last line")
         bench.add_options(described)

@@ -48,17 +48,23 @@ def measure(
 ) -> Result:
     """Run every system `rounds` times, A B A B, and sum up.
 
-    After a round with failures nothing more is run and no figure is given: the cost of calls that do not work
-    says nothing.
+    After a round with failures of the first system nothing more is run and no figure is given: the cost of
+    calls that do not work says nothing. Another system that fails is left out from there on, and named.
     """
     found: dict[str, list[Figures]] = {name: [] for name in systems}
+    said = [*notes]
+    under_test = next(iter(systems))
     for number in range(1, rounds + 1):
-        for name, run in systems.items():
+        for name, run in [(name, run) for name, run in systems.items() if name in found]:
             progress(f"{bench}: {name}, round {number} of {rounds}")
             done = run()
-            if not done.valid:
-                return Result(bench, number, {}, {}, done.failed, _told_by(name, systems, done), (*notes,))
-            found[name].append(done.figures)
+            if done.valid:
+                found[name].append(done.figures)
+            elif name == under_test:
+                return Result(bench, number, {}, {}, done.failed, done.problems, (*said,))
+            else:
+                del found[name]
+                said.append(f"{name}: no figures, {done.failed} failed: {_first_line(done.problems)}")
     (_, first), *others = found.items()
     return Result(
         bench,
@@ -67,13 +73,12 @@ def measure(
         {name: ratios(first, figures) for name, figures in others},
         0,
         (),
-        (*notes,),
+        (*said,),
     )
 
 
-def _told_by(name: str, systems: Mapping[str, object], done: Round) -> tuple[str, ...]:
-    """The problems, with who had them where there are several systems."""
-    return tuple(f"{name}: {each}" for each in done.problems) if len(systems) > 1 else done.problems
+def _first_line(problems: Sequence[str]) -> str:
+    return problems[0].partition("\n")[0] if problems else "no reason given"
 
 
 def merged(results: Sequence[Result], notes: Sequence[str] = ()) -> Result:

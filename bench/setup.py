@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,8 +66,10 @@ def run(options: argparse.Namespace, progress: Progress) -> Result:
 class Switch:
     """A whole softswitch whose numbers 1000 and up ring at SIPp's phones, for callers of a trunk."""
 
-    def __init__(self, under_test: System) -> None:
+    def __init__(self, under_test: System, others: Mapping[str, str] | None = None) -> None:
+        """`others`: further users with their passwords."""
         self._system = under_test
+        self._others = others or {}
         self.address = (under_test.addresses.switch, SIP_PORT)
         self.directory = under_test.directory
 
@@ -75,6 +77,7 @@ class Switch:
         addresses = self._system.addresses
         users = [f"phone{k}" for k in range(NUMBERS)]
         lines = ["users:", *(f"  {user}: {{password: secret-of-{user}}}" for user in users)]
+        lines += [f"  {user}: {{password: {word}}}" for user, word in self._others.items()]
         lines += ["trunks:", f"  carrier: {{allow_from: [{addresses.callers}]}}", "numbers:"]
         lines += [f'  "{1000 + k}": user:{user}' for k, user in enumerate(users)]
         self._system.start("\n".join(lines) + "\n")

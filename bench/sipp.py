@@ -24,6 +24,15 @@ def require_sipp() -> str:
     return found
 
 
+def version() -> str:
+    """Of SIPp, as it says itself; empty when it is missing."""
+    program = shutil.which("sipp")
+    if program is None:
+        return ""
+    told = subprocess.run([program, "-v"], capture_output=True, text=True, check=False).stdout
+    return next((word.strip(".") for word in told.split() if word[:1] == "v" and word[1:2].isdigit()), "")
+
+
 @dataclass(frozen=True, slots=True)
 class CallCounts:
     """What SIPp counted over its whole run."""

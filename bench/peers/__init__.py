@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from bench.harness import CannotMeasure
 
+_VERSION = re.compile(r"\d+(?:\.\d+)+[^\s)]*")
 _APT = "apt-get install -y --no-install-recommends"
 _PIP = f"{Path(sys.executable).parent / 'pip'} install"
 _PBX = "it is used when its binary is on this machine (built from source: make install)"
@@ -25,6 +29,7 @@ class Peer:
     install: str
     program: str = ""
     module: str = ""
+    version_option: str = "--version"
 
     def found(self) -> str:
         """Where it is; empty when it is missing."""
@@ -36,6 +41,15 @@ class Peer:
             return ""
         return str(spec.origin) if spec else ""
 
+    def version(self) -> str:
+        """Of the one that is there, as it says itself."""
+        if self.module:
+            return metadata.version(self.module.split(".b2bua")[0])
+        words = [self.program, self.version_option]
+        told = subprocess.run(words, capture_output=True, text=True, timeout=10, check=False)
+        found = _VERSION.search(told.stdout + told.stderr)
+        return found[0] if found else "not known"
+
     @property
     def missing(self) -> str:
         """One line that says so, with what to do."""
@@ -46,12 +60,18 @@ PEERS = {
     peer.name: peer
     for peer in (
         Peer("sippy", "Sippy's B2BUA, Python", f"{_PIP} sippy", module="sippy.b2bua_simple"),
-        Peer("kamailio", "stateful proxy and registrar, C", f"{_APT} kamailio", program="kamailio"),
+        Peer(
+            "kamailio",
+            "stateful proxy and registrar, C",
+            f"{_APT} kamailio",
+            program="kamailio",
+            version_option="-v",
+        ),
         Peer("limit", "batched echo, C, compiled here", f"{_APT} gcc libc6-dev", program="cc"),
         Peer("rtpengine", "RTP relay, C, user space", f"{_APT} rtpengine-daemon", program="rtpengine"),
         Peer("rtp-io", "RTPProxy as a library, C", f"{_PIP} rtp-io", module="rtp.io"),
-        Peer("asterisk", "PBX, C", _PBX, program="asterisk"),
-        Peer("freeswitch", "softswitch, C", _PBX, program="freeswitch"),
+        Peer("asterisk", "PBX, C", _PBX, program="asterisk", version_option="-V"),
+        Peer("freeswitch", "softswitch, C", _PBX, program="freeswitch", version_option="-version"),
     )
 }
 

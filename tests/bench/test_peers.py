@@ -85,10 +85,19 @@ def test_ratios_are_given_to_every_peer_and_a_figure_need_not_be_of_both() -> No
     assert "ratio.one.growth_slope" not in figures
 
 
-def test_the_one_who_failed_is_named() -> None:
-    systems = {"softswitch": lambda: Round({"a": 1.0}), "peer": lambda: Round(failed=1, problems=("1 of 2",))}
+def test_a_peer_that_failed_has_no_figures_and_is_named() -> None:
+    rounds = iter([Round({"a": 2.0}), Round(failed=3, problems=("1 of 4\nmore",))])
+    systems = {"softswitch": lambda: Round({"a": 1.0}), "peer": lambda: next(rounds)}
+    result = measure("x", systems, 3, lambda _: None)
+    assert result.valid
+    assert (result.rounds, [*result.summaries], result.ratios) == (3, ["softswitch"], {})
+    assert result.notes == ("peer: no figures, 3 failed: 1 of 4",)
+
+
+def test_without_the_system_under_test_there_are_no_figures() -> None:
+    systems = {"softswitch": lambda: Round(failed=1, problems=("1 of 2",)), "peer": lambda: Round({"a": 1.0})}
     result = measure("x", systems, 1, lambda _: None)
-    assert (result.problems, result.failed, result.summaries) == (("peer: 1 of 2",), 1, {})
+    assert (result.problems, result.failed, result.summaries) == (("1 of 2",), 1, {})
 
 
 @pytest.mark.parametrize(("costs", "slope"), [((3, 3, 3, 3), 0.0), ((1, 2, 4, 8), 1.0), ((8, 4, 2, 1), -1.0)])
