@@ -158,6 +158,13 @@ def _overload(name: str, highest: float) -> Figures:
             time.sleep(OVERLOAD_S)
             end = time.time()
         marks = offering.callers.marks()
+    return overload_figures(marks, begin, end, highest)
+
+
+def overload_figures(
+    marks: Mapping[str, Mapping[str, float]], begin: float, end: float, highest: float
+) -> Figures:
+    """From the callers' marks between two moments (UTC); rates are divided by the highest clean one."""
     done = sum(begin <= at < end for at in marks.get("done", {}).values()) / (end - begin)
     late = {number: at for number, at in marks.get("invite", {}).items() if begin <= at < end}
     refused_ms = elapsed_ms(late, marks.get("refused", {}))

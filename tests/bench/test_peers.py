@@ -22,6 +22,7 @@ from bench.peers.relay import bencoded, recorded_bytes
 from bench.peers.sip import Kamailio
 from bench.peers.template import FILES, filled
 from bench.register import spread
+from bench.setup import overload_figures
 from bench.sipp import CallCounts
 from bench.system import SIP_PORT, Addresses
 
@@ -190,3 +191,16 @@ def test_recordings_of_a_relay_are_weighed(tmp_path: Path) -> None:
     (tmp_path / "pcaps" / "a.pcap").write_bytes(b"12345")
     (tmp_path / "b.rtp").write_bytes(b"123")
     assert recorded_bytes(tmp_path) == 8
+
+
+def test_overload_is_what_was_done_and_how_long_refusals_took() -> None:
+    marks = {
+        "invite": {"early": 9.0, "1": 10.0, "2": 10.5, "3": 11.0, "4": 11.9, "late": 12.0},
+        "done": {"early": 10.2, "1": 10.9, "late": 12.5},
+        "refused": {"2": 10.51, "3": 11.05},
+    }
+    figures = overload_figures(marks, 10.0, 12.0, highest=2.0)
+    assert (figures["overload_goodput"], figures["overload_offered"]) == (0.5, 1.0)
+    assert figures["overload_503_share"] == 0.5
+    assert figures["overload_503_ms_p99"] == pytest.approx(50)
+    assert overload_figures({"invite": {"1": 10.0}}, 10.0, 12.0, 2.0)["overload_503_ms_p99"] == 0
