@@ -17,6 +17,7 @@ from softswitch.acd.doctor import Finding, FloorDoctor
 from softswitch.acd.matching import PAUSE_S, Matching
 from softswitch.acd.offers import Offer
 from softswitch.acd.outputs import AcdFact, AgentSeated, Output
+from softswitch.acd.queue import CallQueue
 from softswitch.acd.queued_call import QueuedCall
 from softswitch.acd.roster import Roster, by_whom
 from softswitch.acd.snapshot import restore, snapshot, take_changes, whole_state
@@ -195,10 +196,7 @@ class Acd:
         closed = {"queue": event.queue, "reason": event.reason, **by_whom(event.by)}
         out.append(AcdFact("queue_closed", closed))
         self.callbacks.closed(event.queue, now, out)
-        if queue.config.at_closing == "leave":
-            for queued in [self._room.calls[call] for call in queue.calls()]:
-                if not queued.offers and not queued.callback:
-                    self._room.send_away(queued, "queue_closed", now, out)
+        self._leave_if_they_must(queue, now, out)
 
     def _queue_opened(self, event: events.QueueOpened, now: float, out: list[Output]) -> None:
         queue = self._room.queues.get(event.queue)
@@ -273,6 +271,16 @@ class Acd:
             self._seated(agent, out)
         if offer is not None:
             self._matching.put_back(offer, now, out)
+        for queue in self._roster.queues_of(agent):
+            if queue.empty:
+                self._leave_if_they_must(queue, now, out)
+
+    def _leave_if_they_must(self, queue: CallQueue, now: float, out: list[Output]) -> None:
+        """Callers of a queue that has closed or has no agents any more, but those for whom a phone rings."""
+        for queued in [self._room.calls[call] for call in queue.calls()]:
+            reason = "" if queued.offers else self._room.must_leave(queued)
+            if reason:
+                self._room.send_away(queued, reason, now, out)
 
     def _agent_status_set(self, agent: Agent, event: events.AgentStatusSet, now: float,
                           out: list[Output]) -> None:

@@ -129,7 +129,8 @@ class CallQueued:
 
     `require` replaces what the queue requires, `agent` is whom the caller is to reach (the one they spoke to
     last, or the owner of the account) while the queue's `sticky_s` lasts, and `caller` is what was noted
-    about them, for expressions."""
+    about them, for expressions. `credit_s`, the time waited before a transfer, counts for the order of
+    service only."""
 
     call: str
     queue: str
@@ -138,6 +139,7 @@ class CallQueued:
     require: str | None = None
     agent: str = ""
     caller: Mapping[str, Any] = field(default_factory=dict)
+    credit_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

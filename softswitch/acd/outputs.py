@@ -65,7 +65,7 @@ class OfferCallback:
 @dataclass(frozen=True, slots=True)
 class QueueTimedOut:
     """The call is no longer in the queue: send it to `target` ('flow:x', 'queue:x', 'user:x'; None: hang up).
-    `reason` is `queue_timeout`, `queue_overflow`, `queue_full`, `queue_closed` or
+    `reason` is `queue_timeout`, `queue_overflow`, `queue_full`, `queue_closed`, `no_agents` or
     `queue_removed`."""
 
     call: str

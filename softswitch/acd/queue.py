@@ -74,6 +74,11 @@ class CallQueue:
     def closed(self) -> bool:
         return bool(self.closed_by)
 
+    @property
+    def empty(self) -> bool:
+        """Whether none of its agents is signed in."""
+        return len(self._rules) == self._excluded["signed_out"]
+
     def configure(self, queue: config.Queue, calls: Iterable[QueuedCall], now: float) -> None:
         """Take up a new configuration: whoever stands in the lines is sorted anew."""
         self.config = queue

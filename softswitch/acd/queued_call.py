@@ -15,7 +15,7 @@ class QueuedCall:
 
     `require` replaces what the queue requires, `agent` is whom the caller wants, `caller` what was noted
     about them, `steps` how many steps of the queue's timeline have been taken. `callback` is the id of the
-    callback whose place this is, '' for a caller on the line.
+    callback whose place this is, '' for a caller on the line, `credit_s` how long they waited before.
     """
 
     __slots__ = (
@@ -24,6 +24,7 @@ class QueuedCall:
         "call",
         "callback",
         "caller",
+        "credit_s",
         "demand",
         "expired",
         "held_back",
@@ -46,6 +47,7 @@ class QueuedCall:
         require: str | None = None,
         agent: str = "",
         caller: Mapping[str, Any] | None = None,
+        credit_s: float = 0.0,
     ) -> None:
         self.call = call
         self.queue = queue
@@ -55,6 +57,7 @@ class QueuedCall:
         self.require = require
         self.agent = agent
         self.caller = dict(caller or {})
+        self.credit_s = credit_s
         self.steps = 0
         self.callback = ""
         self.demand = Demand()
@@ -64,8 +67,8 @@ class QueuedCall:
 
     @property
     def rank(self) -> QueueRank:
-        """Order of service: priority, then time of queueing, then arrival."""
-        return -self.priority, self.queued_at, self.arrival, self.call
+        """Order of service: priority, then time of queueing less what counts besides, then arrival."""
+        return -self.priority, self.queued_at - self.credit_s, self.arrival, self.call
 
     def again(self, call: str, callback: str) -> QueuedCall:
         """The same place as that of another call, which stands for a callback."""
@@ -78,6 +81,7 @@ class QueuedCall:
             require=self.require,
             agent=self.agent,
             caller=self.caller,
+            credit_s=self.credit_s,
         )
         place.steps, place.callback = self.steps, callback
         return place
@@ -94,6 +98,7 @@ class QueuedCall:
             require=state["require"],
             agent=state["agent"],
             caller=state["caller"],
+            credit_s=state.get("credit_s", 0.0),
         )
         queued.expired, queued.steps = state["expired"], state["steps"]
         queued.callback = state.get("callback", "")
@@ -110,5 +115,6 @@ class QueuedCall:
             "agent": self.agent,
             "caller": self.caller,
             "steps": self.steps,
+            **({"credit_s": self.credit_s} if self.credit_s else {}),
             **({"callback": self.callback} if self.callback else {}),
         }

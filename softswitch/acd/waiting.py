@@ -64,6 +64,10 @@ class WaitingRoom:
             queue.statistics.sent_away += 1
             self._refuse(call, name, "queue_closed", queue.config.on_closed, out)
             return None
+        if queue.empty and queue.config.when_empty == "leave":
+            queue.statistics.sent_away += 1
+            self._refuse(call, name, "no_agents", queue.config.on_empty, out)
+            return None
         if queue.config.max_length is not None and queue.length() >= queue.config.max_length:
             queue.statistics.sent_away += 1
             self._refuse(call, name, "queue_full", _text(queue.config.on_timeout), out)
@@ -73,6 +77,7 @@ class WaitingRoom:
         self._admit(QueuedCall(
             call, name, entered.priority, queued_at, self._arrivals,
             require=entered.require, agent=entered.agent, caller=entered.caller,
+            credit_s=entered.credit_s,
         ), now)
         return queue
 
@@ -128,15 +133,19 @@ class WaitingRoom:
         if queued.expired:
             return "queue_timeout"
         queue = self.queues[queued.queue]
-        leaves = queue.closed and queue.config.at_closing == "leave" and not queued.callback
-        return "queue_closed" if leaves else ""
+        if queued.callback:
+            return ""
+        if queue.closed and queue.config.at_closing == "leave":
+            return "queue_closed"
+        return "no_agents" if queue.empty and queue.config.when_empty == "leave" else ""
 
     def send_away(self, queued: QueuedCall, reason: str, now: float, out: list[Output]) -> None:
         """The queue gives the call up: to the queue's `on_timeout` if its time is over."""
         timeout = reason == "queue_timeout"
         queue = self.queues.get(queued.queue)
         settings = queue.config if queue is not None else config.Queue(name=queued.queue)
-        targets = {"queue_timeout": settings.on_timeout, "queue_closed": settings.on_closed}
+        targets = {"queue_timeout": settings.on_timeout, "queue_closed": settings.on_closed,
+                   "no_agents": settings.on_empty}
         target = targets.get(reason)
         self._send_to(queued, target, "timeout" if timeout else "overflow", reason, now, out)
 

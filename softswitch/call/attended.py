@@ -53,8 +53,11 @@ def _ring_for(leg: Leg, second: Leg, referral: Referral, now: float, out: list[A
     except NoRoute as no_route:
         referral.refuse(REASONS[no_route.reason].status, now, out)
         return
+    transfer = Transfer(leg.call, leg.party, leg, other.dialled)
+    if other.waiting is not None:
+        transfer.consulted_s = now - other.waiting.queued_at
     other.end("transferred", "switch", now, out)
-    Transfer(leg.call, leg.party, leg, other.dialled).start(found, referral, now, out)
+    transfer.start(found, referral, now, out)
 
 
 def _join(leg: Leg, second: Leg, referral: Referral, now: float, out: list[Any]) -> None:

@@ -47,7 +47,9 @@ if TYPE_CHECKING:
 class Call:
     """One inbound leg, an activity or a conversation, and every other leg that came of it and lives.
 
-    `max_forwards` goes into every INVITE that comes of it, so that calls do not go round in circles.
+    `noted` are the variables of the flow that the caller was in; after a transfer they are `carried` into the
+    next, and the time waited before, `credit_s`, counts in its queue. `max_forwards` goes into every INVITE
+    that comes of it, so that calls do not go round in circles.
     """
 
     def __init__(
@@ -61,6 +63,9 @@ class Call:
         self.answered_at: float | None = None
         self.wait_s = 0.0
         self.talk_s = 0.0
+        self.credit_s = 0.0
+        self.noted: dict[str, str] = {}
+        self.carried: dict[str, str] = {}
         self.queue: str | None = None
         self.agent: str | None = None
         self.activity: Activity | None = None
@@ -404,6 +409,9 @@ class Call:
             "agent": self.agent,
             "max_forwards": self.max_forwards,
             "record": self.record,
+            "credit_s": self.credit_s,
+            "noted": self.noted,
+            "carried": self.carried,
             "introduction": self.introduction.to_state(),
             "count": self._count,
             "inbound": self.inbound.to_state(),
@@ -420,6 +428,8 @@ class Call:
         for name in ("answered_at", "wait_s", "talk_s", "queue", "agent"):
             setattr(call, name, state[name])
         call.record = state.get("record")
+        call.credit_s = state.get("credit_s", 0.0)
+        call.noted, call.carried = dict(state.get("noted", {})), dict(state.get("carried", {}))
         if "introduction" in state:
             call.introduction = Introduction.from_state(state["introduction"])
         # Parts made after the last kept state may exist in the workers: leave a gap.

@@ -104,6 +104,7 @@ class FlowActivity(Activity):
             self._carry_out(self.run.handle_timeout(now), now, out)
 
     def left(self, reason: str, now: float, out: list[Any]) -> None:
+        self.call.noted = {name: str(value) for name, value in self.run.variables.items()}
         waiting, self.waiting = self.waiting, None
         if waiting is not None:
             waiting.left(reason, now, out)

@@ -91,7 +91,12 @@ class Flows:
         flow = library.find(target.name if target.kind == "flow" else str(target))
         if flow is None:
             return None
-        return FlowRun(flow, variables=variables(call), flows=library, clock=self.clock)
+        carried, language = dict(call.carried), call.carried.get("language")
+        if target.kind == "flow":
+            language = None  # a flow has one of its own
+        carried.pop("language", None)
+        known = {**carried, **variables(call)}
+        return FlowRun(flow, language=language, variables=known, flows=library, clock=self.clock)
 
     def run_from_state(self, state: dict[str, Any]) -> FlowRun:
         """The run of a former process."""

@@ -43,6 +43,7 @@ class Transfer:
         self.recording: Recording | None = None
         self.queue: str | None = None
         self.player = ""
+        self.consulted_s = 0.0
 
     @property
     def engaged(self) -> list[Party]:
@@ -83,6 +84,8 @@ class Transfer:
         conversation = call.conversation
         assert conversation is not None
         self.queue = conversation.queue
+        call.credit_s = call.wait_s + self.consulted_s
+        call.carried = {} if self.leg is call.inbound else dict(call.noted)
         if self.leg is call.inbound:
             call.inbound = conversation.callee
             call.caller = conversation.callee.party

@@ -157,6 +157,7 @@ class Waiting:
             require=entry.require,
             agent=entry.agent,
             caller=self.caller,
+            credit_s=self.call.credit_s,
         )
         self.call.exchange.acd_event(queued, now, out)
 

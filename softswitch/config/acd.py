@@ -235,6 +235,15 @@ class Queue(Model):
     hours: Name | None = Field(
         default=None, description="Calendar by which the queue opens and closes; unset: it is always open."
     )
+    when_empty: Literal["wait", "leave"] = Field(
+        default="wait",
+        description="Whether callers wait while no agent of the queue is signed in. leave: they go to"
+        " on_empty, also those who wait when the last agent signs out.",
+    )
+    on_empty: TargetText | None = Field(
+        default=None,
+        description="Target of callers of a queue without agents; unset: the flow goes on.",
+    )
     on_closed: TargetText | None = Field(
         default=None, description="Target of callers while the queue is closed; unset: the flow goes on."
     )
@@ -263,6 +272,12 @@ class Queue(Model):
             raise ValueError(
                 "on_timeout has no effect without a limit; give max_wait_s or max_length, or remove it"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _nobody_waits_for_nobody(self) -> Queue:
+        if self.on_empty is not None and self.when_empty == "wait":
+            raise ValueError("on_empty has no effect with when_empty wait; set leave, or remove on_empty")
         return self
 
     @model_validator(mode="after")

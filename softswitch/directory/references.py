@@ -58,6 +58,7 @@ def _queues(centre: Centre, names: Names) -> Iterator[Problem]:
         yield from missing_target(names, (*path, "on_closed"), queue.on_closed)
         if queue.survey is not None:
             yield from missing(names, (*path, "survey"), "flow", queue.survey)
+        yield from missing_target(names, (*path, "on_empty"), queue.on_empty)
         if queue.hours is not None:
             yield from missing(names, (*path, "hours"), "calendar", queue.hours)
         for place, step in enumerate(queue.timeline):

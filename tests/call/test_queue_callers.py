@@ -102,3 +102,104 @@ def test_a_flow_goes_on_when_the_queue_is_closed() -> None:
     world.phone("carol").call("100")
     played = [each["items"] for each in world.media if each["do"] == "put_player" and each["legs"]]
     assert played == [["/prompts/en/goodbye.flac"]]
+
+
+# A queue with nobody signed in
+
+
+def test_callers_of_a_queue_without_agents_wait_unless_it_says_so() -> None:
+    world = world_with()
+    world.phone("carol").call("200")
+    assert len(world.exchange.acd.queued()) == 1
+    world = world_with(when_empty="leave", on_empty="user:bob")
+    bob = world.phone("bob")
+    world.phone("carol").call("200")
+    assert world.one("queue_left")["reason"] == "no_agents"
+    assert len([each for each in bob.events if each[0] == "ringing"]) == 1
+
+
+def test_who_waits_leaves_when_the_last_agent_signs_out() -> None:
+    world = world_with(when_empty="leave", on_empty="user:bob")
+    bob = world.phone("bob")
+    world.agent("a1", "alice")
+    world.command("agent.sign_in", name="a2")
+    for agent in ("a1", "a2"):
+        world.command("agent.status", name=agent, status="on_break")
+    world.phone("carol").call("200")
+    world.command("agent.sign_out", name="a1")
+    assert len(world.exchange.acd.queued()) == 1, "on a break is not gone"
+    world.command("agent.sign_out", name="a2")
+    assert world.exchange.acd.queued() == []
+    assert len([each for each in bob.events if each[0] == "ringing"]) == 1
+
+
+def test_a_flow_goes_on_when_there_is_nobody() -> None:
+    centre = copy.deepcopy(CENTRE)
+    centre["queues"]["sales"]["when_empty"] = "leave"
+    centre["flows"]["main"] = {"steps": [{"queue": {"name": "sales", "on_empty": [{"say": "goodbye"}]}}]}
+    world = World(centre)
+    world.phone("carol").call("100")
+    played = [each["items"] for each in world.media if each["do"] == "put_player" and each["legs"]]
+    assert played == [["/prompts/en/goodbye.flac"]]
+
+
+def test_a_target_that_is_never_used_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="on_empty has no effect"):
+        world_with(on_empty="user:bob")
+
+
+# Transferred to another queue
+
+
+def transferred(consults: bool) -> World:
+    """carol, who has chosen Chinese and said who she is, has waited 50 s for alice, who sends her on to
+    support, where dave has waited for 30 s."""
+    centre = copy.deepcopy(CENTRE)
+    centre["queues"]["sales"]["announce_position_every_s"] = None
+    centre["queues"]["support"] = {"announce_position_every_s": None}
+    centre["numbers"]["300"] = "queue:support"
+    centre["flows"]["main"] = {
+        "steps": [{"set": {"language": "zh", "customer": "k-77"}}, {"queue": "sales"}, {"say": "goodbye"}]
+    }
+    world = World(centre)
+    carol, dave, alice = world.phone("carol"), world.phone("dave"), world.phone("alice")
+    carol.call("100")
+    world.wait(50)
+    world.command("agent.sign_in", name="a1")
+    alice.answer()
+    talk = alice.session
+    dave.call("300")
+    if consults:
+        world.wait(10)
+        alice.call("300")
+        world.wait(20)
+        alice.connect(talk, alice.session)
+    else:
+        world.wait(30)
+        alice.refer("300", talk)
+    return world
+
+
+@pytest.mark.parametrize(("consults", "credit_s"), [(False, 50), (True, 70)])
+def test_a_transferred_caller_keeps_the_time_waited_and_what_is_known(
+    consults: bool, credit_s: float
+) -> None:
+    world = transferred(consults)
+    for restarted in (False, True):
+        if restarted:
+            world.restart_switch()
+            world.wait(1)
+        places = sorted(world.exchange.acd._room.calls.values(), key=lambda queued: queued.rank)
+        first, second = [world.exchange.calls[queued.call] for queued in places]
+        assert (first.caller.name, second.caller.name) == ("carol", "dave")
+        assert places[0].credit_s == pytest.approx(credit_s, abs=1)
+        assert places[0].caller["customer"] == "k-77"
+        assert first.waiting is not None and first.waiting.language == "zh"
+        assert "customer" not in places[1].caller
+
+
+def test_the_credit_counts_for_nothing_but_the_order() -> None:
+    world = transferred(consults=False)
+    world.wait(5)
+    waiting = [call.waiting for call in world.exchange.calls.values() if call.caller.name == "carol"]
+    assert waiting[0] is not None and world.now - waiting[0].queued_at == pytest.approx(5, abs=0.1)

@@ -15,7 +15,12 @@ from softswitch.ivr.steps import Step
 if TYPE_CHECKING:
     from softswitch.ivr.run import FlowRun
 
-ROUTES = {"on_timeout": "queue_timeout", "on_full": "queue_full", "on_closed": "queue_closed"}
+ROUTES = {
+    "on_timeout": "queue_timeout",
+    "on_full": "queue_full",
+    "on_closed": "queue_closed",
+    "on_empty": "no_agents",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class Queue(Step):
         "on_timeout": "waited as long as the queue allows (next step)",
         "on_full": "the queue is full (next step)",
         "on_closed": "the queue is closed (next step)",
+        "on_empty": "no agent is signed in, and the queue lets nobody wait then (next step)",
     }
 
     queue: str
