@@ -120,7 +120,7 @@ def _lateness(probe: Probe, directory: Path, extent: Extent) -> Round:
     place.mkdir()
     other = busy()
     try:
-        with worker_under_test(place) as worker:
+        with worker_under_test(place, precedence=True) as worker:
             ports = worker.ports(LEGS)
             worker.send(relay(ports, place))
             worker.settled()

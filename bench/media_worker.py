@@ -27,9 +27,12 @@ _WAIT_S = 30.0
 
 
 class WorkerUnderTest:
-    """One worker, with a recorder where something is recorded. `roles`: process id → what it does."""
+    """One worker, with a recorder where something is recorded. `roles`: process id → what it does.
 
-    def __init__(self, directory: Path, *, recorder: bool, jitter_ms: int, on_cpu: int | None) -> None:
+    `precedence`: over other processes, as workers of a service take it where they may.
+    """
+
+    def __init__(self, directory: Path, *, recorder: bool, jitter_ms: int, precedence: bool) -> None:
         self._processes: list[subprocess.Popen[str]] = []
         # Where a service keeps what its processes share: in memory, which a temporary directory need not be.
         memory = Path("/dev/shm")
@@ -37,8 +40,8 @@ class WorkerUnderTest:
         run_dir = Path(self._run_dir.name)
         arguments = ["worker", "--run-dir", run_dir, "--ports", PORTS, "--legs", LEGS, "--host", HOST]
         arguments += ["--jitter-ms", jitter_ms]
-        pinned = [] if on_cpu is None else ["--cpu", on_cpu]
-        worker = self._start(*arguments, "--wake-ms", WAKE_MS, "--log-level", "error", *pinned)
+        arguments += ["--realtime"] if precedence else []
+        worker = self._start(*arguments, "--wake-ms", WAKE_MS, "--log-level", "error")
         assert worker.stdout is not None
         if worker.stdout.readline() != "ready\n":
             raise CannotMeasure("the media worker did not start: what it says is above")
@@ -106,9 +109,9 @@ class WorkerUnderTest:
 
 @contextmanager
 def worker_under_test(
-    directory: Path, *, recorder: bool = False, jitter_ms: int = 40, on_cpu: int | None = None
+    directory: Path, *, recorder: bool = False, jitter_ms: int = 40, precedence: bool = False
 ) -> Iterator[WorkerUnderTest]:
-    worker = WorkerUnderTest(directory, recorder=recorder, jitter_ms=jitter_ms, on_cpu=on_cpu)
+    worker = WorkerUnderTest(directory, recorder=recorder, jitter_ms=jitter_ms, precedence=precedence)
     try:
         yield worker
     finally:

@@ -23,7 +23,8 @@ class NoiseFloor:
     def __init__(self, legs: LegTable, ring: SampleRing) -> None:
         self._legs = legs
         self._ring = ring
-        self._any = False
+        self.any = False
+        """Whether there may be noise to be made."""
 
     def receive(self, batch: PacketBatch, index: Indices, leg: Indices, pos: NDArray[np.int64]) -> None:
         """Comfort noise packets: the first byte is the level below overload in dB (RFC 3389 section 3)."""
@@ -38,11 +39,11 @@ class NoiseFloor:
         legs.noise_peak[leg] = np.minimum(peak, 32767).astype(np.int16)
         legs.noise_to[leg] = np.where(legs.noisy[leg], legs.noise_to[leg], pos)
         legs.noisy[leg] = True
-        self._any = self._any or len(leg) > 0
+        self.any = self.any or len(leg) > 0
 
     def sound(self, leg: Indices, pos: NDArray[np.int64]) -> None:
         """Sound came: noise up to it, and no further."""
-        if not self._any:
+        if not self.any:
             return
         legs = self._legs
         over = legs.noisy[leg] & (pos >= legs.noise_to[leg] - _AHEAD)
@@ -51,9 +52,9 @@ class NoiseFloor:
             legs.noisy[leg[over]] = False
 
     def tick(self, clock: int) -> None:
-        if self._any:
+        if self.any:
             noisy = np.flatnonzero(self._legs.noisy & self._legs.used).astype(np.int32)
-            self._any = len(noisy) > 0
+            self.any = len(noisy) > 0
             self._fill(noisy, np.full(len(noisy), clock + _AHEAD, np.int64), clock)
 
     def _fill(self, leg: Indices, to: NDArray[np.int64], clock: int = NEVER) -> None:

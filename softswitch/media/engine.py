@@ -130,9 +130,11 @@ class MediaEngine:
         """One wake: the cohort whose turn it is, recorders, players; then the clock goes on by `step`."""
         self._routing.refresh()
         clock, number = self.clock, self.clock // self.step
-        self._receiver.noise.tick(clock)
+        if self._receiver.noise.any:
+            self._receiver.noise.tick(clock)
         self._mixer.tick(number % self._cohorts, clock)
-        self._inband.tick(self._mixer.members, clock)
+        if self._inband.flagged:
+            self._inband.tick(self._mixer.members, clock)
         self._recorders.tick(clock)
         self._ring.clear(number % self._clear_turns, self._clear_turns, clock)
         self.clock = clock + self.step

@@ -72,8 +72,6 @@ class InbandDetector:
     def tick(self, members: Indices, clock: int) -> None:
         """20 ms of each. A key counts after two frames, and again after two frames without it."""
         legs = self._legs
-        if not self.flagged:
-            return
         leg = members[legs.inband[members]]
         if not len(leg):
             return

@@ -38,6 +38,7 @@ class Lanes:
         self._pace = np.zeros((capacity, 3), np.uint8)
         self._rest = rest
         self._top = 0
+        self._scanned = self._own_fds[:0], self._pace[:0]
         self._asleep: dict[int, int] = {}
 
     def attach(self, leg: int, port: int, family: int, *, shared: bool = False) -> None:
@@ -55,6 +56,7 @@ class Lanes:
                 self._own_fds[leg] = self._fds[leg]
                 self._pace[leg] = 0
                 self._top = max(self._top, leg + 1)
+                self._scanned = self._own_fds[: self._top], self._pace[: self._top]
             self._rtcp[pair.rtcp.fileno()] = leg if lane is None else lane
             self._epoll.register(pair.rtcp, select.EPOLLIN)
         if lane is not None:
@@ -115,11 +117,9 @@ class Lanes:
 
     def drain(self, batch: PacketBatch, clock: int = 0) -> int:
         """Fills the batch with what has arrived by `clock`; a full batch means that more may be waiting."""
-        top = self._top
         batch.count = _codecs.drain(
-            self._own_fds[:top], self._pace[:top], batch.rows, batch.leg, batch.length, batch.ip, batch.port,
-            self._rest,
-        )  # fmt: skip
+            *self._scanned, batch.rows, batch.leg, batch.length, batch.ip, batch.port, self._rest
+        )
         self.shared.drain(batch, clock)
         return batch.count
 

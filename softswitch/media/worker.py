@@ -17,6 +17,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy.ma  # noqa: F401  numpy.percentile and unique load it at their first call: 20 ms of a tick
+
 from softswitch.media import _codecs
 from softswitch.media.engine import SAMPLES_PER_MS, EngineSettings, MediaEngine
 from softswitch.media.handover import Handover
@@ -33,6 +35,7 @@ from softswitch.media.tap import TapFile
 
 BATCH = 4096
 _HOUSEKEEPING_S = 0.02
+_LET_SLEEP_S = 0.5
 _REST_MS = 10
 _REST_S = 0.1
 _STEP_OVER_S = 0.5
@@ -75,7 +78,7 @@ class Worker:
         )
         self._batch = PacketBatch(BATCH)
         self._load = LoadReport(self._engine, self._lanes, time.monotonic())
-        self._housekeeping_at = 0.0
+        self._housekeeping_at = self._let_sleep_at = 0.0
         self._running = True
 
     def stop(self) -> None:
@@ -134,7 +137,9 @@ class Worker:
         if now >= self._housekeeping_at:
             self._housekeeping_at = now + _HOUSEKEEPING_S
             self._pool.top_up(now)
-            self._lanes.let_sleep()
+            if now >= self._let_sleep_at:
+                self._let_sleep_at = now + _LET_SLEEP_S
+                self._lanes.let_sleep()
             if self._load.due(now):
                 self._outbox.emit(self._load.event(now))
             self._handover.turn(now)
