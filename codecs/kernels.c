@@ -52,18 +52,23 @@ PyObject *kernel_play(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     Arrays a;
     (void)module;
-    if (arrays_open(&a, "play", "qqqbH", args, nargs) < 0)
+    if (arrays_open(&a, "play", "qqqbiH", args, nargs) < 0)
         return NULL;
-    Py_ssize_t n = array_items(&a, 0), width = n ? array_items(&a, 4) / n : 0;
-    if (arrays_at_least(&a, "play", n, 1, 3) < 0) {
+    Py_ssize_t n = array_items(&a, 4), width = n ? array_items(&a, 5) / n : 0, players = array_items(&a, 0);
+    int64_t clock = nargs > 6 ? PyLong_AsLongLong(args[6]) : 0;
+    if (PyErr_Occurred() || arrays_at_least(&a, "play", players, 1, 3) < 0 ||
+        arrays_within(&a, "play", 4, n, players) < 0) {
         arrays_close(&a);
         return NULL;
     }
-    const int64_t *address = a.view[0].buf, *length = a.view[1].buf, *offset = a.view[2].buf;
+    const int64_t *address = a.view[0].buf, *length = a.view[1].buf, *start = a.view[2].buf;
     const uint8_t *loop = a.view[3].buf;
-    int16_t *out = a.view[4].buf;
-    for (Py_ssize_t k = 0; k < n; k++)
-        play_one((const int16_t *)(intptr_t)address[k], length[k], offset[k], loop[k], out + k * width, width);
+    const int32_t *player = a.view[4].buf;
+    int16_t *out = a.view[5].buf;
+    for (Py_ssize_t k = 0; k < n; k++) {
+        int32_t p = player[k];
+        play_one((const int16_t *)(intptr_t)address[p], length[p], clock - start[p], loop[p], out + k * width, width);
+    }
     arrays_close(&a);
     Py_RETURN_NONE;
 }

@@ -156,8 +156,9 @@ static PyMethodDef methods[] = {
     KERNEL("encode", kernel_encode,
            "encode(samples i2[m,w], row i4[r], law u1[r], out u1[r,w], w)\n\nG.711 of these rows, law 0 mu and 1 A."),
     KERNEL("play", kernel_play,
-           "play(address i8[n], length i8[n], offset i8[n], loop u1[n], out i2[n,w])\n\nCopy w samples from"
-           " each int16 array in memory, from offset on, round the end where loop, else silence beyond it."),
+           "play(address i8[p], length i8[p], start i8[p], loop u1[p], players i4[n], out i2[n,w], clock)\n\nCopy w samples from"
+           " the int16 array in memory of each of these players, which began at `start`, from the clock on, round the end"
+           " where loop, else silence beyond it."),
     KERNEL("g722_decode", g722_decode,
            "g722_decode(state i4[legs,words], leg i4[n], rows u1[m,stride], index i4[n], offset i4[n], size i4[n],"
            " wide i2[n,2w], narrow i2[n,w], m)\n\nG.722 at 64 kbit/s into 16 kHz, and its lower band at 8 kHz."

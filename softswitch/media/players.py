@@ -154,11 +154,5 @@ class PlayerTable:
         """int16[n, width] from the clock on."""
         out = np.empty((len(players), width), np.int16)
         if len(players):
-            _codecs.play(
-                self._address[players],
-                self._length[players],
-                clock - self._start[players],
-                self._loop[players],
-                out,
-            )
+            _codecs.play(self._address, self._length, self._start, self._loop, players, out, clock)
         return out

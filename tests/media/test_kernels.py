@@ -185,14 +185,16 @@ def test_what_is_heard_is_the_mix_of_what_is_taken_and_played(position: int) -> 
 
 def test_play_loops_ends_and_starts_in_silence() -> None:
     samples = np.arange(1, 101, dtype=np.int16)
-    address = np.full(3, samples.ctypes.data, np.int64)
-    length = np.full(3, 100, np.int64)
-    out = np.empty((3, 160), np.int16)
-    offset = np.array([50, 50, -20], np.int64)
-    _codecs.play(address, length, offset, np.array([0, 1, 0], np.uint8), out)
+    address = np.full(4, samples.ctypes.data, np.int64)
+    length = np.full(4, 100, np.int64)
+    players, out = np.array([3, 1, 0], np.int32), np.empty((3, 160), np.int16)
+    start, loop = np.array([1020, 950, 7, 950], np.int64), np.array([0, 1, 0, 0], np.uint8)
+    _codecs.play(address, length, start, loop, players, out, 1000)
     assert (out[0] == np.concatenate((samples[50:], np.zeros(110)))).all()
     assert (out[1] == np.resize(np.roll(samples, -50), 160)).all()
     assert (out[2] == np.concatenate((np.zeros(20), samples, np.zeros(40)))).all()
+    with pytest.raises(ValueError, match="names row"):
+        _codecs.play(address, length, start, loop, players + 1, out, 1000)
 
 
 def test_parse_reads_headers_and_refuses_what_is_no_rtp() -> None:
