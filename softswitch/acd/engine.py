@@ -183,6 +183,7 @@ class Acd:
                              key=lambda queued: bool(queued.offers)):
             self._send_away(queued, now, out)
         del self._room.queues[event.name]
+        self._room.forget(event.name)
         if queue.closed:
             self._room.closures[event.name] = None
         out.append(AcdFact("queue_removed", {"queue": event.name}))
@@ -379,6 +380,7 @@ class Acd:
         queue = self._room.enter(event, now, out)
         if queue is not None:
             self._matching.match_queue(queue, now, out)
+            self._room.has_to_wait(event.call, now, out)
 
     def _call_left(self, event: events.CallLeft, now: float, out: list[Output]) -> None:
         queued = self._room.calls.get(event.call)

@@ -38,11 +38,13 @@ class WithdrawOffer:
 
 @dataclass(frozen=True, slots=True)
 class AnnouncePosition:
-    """Tell the caller that they are number `position` (from 1) of the queue."""
+    """Tell the caller that they are number `position` (from 1) of the queue; `wait` is how long they will
+    probably wait, from and to, in seconds."""
 
     call: str
     position: int
     queue: str
+    wait: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class AcdFact:
     offer_ended, agent_signed_in, agent_signed_out, agent_status_changed, agent_state_changed,
     agent_phone_changed, wrap_up_started, wrap_up_ended, wrap_up_extended, call_prioritised, timeline_step,
     queue_configured, queue_removed, queue_closed, queue_opened, agent_configured, agent_removed,
-    callback_kept, callback_changed, callback_edited."""
+    callback_kept, callback_changed, callback_edited, wait_estimated, wait_estimate_judged."""
 
     type: str
     data: dict[str, Any]

@@ -15,6 +15,7 @@ AGENT_KEY = "acd/agent/"
 CALL_KEY = "acd/call/"
 QUEUE_KEY = "acd/queue/"
 CALLBACK_KEY = "acd/callback/"
+ESTIMATE_KEY = "acd/estimate/"
 
 
 def whole_state(roster: Roster, room: WaitingRoom, callbacks: Callbacks) -> dict[str, Any]:
@@ -23,7 +24,8 @@ def whole_state(roster: Roster, room: WaitingRoom, callbacks: Callbacks) -> dict
     closed = {QUEUE_KEY + name: _closed(queue) for name, queue in room.queues.items() if queue.closed}
     kept = {CALLBACK_KEY + id: each.to_state() for id, each in callbacks.open.items()}
     calls = {CALL_KEY + name: queued.to_state() for name, queued in room.calls.items()}
-    return agents | closed | kept | calls
+    learned = {ESTIMATE_KEY + name: each.kept for name, each in room.estimators.items() if each.kept}
+    return agents | closed | kept | calls | learned
 
 
 def take_changes(roster: Roster, room: WaitingRoom, callbacks: Callbacks) -> dict[str, Any]:
@@ -43,6 +45,10 @@ def take_changes(roster: Roster, room: WaitingRoom, callbacks: Callbacks) -> dic
         callback = callbacks.open.get(id)
         changes[CALLBACK_KEY + id] = callback.to_state() if callback else None
     callbacks.changed.clear()
+    for name in room.learned:
+        known = room.estimators.get(name)
+        changes[ESTIMATE_KEY + name] = known.kept if known is not None else None
+    room.learned.clear()
     room.closures.clear()
     roster.changed.clear()
     room.changed.clear()
@@ -64,6 +70,8 @@ def restore(
             queue = room.queues.get(key.removeprefix(QUEUE_KEY))
             if queue is not None:
                 queue.closed_by = dict(value["closed_by"])
+        elif key.startswith(ESTIMATE_KEY):
+            room.estimator(key.removeprefix(ESTIMATE_KEY)).restore(value)
         elif key.startswith(AGENT_KEY):
             agent = roster.agents.get(key.removeprefix(AGENT_KEY))
             if agent is not None:
@@ -85,6 +93,7 @@ def snapshot(roster: Roster, room: WaitingRoom, now: float) -> dict[str, Any]:
 def _queue_row(queue: CallQueue, room: WaitingRoom, now: float) -> dict[str, Any]:
     oldest = queue.oldest()
     counted = queue.statistics
+    estimate = room.estimator(queue.name).estimate(queue.length() + 1)
     return {
         "waiting": queue.length(), "closed": queue.closed,
         "closed_by": dict(queue.closed_by),
@@ -93,6 +102,7 @@ def _queue_row(queue: CallQueue, room: WaitingRoom, now: float) -> dict[str, Any
         "agents_ready": queue.ready_count(), "agents_excluded": queue.excluded(),
         "answered": counted.answered, "abandoned": counted.abandoned, "sent_away": counted.sent_away,
         "service_level": counted.service_level(),
+        "estimated_wait_s": [estimate.low_s, estimate.high_s] if estimate is not None else None,
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from softswitch import config
 from softswitch.acd.deadlines import Deadlines, Key
+from softswitch.acd.estimate import COVERAGE, WaitEstimator
 from softswitch.acd.events import CallQueued
 from softswitch.acd.outputs import (
     AcdFact,
@@ -20,12 +21,15 @@ from softswitch.acd.queued_call import QueuedCall
 from softswitch.acd.timeline import due_steps, next_moment
 from softswitch.config import TimelineStep
 
+ESTIMATED_WAIT = "estimated_wait_s"
+"""What expressions know as `caller.estimated_wait_s`: the end of the range when the call came."""
+
 
 class WaitingRoom:
     """Queues by name, queued calls by id. Writes the facts call_queued and queue_left.
 
     `changed` collects the ids of calls whose stored state is no longer right, `closures` the queues that were
-    closed or opened.
+    closed or opened, `learned` those of whose waits something was learned that is to be kept.
     """
 
     def __init__(self, deadlines: Deadlines) -> None:
@@ -33,6 +37,8 @@ class WaitingRoom:
         self.calls: dict[str, QueuedCall] = {}
         self.changed: dict[str, None] = {}
         self.closures: dict[str, None] = {}
+        self.estimators: dict[str, WaitEstimator] = {}
+        self.learned: dict[str, None] = {}
         self._deadlines = deadlines
         self._arrivals = 0
 
@@ -74,12 +80,56 @@ class WaitingRoom:
             return None
         queued_at = now if entered.queued_at is None else entered.queued_at
         self._arrivals += 1
-        self._admit(QueuedCall(
+        queued = QueuedCall(
             call, name, entered.priority, queued_at, self._arrivals,
             require=entered.require, agent=entered.agent, caller=entered.caller,
             credit_s=entered.credit_s,
-        ), now)
+        )
+        estimate = self.estimator(name).estimate(queue.place(queued))
+        if estimate is not None:
+            queued.caller[ESTIMATED_WAIT] = estimate.high_s
+        self._admit(queued, now)
         return queue
+
+    def estimator(self, queue: str) -> WaitEstimator:
+        """What is known of the waits in a queue."""
+        known = self.estimators.get(queue)
+        if known is None:
+            known = self.estimators[queue] = WaitEstimator()
+        return known
+
+    def forget(self, queue: str) -> None:
+        """The queue is gone, and what was learned of it."""
+        if self.estimators.pop(queue, None) is not None:
+            self.learned[queue] = None
+
+    def has_to_wait(self, call: str, now: float, out: list[Output]) -> None:
+        """A call has come, and nobody took it at once."""
+        queued = self.calls.get(call)
+        queue = self.queues.get(queued.queue) if queued is not None else None
+        if queued is None or queue is None or queued.offers:
+            return
+        estimate = self.estimator(queue.name).waits(call, queue.place(queued), now)
+        if estimate is not None:
+            out.append(AcdFact("wait_estimated", {
+                "call": call, "queue": queue.name, "place": estimate.place,
+                "low_s": estimate.low_s, "high_s": estimate.high_s, "coverage": COVERAGE,
+            }))
+
+    def _judge(self, queued: QueuedCall, outcome: str, now: float, out: list[Output]) -> None:
+        """The wait is over: what was said of it, and what it came to since."""
+        estimator = self.estimator(queued.queue)
+        kept = estimator.kept
+        said = estimator.left(queued.call, outcome, now)
+        if estimator.kept is not kept:
+            self.learned[queued.queue] = None
+        if said is not None:
+            waited_s = now - said.at
+            out.append(AcdFact("wait_estimate_judged", {
+                "call": queued.call, "queue": queued.queue, "outcome": outcome,
+                "low_s": said.low_s, "high_s": said.high_s, "waited_s": round(waited_s, 3),
+                "hit": said.hit(waited_s),
+            }))
 
     def place(self, call: str, queue: str, priority: int, queued_at: float) -> QueuedCall:
         """A place behind those who have come so far at the same time; it is not in the queue yet."""
@@ -94,6 +144,7 @@ class WaitingRoom:
             "waited_s": round(now - place.queued_at, 3),
         }))
         self._admit(place, now)
+        self.estimator(place.queue).stands(place.call, now)
 
     def restored(self, place: QueuedCall) -> None:
         """A place of a former process that is kept outside of the queue."""
@@ -127,6 +178,7 @@ class WaitingRoom:
             queue.statistics.count(outcome, waited_s, queue.config.service_level_s)
         skills = queued.demand.requirement.skills()
         out.append(_left(queued.call, queued.queue, outcome, reason, waited_s, queue, skills))
+        self._judge(queued, outcome, now, out)
 
     def must_leave(self, queued: QueuedCall) -> str:
         """Why the call leaves as soon as no phone rings for it, '' if it may stay."""
@@ -194,7 +246,10 @@ class WaitingRoom:
         queued = self.calls[call]
         queue = self.queues[queued.queue]
         if not queued.offers:
-            out.append(AnnouncePosition(call, queue.place(queued), queued.queue))
+            place = queue.place(queued)
+            estimate = self.estimator(queue.name).estimate(place) if queue.config.announce_wait else None
+            wait = (estimate.low_s, estimate.high_s) if estimate is not None else None
+            out.append(AnnouncePosition(call, place, queued.queue, wait))
         self._set_or_cancel(("announce", call), _next_announcement(queued, queue, now))
 
     def max_wait_over(self, call: str, now: float, out: list[Output]) -> None:
@@ -239,7 +294,8 @@ class WaitingRoom:
 
     def _set_deadlines(self, queued: QueuedCall, queue: CallQueue, now: float) -> None:
         for kind, when in _deadlines_of(queued, queue, now).items():
-            self._set_or_cancel((kind, queued.call), when)
+            # A shorter wait that was configured since may be over already.
+            self._set_or_cancel((kind, queued.call), None if when is None else max(when, now))
 
     def _set_or_cancel(self, key: Key, when: float | None) -> None:
         if when is None:

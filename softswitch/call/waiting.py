@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 from softswitch.acd import events as acd
 from softswitch.acd.outputs import AnnouncePosition, OfferCall, QueueTimedOut
 from softswitch.call.briefing import BRIEFING_S, Briefing, announcement, briefing_for
+from softswitch.call.flow_targets import flow_route
 from softswitch.call.hunt import Group, Hunt
 from softswitch.call.keeping import KEPT, Keeping
 from softswitch.call.leg import Leg
 from softswitch.call.party import Party
+from softswitch.call.routing import NoRoute
 from softswitch.call.seats import way_to
 from softswitch.call.ways import outward_groups
 from softswitch.config import Target
 from softswitch.ivr.events import EnterQueue
-from softswitch.ivr.numbers import position
+from softswitch.ivr.numbers import position, waiting_time
 from softswitch.sip.uri import Address
 
 if TYPE_CHECKING:
@@ -174,7 +176,10 @@ class Waiting:
 
     def announce(self, announcement: AnnouncePosition, now: float, out: list[Any]) -> None:
         """Say the caller's place over stopped music, unless something is being said just now."""
-        self.say(position(announcement.position, self.language), out)
+        names = position(announcement.position, self.language)
+        if announcement.wait is not None:
+            names += waiting_time(*announcement.wait, self.language)
+        self.say(names, out)
 
     def say(self, names: Sequence[str], out: list[Any]) -> None:
         """Let the caller hear prompts in place of the music."""
@@ -259,9 +264,23 @@ class Waiting:
         """The queue did not take the call or keeps it no longer: on to its target, or back to the owner."""
         self._stop(timed_out.reason, now, out)
         if timed_out.target is not None:
-            self.call.go_to(Target.parse(timed_out.target), now, out)
+            self._send_on(timed_out.target, now, out)
         else:
             self.owner.queue_ended(timed_out.reason, now, out)
+
+    def _send_on(self, target: str, now: float, out: list[Any]) -> None:
+        """A number is called by the dial plan, with no limit of class: it stands in the configuration."""
+        kind, _, number = target.partition(":")
+        if kind != "number":
+            self.call.go_to(Target.parse(target), now, out)
+            return
+        try:
+            found = flow_route(self.call.exchange, target, None, now)
+        except NoRoute as no_route:
+            self.call.fact("overflow_refused", {"queue": self.queue, "number": number}, out)
+            self.call.unreached(no_route.reason, now, out)
+        else:
+            self.call.follow(found, None, now, out)
 
     # What the agent's phones do
 

@@ -15,10 +15,10 @@ from softswitch.config.base import (
     Line,
     Model,
     Name,
+    OverflowText,
     PositiveSeconds,
     Seconds,
     Secret,
-    TargetText,
 )
 from softswitch.config.callback import CallbackSettings
 from softswitch.config.expression import CALLER, WAITED, Expression
@@ -146,7 +146,7 @@ class TimelineStep(Model):
         default=False,
         description="The caller may keep the place and be called back, as the queue's callback says.",
     )
-    to: TargetText | None = Field(default=None, description="The call leaves the queue for this target.")
+    to: OverflowText | None = Field(default=None, description="The call leaves the queue for this target.")
 
     @model_validator(mode="after")
     def _says_something(self) -> TimelineStep:
@@ -191,6 +191,10 @@ class Queue(Model):
     announce_position_every_s: PositiveSeconds | None = Field(
         default=30, description="How often the caller hears the place in the queue; null: never."
     )
+    announce_wait: bool = Field(
+        default=False,
+        description="With the place callers hear how long they will probably wait, as a range of minutes.",
+    )
     whisper: Name | None = Field(
         default=None,
         description="Prompt that the agent hears after answering, before the caller is there; unset: none.",
@@ -209,7 +213,7 @@ class Queue(Model):
         default=None,
         description="Flow that callers go to when the agent hangs up and they stay, to judge the call.",
     )
-    on_timeout: TargetText | None = Field(
+    on_timeout: OverflowText | None = Field(
         default=None,
         description="Target after max_wait_s or at max_length; unset: the flow goes on with its next step.",
     )
@@ -240,11 +244,11 @@ class Queue(Model):
         description="Whether callers wait while no agent of the queue is signed in. leave: they go to"
         " on_empty, also those who wait when the last agent signs out.",
     )
-    on_empty: TargetText | None = Field(
+    on_empty: OverflowText | None = Field(
         default=None,
         description="Target of callers of a queue without agents; unset: the flow goes on.",
     )
-    on_closed: TargetText | None = Field(
+    on_closed: OverflowText | None = Field(
         default=None, description="Target of callers while the queue is closed; unset: the flow goes on."
     )
     at_closing: Literal["stay", "leave"] = Field(

@@ -78,6 +78,15 @@ def _target_text(text: str) -> str:
     return text
 
 
+def _overflow_text(text: str) -> str:
+    kind, _, number = text.partition(":")
+    if kind != "number":
+        Target.parse(text)
+    elif re.fullmatch(OUTSIDE_NUMBER, number) is None:
+        raise ValueError("is no number; allowed: number: and digits, with + in front if need be")
+    return text
+
+
 def _address_text(text: str) -> str:
     split_host_port(text)
     return text
@@ -106,6 +115,7 @@ def _one_line(text: str) -> str:
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"
 NUMBER = r"^\+?[A-Za-z0-9*#._-]+$"
 SKILL = r"^[a-z][a-z0-9_]*$"
+OUTSIDE_NUMBER = r"\+?[0-9*#]{1,32}"
 CODE = r"^[*#][0-9*#]+$"
 AGENT_NUMBER = r"^[0-9]{1,12}$"
 KEY = r"^[0-9*#]$"
@@ -150,6 +160,7 @@ Host = Annotated[str, Field(min_length=1, max_length=255, pattern=HOST)]
 Origin = Annotated[str, Field(max_length=255, pattern=ORIGIN)]
 Line = Annotated[str, Field(max_length=128), AfterValidator(_one_line)]
 Secret = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_one_line)]
+OverflowText = Annotated[str, AfterValidator(_overflow_text)]
 TargetText = Annotated[str, AfterValidator(_target_text)]
 AbsolutePath = Annotated[str, Field(max_length=1024), AfterValidator(_absolute_path)]
 AddressText = Annotated[str, AfterValidator(_address_text)]

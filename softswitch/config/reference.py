@@ -9,7 +9,16 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from softswitch.config.base import NAME, PATTERNS, AbsolutePath, AddressText, Model, NetworkText, TargetText
+from softswitch.config.base import (
+    NAME,
+    PATTERNS,
+    AbsolutePath,
+    AddressText,
+    Model,
+    NetworkText,
+    OverflowText,
+    TargetText,
+)
 from softswitch.config.calendar import DateText, WeekDays
 from softswitch.config.centre import KINDS, SINGLES, Centre
 from softswitch.config.commented import yaml_value
@@ -41,6 +50,7 @@ _CHECKED = {
     get_args(kind)[-1].func: word
     for kind, word in (
         (TargetText, "target"),
+        (OverflowText, "target, or number:DIGITS"),
         (AbsolutePath, "path from the root"),
         (AddressText, "address"),
         (WeightedAddressText, "address, ;priority=N, ;weight=N"),

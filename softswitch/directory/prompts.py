@@ -69,6 +69,8 @@ class PromptNames:
         for key in ("whisper", "announce_recording"):
             if (name := getattr(queue, key)) is not None:
                 problems += self.missing((*path, key), "prompt", name)
+        if queue.callback is not None:
+            problems += self.missing((*path, "callback", "prompt"), "prompt", queue.callback.prompt)
         for place, step in enumerate(queue.timeline):
             if step.announce is not None:
                 problems += self.missing((*path, "timeline", place, "announce"), "prompt", step.announce)

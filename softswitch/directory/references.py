@@ -11,6 +11,7 @@ from softswitch.config.expression import Expression
 from softswitch.config.trunk_address import WeightedAddress
 from softswitch.directory.dialplan import check_dial_plan
 from softswitch.directory.names import Names, missing
+from softswitch.numbering.plan import NumberingPlan
 
 
 def names_of(centre: Centre) -> Names:
@@ -54,16 +55,30 @@ def _agents(centre: Centre, names: Names) -> Iterator[Problem]:
 def _queues(centre: Centre, names: Names) -> Iterator[Problem]:
     for queue in centre.queues.values():
         path: Path = ("queues", queue.name)
-        yield from missing_target(names, (*path, "on_timeout"), queue.on_timeout)
-        yield from missing_target(names, (*path, "on_closed"), queue.on_closed)
+        yield from _overflow(centre, names, (*path, "on_timeout"), queue.on_timeout)
+        yield from _overflow(centre, names, (*path, "on_closed"), queue.on_closed)
         if queue.survey is not None:
             yield from missing(names, (*path, "survey"), "flow", queue.survey)
-        yield from missing_target(names, (*path, "on_empty"), queue.on_empty)
+        yield from _overflow(centre, names, (*path, "on_empty"), queue.on_empty)
         if queue.hours is not None:
             yield from missing(names, (*path, "hours"), "calendar", queue.hours)
         for place, step in enumerate(queue.timeline):
-            yield from missing_target(names, (*path, "timeline", place, "to"), step.to)
+            yield from _overflow(centre, names, (*path, "timeline", place, "to"), step.to)
     yield from _skills(centre)
+
+
+def _overflow(centre: Centre, names: Names, path: Path, text: str | None) -> Iterator[Problem]:
+    """A target that is not there, or a number that leads nowhere or to the emergency services."""
+    kind, _, number = (text or "").partition(":")
+    if kind != "number":
+        yield from missing_target(names, path, text)
+        return
+    plan = NumberingPlan(centre.numbering)
+    inside = number in centre.users or number in centre.agents or number in centre.numbers
+    if plan.emergency(number) is not None and not inside:
+        yield Problem(path, f"{number} is an emergency number; callers of a queue are not sent there")
+    elif not inside and not any(trunk.addresses or trunk.user for trunk in centre.trunks.values()):
+        yield Problem(path, f"there is no trunk over which {number} could be called; add one")
 
 
 def _skills(centre: Centre) -> Iterator[Problem]:

@@ -110,3 +110,14 @@ SPOKEN: dict[str, Callable[[str, str], Names]] = {
     "money": spoken_money,
 }
 """What can be said beside prompts: kind -> the names for a text in a language."""
+
+
+def waiting_time(low_s: float, high_s: float, language: str) -> Names:
+    """What a waiting caller hears about how long that will be: a range of whole minutes."""
+    low, high = int(low_s // 60), max(-int(-high_s // 60), 1)
+    if high > GREATEST_PLACE:
+        return ()
+    if high == 1:
+        return ("estimated_wait", "less_than_a_minute")
+    lowest = (*number(low, language), "to") if 0 < low < high else ()
+    return ("estimated_wait", *lowest, *number(high, language), "minutes")

@@ -15,13 +15,15 @@ from softswitch.acd.events import (
     AgentRinging,
     AgentSignedIn,
     AgentStatusSet,
+    CallbackKept,
+    CallbackMissed,
     CallLeft,
     CallQueued,
     Event,
     PhoneReachable,
     QueueConfigured,
 )
-from softswitch.acd.outputs import AcdFact, OfferCall, Output, QueueTimedOut, WithdrawOffer
+from softswitch.acd.outputs import AcdFact, OfferCall, OfferCallback, Output, QueueTimedOut, WithdrawOffer
 from softswitch.config import Agent, Centre
 from softswitch.simulation.load import Load, QueueLoad
 from softswitch.simulation.result import Tally
@@ -38,8 +40,8 @@ class Day:
         self.now = 0.0
         self.tally = Tally(load.warm_up_h * HOUR_S, centre)
         # A stream of numbers for each kind of chance: a changed centre meets the same callers.
-        self._arrivals, self._patience, self._handling, self._answers = (
-            Random(f"{seed}/{name}") for name in ("arrivals", "patience", "handling", "answers")
+        self._arrivals, self._patience, self._handling, self._answers, self._returns = (
+            Random(f"{seed}/{name}") for name in ("arrivals", "patience", "handling", "answers", "returns")
         )
         self._load = load
         self._agents = centre.agents
@@ -49,6 +51,7 @@ class Day:
         self._calls = 0
         self._ringing: dict[str, OfferCall] = {}
         self._waiting: dict[str, QueueLoad] = {}
+        self._kept: dict[str, QueueLoad] = {}
         self._open(centre)
 
     def run(self) -> Tally:
@@ -60,7 +63,7 @@ class Day:
             if self._plans and (deadline is None or self._plans[0][0] <= deadline):
                 self.now, _, act, about = heappop(self._plans)
                 act(about)
-            elif deadline is not None and (self._plans or self._waiting):
+            elif deadline is not None and (self._plans or self._waiting or self._acd.callbacks.open):
                 self.now = max(self.now, deadline)
                 self._take(self._acd.handle_timeout(self.now))
                 self._acd.take_changes()
@@ -126,6 +129,9 @@ class Day:
         if self._ringing.pop(offer.offer, None) is None:
             return
         load = self._waiting.pop(offer.call)
+        if self._acd.callbacks.of_call(offer.call) and self._returns.random() < load.callback_missed:
+            self._tell(CallbackMissed(offer.call, "user_no_answer"))
+            return
         talk_s = self._handling.expovariate(1 / handle_s(load, self._agents[offer.agent]))
         self.tally.talks(offer.agent, self.now, talk_s)
         self._plan(self.now + talk_s, self._end, offer)
@@ -136,6 +142,18 @@ class Day:
 
     def _come_back(self, agent: str) -> None:
         self._tell(AgentStatusSet(agent, "available"))
+
+    def _offered_callback(self, offered: OfferCallback) -> None:
+        load = self._waiting.get(offered.call)
+        if load is not None and self._returns.random() < load.callback:
+            self._plan(self.now, self._keep, offered)
+
+    def _keep(self, offered: OfferCallback) -> None:
+        """The caller takes the offer, if they still wait, and hangs up."""
+        load = self._waiting.pop(offered.call, None)
+        if load is not None:
+            self._kept[f"b{len(self._kept)}"] = load
+            self._tell(CallbackKept([*self._kept][-1], offered.call, offered.queue, "+1"))
 
     # The engine
 
@@ -156,12 +174,17 @@ class Day:
                 self._ring(output)  # type: ignore[arg-type]
             elif kind is WithdrawOffer:
                 self._ringing.pop(output.offer, None)  # type: ignore[union-attr]
+            elif kind is OfferCallback:
+                self._offered_callback(output)  # type: ignore[arg-type]
             elif kind is QueueTimedOut:
                 self._waiting.pop(output.call, None)  # type: ignore[union-attr]
 
     def _note(self, fact: AcdFact) -> None:
-        if fact.type == "queue_left":
+        if fact.type == "call_queued" and "callback" in fact.data:
+            self._waiting[fact.data["call"]] = self._kept[fact.data["callback"]]
+        elif fact.type == "queue_left":
             data = fact.data
+            self._waiting.pop(data["call"], None)
             self.tally.left(data["queue"], data["outcome"], self.now - data["waited_s"], data["waited_s"])
         elif fact.type == "agent_status_changed" and fact.data["reason"] == "agent_no_answer":
             self._plan(self.now + BACK_AFTER_S, self._come_back, fact.data["agent"])

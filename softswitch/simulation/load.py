@@ -27,6 +27,12 @@ class QueueLoad(Model):
     patience_s: PositiveSeconds | None = Field(
         default=None, description="Mean time after which a caller hangs up; unset: never."
     )
+    callback: Share = Field(
+        default=0, description="Share of those offered a callback by the queue's timeline who take it."
+    )
+    callback_missed: Share = Field(
+        default=0, description="Share of the attempts to call back that do not reach the customer."
+    )
     priority: int = Field(default=0, ge=-1000, le=1000, description="Priority of the callers.")
     require: str | None = Field(default=None, description="What these callers need, in place of the queue's.")
 

@@ -35,6 +35,7 @@ class QueueTally:
             "answered": len(waits),
             "abandoned": self.outcomes["abandoned"],
             "sent_on": self.outcomes["timeout"] + self.outcomes["overflow"],
+            "callbacks_failed": self.outcomes["callback_failed"],
             "service_level": self.in_time / left if left else None,
             "abandon_rate": self.outcomes["abandoned"] / left if left else None,
             "mean_wait_s": sum(waits) / len(waits) if waits else None,
@@ -58,7 +59,7 @@ class Tally:
             self.queues[queue].offered += 1
 
     def left(self, queue: str, outcome: str, queued_at: float, waited_s: float) -> None:
-        if queued_at >= self._since and outcome != "withdrawn":
+        if queued_at >= self._since and outcome not in ("withdrawn", "callback"):
             self.queues[queue].left(outcome, waited_s)
 
     def talks(self, agent: str, now: float, talk_s: float) -> None:

@@ -266,6 +266,25 @@ def reasons(db: sqlite3.Connection, period: Period) -> list[Row]:
     ]  # fmt: skip
 
 
+def estimates(db: sqlite3.Connection, period: Period) -> list[Row]:
+    """How often the range that was estimated when a call came was right, of the answered calls."""
+    found = _sums(db, period, "estimate_intervals", "queue")
+    return [
+        {**_named(period, key, "queue"), "judged": row["judged"],
+         **{name: _share(row[of], row["judged"]) for name, of in _ESTIMATED.items()}}
+        for key, row in found.items()
+    ]  # fmt: skip
+
+
+_ESTIMATED = {
+    "hit_rate": "hits",
+    "shorter_rate": "shorter",
+    "longer_rate": "longer",
+    "width_s": "width_s",
+    "speed_of_answer_s": "waited_s",
+}
+
+
 def surveys(db: sqlite3.Connection, period: Period) -> list[Row]:
     found = _sums(db, period, "survey_intervals", ("queue", "question"))
     return [
@@ -312,6 +331,8 @@ REPORTS = {
     "numbers": Report("Numbers called: calls, talked, repeated calls", numbers, ("calls", "abandoned")),
     "flows": Report("Flows: steps reached", flows, ("times", "calls")),
     "reasons": Report("Endings: reason and outcome", reasons, ("calls",)),
+    "estimates": Report("Waiting times estimated: how often the range was right", estimates,
+                        ("judged", "hit_rate")),
     "surveys": Report("Surveys: answers and satisfaction", surveys, ("answers", "mean_score")),
     "dispositions": Report("Dispositions: what agents noted", dispositions, ("calls",)),
     "timeline": Report("Timeline of the agents", timeline, ("seconds",)),

@@ -35,6 +35,9 @@ ROLLUPS: dict[str, tuple[dict[str, type], dict[str, type]]] = {
     "reason_intervals": ({"interval_at": int, "queue": str, "reason": str, "outcome": str}, {
         "calls": int, "wait_s": float, "talk_s": float,
     }),
+    "estimate_intervals": ({"interval_at": int, "queue": str}, {
+        "judged": int, "hits": int, "shorter": int, "longer": int, "width_s": float, "waited_s": float,
+    }),
     "survey_intervals": ({"interval_at": int, "queue": str, "agent": str, "question": str}, {
         "answers": int, "score": float, "satisfied": int,
     }),
@@ -63,5 +66,5 @@ def statements() -> list[str]:
         columns = [f"{column} {types[of]} NOT NULL" for column, of in key.items()]
         columns += [f"{column} {types[of]} NOT NULL DEFAULT 0" for column, of in counted.items()]
         columns.append(f"PRIMARY KEY ({', '.join(key)})")
-        made.append(f"CREATE TABLE {name} ({', '.join(columns)}) WITHOUT ROWID")
+        made.append(f"CREATE TABLE IF NOT EXISTS {name} ({', '.join(columns)}) WITHOUT ROWID")
     return made

@@ -15,7 +15,7 @@ from softswitch.store.rollup_schema import DETAILS, ROLLUPS, statements
 
 DATABASE_NAME = "softswitch.db"
 # Raise it when a view function changes: the views of an older version are rebuilt from the journal.
-VIEWS_VERSION = 5
+VIEWS_VERSION = 6
 POSITION_TABLE = "journal_position"
 SUBJECTS_TABLE = "subjects"
 _BUSY_TIMEOUT_S = 1.0
@@ -166,6 +166,13 @@ def m006_rollups(db: Database) -> None:
 def m007_subjects(db: Database) -> None:
     """Which number each subject of the journal is, so that its rows are found when it is erased."""
     db.table(SUBJECTS_TABLE).create({"subject": str, "number": str}, pk="subject")
+
+
+@migrations()
+def m008_estimates(db: Database) -> None:
+    """How often waits lay in the range that had been estimated."""
+    for statement in statements():
+        db.execute(statement)
 
 
 class LaterSchema(sqlite3.DatabaseError):

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import orjson
 
-from softswitch.store import agent_views, call_views, said_views, segment_views, subject_views
+from softswitch.store import (
+    agent_views,
+    call_views,
+    estimate_views,
+    said_views,
+    segment_views,
+    subject_views,
+)
 from softswitch.store.reader import Fact, OnDamage, ignore_damage
 from softswitch.store.record import VERSION
 from softswitch.store.schema import POSITION_TABLE, VIEW_TABLES, VIEWS_VERSION
@@ -57,6 +64,7 @@ _VIEWS: tuple[View, ...] = (
     agent_views.agent_status_changed, agent_views.agent_state_changed, agent_views.wrap_up_started,
     agent_views.contact_registered, agent_views.contact_removed,
     agent_views.supervision_started, agent_views.supervision_ended,
+    estimate_views.wait_estimate_judged,
     said_views.survey_answered, said_views.disposition_set,
     configuration_changed, switch_started, alarm_raised, facts_lost, subject_views.subject_erased,
 )  # fmt: skip

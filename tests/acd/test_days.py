@@ -69,7 +69,9 @@ class Day:
 
     def take(self, out: list[Output]) -> None:
         for each in out:
-            self.script.append((self.now, each))
+            if not (isinstance(each, AcdFact) and each.type.startswith("wait_estimate")):
+                # What a process has learned of waits since it last kept it is learned again.
+                self.script.append((self.now, each))
             if isinstance(each, OfferCall):
                 self.offers[each.offer] = each
                 self.ring(each)

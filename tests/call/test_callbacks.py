@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from softswitch.acd.callback import CallbackState
+from softswitch.config import Centre
+from softswitch.config.errors import ConfigError, validate
+from softswitch.directory import Directory
 from tests.call.invariants import Books, check
 from tests.call.world import CENTRE, Phone, World
 
@@ -521,3 +524,51 @@ def test_callbacks_are_listed_changed_and_cancelled_by_command() -> None:
     assert [each.number for each in scene.open] == [OWN]
     assert agent.sessions[0].state == "ended"
     assert scene.outcomes() == ["callback", "callback", "withdrawn"]
+
+
+def test_a_caller_hears_how_long_it_will_probably_be() -> None:
+    centre = copy.deepcopy(CENTRE)
+    centre["queues"]["sales"] |= {"announce_wait": True}
+    world = World(centre)
+    estimator = world.exchange.acd._room.estimator("sales")
+    estimator.mean_s, estimator.count = 200.0, 50
+    world.phone("carol").call("200")
+    world.wait(31)
+    said = [each["items"] for each in world.media if each["do"] == "put_player"][-1]
+    names = [item.rpartition("/")[2].removesuffix(".flac") for item in said]
+    assert names == ["next_in_line", "estimated_wait", "n_8", "minutes"]
+
+
+TRUNK = {"carrier": {"addresses": ["198.51.100.9"]}}
+
+
+@pytest.mark.parametrize(
+    ("centre", "says"),
+    [
+        (
+            {"queues": {"sales": {"timeline": [{"after_s": 5, "callback": True}]}}},
+            r"timeline\[0\] offers a callback, and the queue has no callback settings",
+        ),
+        (
+            {"queues": {"sales": {}}, "flows": {"f": {"steps": [{"callback": "sales"}]}}},
+            "queue sales offers no callbacks; give it callback",
+        ),
+        (
+            {"queues": {"sales": {"callback": {"calling": ["mobil"]}}}, "numbering": {"country": "DE"}},
+            "there is no class of numbers 'mobil'; did you mean mobile",
+        ),
+        (
+            {"queues": {"sales": {"callback": {}}}, "trunks": TRUNK},
+            "no number is of these classes while numbering.country is unset",
+        ),
+        (
+            {"queues": {"sales": {"callback": {"prompt": "callback_ofer"}}}},
+            "queues.sales.callback.prompt: there is no prompt 'callback_ofer'; did you mean callback_offer",
+        ),
+        ({"queues": {"sales": {"callback": {"key": "12"}}}}, "a digit, "),
+    ],
+)
+def test_contradictions_are_mistakes(centre: dict[str, Any], says: str) -> None:
+    directory = Directory("x", prompts={"en": ["callback_offer"], "music": ["hold"]})
+    with pytest.raises(ConfigError, match=says):
+        directory.plan(validate(Centre, centre))

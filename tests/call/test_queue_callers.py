@@ -203,3 +203,60 @@ def test_the_credit_counts_for_nothing_but_the_order() -> None:
     world.wait(5)
     waiting = [call.waiting for call in world.exchange.calls.values() if call.caller.name == "carol"]
     assert waiting[0] is not None and world.now - waiting[0].queued_at == pytest.approx(5, abs=0.1)
+def overflowing(target: str, **queue: Any) -> World:
+    centre = copy.deepcopy(CENTRE)
+    centre["queues"]["sales"] |= {"timeline": [{"after_s": 5, "to": target}], **queue}
+    centre["numbering"] = {"country": "DE"}
+    return World(centre)
+
+
+def test_a_queue_sends_callers_to_a_number_outside() -> None:
+    world = overflowing("number:+4989123456", caller_id="+493012345678")
+    carrier = world.phone("carrier", "198.51.100.9", register=False)
+    carol = world.phone("carol")
+    carol.call("200")
+    world.wait(6)
+    assert carrier.session.invite.uri == "sip:+4989123456@198.51.100.9"
+    assert "+493012345678" in carrier.session.invite.get("From")
+    carrier.answer()
+    assert world.one("queue_left")["outcome"] == "overflow"
+    assert world.one("call_bridged")["trunk"] == "carrier"
+
+
+@pytest.mark.parametrize("target", ["number:bob", "number:", "number:0049 89"])
+def test_what_is_no_number_is_refused(target: str) -> None:
+    with pytest.raises((ConfigError, ValueError), match="number"):
+        overflowing(target)
+
+
+def test_a_number_inside_is_called_inside() -> None:
+    centre = copy.deepcopy(CENTRE)
+    centre["users"]["4711"] = {"password": "secret"}
+    centre["queues"]["sales"] |= {"max_wait_s": 5, "on_timeout": "number:4711"}
+    world = World(centre)
+    inside = world.phone("4711")
+    world.phone("carol").call("200")
+    world.wait(6)
+    assert inside.session.state == "incoming"
+
+
+def test_a_number_that_is_forbidden_or_cannot_be_reached_is_a_mistake() -> None:
+    with pytest.raises(ConfigError, match="112 is an emergency number"):
+        overflowing("number:112")
+    centre = {**copy.deepcopy(CENTRE), "trunks": {}}
+    centre["queues"]["sales"] |= {"timeline": [{"after_s": 5, "to": "number:+4989123456"}]}
+    with pytest.raises(ConfigError, match="no trunk over which"):
+        World(centre)
+
+
+def test_a_way_that_is_closed_now_ends_the_call_with_its_reason() -> None:
+    world = overflowing("number:+4989123456")
+    centre = copy.deepcopy(CENTRE)
+    centre["queues"]["sales"] |= {"timeline": [{"after_s": 5, "to": "number:+4989123456"}]}
+    centre["numbering"] = {"country": "DE"}
+    centre["routes"] = {"home": {"prefixes": ["+4930"], "trunks": ["carrier"]}}
+    world.configure(centre)
+    world.phone("carol").call("200")
+    world.wait(20)
+    assert world.one("call_ended")["reason"] == "no_route"
+    assert world.one("overflow_refused")["number"] == "+4989123456"

@@ -56,7 +56,7 @@ PROMPT_NAMES = (
     "agent_signed_in agent_signed_out thank_you enter_pin enter_agent_number wrong_pin not_permitted "
     "call_recorded call_for_sales press_one_to_accept connecting "
     "callback_offer callback_number callback_confirm callback_confirm_only callback_enter "
-    "callback_not_possible callback_kept"
+    "callback_not_possible callback_kept estimated_wait less_than_a_minute minutes to"
 ).split() + [f"n_{value}" for value in range(21)]
 
 

@@ -16,6 +16,9 @@ PROVIDER_NUMBER = "+4930300"
 EDGE_HOST, BEHIND_HOST = "127.0.0.82", "127.0.0.83"
 RING_TIMEOUT_S = 1.5
 
+CALLED_BACK = {"agent-first": "206", "customer-first": "207"}
+"""Queues that call back in one order or the other, and their numbers."""
+
 # Who is an agent in a queue of the same name, which the number `number_of` leads to.
 AGENTS = (
     *(f"{peer}-{transport}" for peer, transport in product(PEERS, TRANSPORTS)),
@@ -25,6 +28,7 @@ AGENTS = (
     "codec",
     "transfers",
     "secure",
+    *CALLED_BACK,
 )
 
 
@@ -71,7 +75,15 @@ def centre(carrier_port: int) -> dict[str, Any]:
         | {f"strong-{peer}": strong_user(f"strong-{peer}") for peer in PEERS},
         "agents": {name: {"user": name, "queues": [name]} for name in AGENTS}
         | {name: {"user": name, "queues": ["hunting"]} for name in ("slow", "quick")},
-        "queues": dict.fromkeys(AGENTS, quiet) | {"hunting": {**quiet, "ring_timeout_s": RING_TIMEOUT_S}},
+        "queues": dict.fromkeys(AGENTS, quiet) | {"hunting": {**quiet, "ring_timeout_s": RING_TIMEOUT_S}}
+        | {
+            name: {
+                **quiet,
+                "callback": {"order": name.replace("-", "_"), "calling": ["other"]},
+                "timeline": [{"after_s": 0.2, "callback": True}],
+            }
+            for name in CALLED_BACK
+        },
         "trunks": {
             "carrier": {"addresses": [f"{CARRIER_HOST}:{carrier_port}"]},
             "line": {"allow_from": [TRUNK_HOST]},
@@ -85,6 +97,7 @@ def centre(carrier_port: int) -> dict[str, Any]:
             "202": "queue:transfers",
             "204": "queue:hunting",
             "205": "queue:secure",
+            **{number: f"queue:{name}" for name, number in CALLED_BACK.items()},
             OUR_NUMBER: {"target": "queue:trunk", "trunk": "line"},
             GATEWAY_NUMBER: {"target": "queue:trunk", "trunk": "gateway"},
             PROVIDER_NUMBER: "queue:provider",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from softswitch.ivr.numbers import SPOKEN, digits, number, position
+from softswitch.ivr.numbers import SPOKEN, digits, number, position, waiting_time
 
 MANIFEST = json.loads((Path(__file__).parents[2] / "ivr_prompts" / "manifest.json").read_text())
 
@@ -155,3 +155,17 @@ def test_what_is_said(kind: str, text: str, english: str | None, chinese: str) -
     }
     assert english is None or " ".join(spoken["en"]) == english
     assert "".join(spoken["zh"]) == chinese
+
+
+@pytest.mark.parametrize(
+    ("low_s", "high_s", "said"),
+    [
+        (5, 50, ("estimated_wait", "less_than_a_minute")),
+        (5, 130, ("estimated_wait", "n_3", "minutes")),
+        (130, 290, ("estimated_wait", "n_2", "to", "n_5", "minutes")),
+        (240, 250, ("estimated_wait", "n_4", "to", "n_5", "minutes")),
+        (60.0, 10_000_000.0, ()),
+    ],
+)
+def test_a_range_of_waiting(low_s: float, high_s: float, said: tuple[str, ...]) -> None:
+    assert waiting_time(low_s, high_s, "en") == said

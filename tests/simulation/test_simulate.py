@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from softswitch.cli.main import main
-from softswitch.config import Agent, Centre, Queue
+from softswitch.config import Agent, Centre, Queue, TimelineStep
+from softswitch.config.callback import CallbackSettings
 from softswitch.config.errors import ConfigError
 from softswitch.simulation.day import Day
 from softswitch.simulation.load import Load
@@ -98,6 +99,25 @@ def test_every_caller_has_an_end() -> None:
     row = Day(centre, load, 1).run().rows()[0]
     assert row["offered"] == row["answered"] + row["abandoned"] + row["sent_on"] > 40
     assert row["sent_on"] > 0
+
+
+def test_callbacks_count_once_and_none_is_left() -> None:
+    centre, _ = small(
+        agents={"ann": {}, "bob": {}, "cid": {}},
+        callback=CallbackSettings(retry_s=60, attempts=2),
+        timeline=(TimelineStep(after_s=30, callback=True),),
+    )
+    callers = {"calls_per_h": 90, "handle_s": 120, "patience_s": 120}
+    takes = {"callback": 0.7, "callback_missed": 0.3}
+    load = Load.model_validate({"hours": 6, "queues": {"q": {**callers, **takes}}})
+    day = Day(centre, load, 3)
+    (row,) = day.run().rows()
+    ends = ("answered", "abandoned", "sent_on", "callbacks_failed")
+    assert sum(row[end] for end in ends) == row["offered"] > 100
+    assert row["callbacks_failed"] and day._acd.callbacks.open == {}
+    never = Load.model_validate({"hours": 6, "queues": {"q": callers}})
+    without = Day(centre, never, 3).run().rows()[0]
+    assert row["abandoned"] < without["abandoned"]
 
 
 def test_experts_are_faster() -> None:

@@ -215,3 +215,33 @@ def test_trunks_numbers_flows_and_reasons(tmp_path: Path) -> None:
         ("abandoned_in_queue", 1), ("normal_hang_up_caller", 2),
     ]  # fmt: skip
     assert all(row["interval"] == "2026-01-12" for row in report(db, "reasons", "day"))
+
+
+def test_a_callback_counts_once_with_the_whole_wait(tmp_path: Path) -> None:
+    """The caller keeps the place after a minute; the first attempt misses the customer, the second not."""
+    day = Day(tmp_path)
+    day.queued("c1", NINE, 60, "callback")
+    for call, back_s, waited, outcome in (("a1", 60, 70.0, "callback"), ("a2", 400, 430.0, "answered")):
+        visit = {"call": call, "queue": "sales"}
+        day.tell(NINE + back_s, fact("call_queued", **visit, callback="b1", waited_s=float(back_s)))
+        left = fact("queue_left", **visit, outcome=outcome, waited_s=waited, service_level_s=20)
+        day.tell(NINE + waited, left)
+    db = day.views()
+    (row,) = report(db, "queues")
+    assert (row["offered"], row["answered"], row["abandoned"], row["sent_on"]) == (1, 1, 0, 0)
+    assert row["service_level"] == 0 and row["wait_max_s"] == 430
+    db.close()
+
+
+def test_how_often_estimates_were_right(tmp_path: Path) -> None:
+    day = Day(tmp_path)
+    for number, (waited, outcome) in enumerate(((50.0, "answered"), (5.0, "answered"), (200.0, "answered"),
+                                                (90.0, "answered"), (300.0, "abandoned"))):  # fmt: skip
+        judged = {"call": f"c{number}", "queue": "sales", "low_s": 20.0, "high_s": 100.0}
+        day.tell(NINE, fact("wait_estimate_judged", **judged, outcome=outcome, waited_s=waited))
+    db = day.views()
+    (row,) = report(db, "estimates")
+    assert row["judged"] == 4 and row["hit_rate"] == 0.5
+    assert row["shorter_rate"] == row["longer_rate"] == 0.25
+    assert row["width_s"] == 80 and row["speed_of_answer_s"] == pytest.approx(86.25)
+    db.close()
