@@ -56,7 +56,8 @@ def erase(number: str, reason: str, config_path: Path | None, as_json: bool) -> 
     recordings = _erase_recordings(node, config_path, number, reason)
     erased = _erase(node, number)
     until = time.monotonic() + SETTLE_S
-    paths = (node.state_dir, node.trace_path)
+    certificates = node.recording.directory.rglob("*.json")
+    paths = (node.state_dir, node.trace_path, *certificates)
     present = [path for path in paths if path.exists()]
     while (left := files_with(present, number)) and time.monotonic() < until:
         time.sleep(POLL_S)
