@@ -35,6 +35,7 @@ from softswitch.store.segments import complete_end, journal_directory
 FRAME_S = 0.02
 STATISTICS_S = 1.0
 """Statistics are told this often at most, and only when something has changed."""
+UNWATCHED_S = 0.1
 BEHIND_BYTES = 8 << 20
 MAX_REQUEST_BYTES = 4096
 MAX_SUBSCRIBERS = 2000
@@ -57,9 +58,8 @@ class Feed:
 
     def __init__(self, state_dir: Path) -> None:
         self._state_dir = state_dir
-        self._inotify = Inotify()
-        self._journal = self._inotify.watch(journal_directory(state_dir))
-        self._inotify.watch(state_dir)
+        self._inotify, self._journal = _watched(state_dir)
+        self._look: asyncio.TimerHandle | None = None
         self._reader = JournalReader(state_dir, complete_end(journal_directory(state_dir)))
         self._facts: set[asyncio.StreamWriter] = set()
         self._statistics: set[asyncio.StreamWriter] = set()
@@ -70,16 +70,20 @@ class Feed:
         self._connected = 0
 
     def start(self) -> None:
-        asyncio.get_running_loop().add_reader(self._inotify.descriptor, self._changed)
+        if self._inotify is not None:
+            asyncio.get_running_loop().add_reader(self._inotify.descriptor, self._changed)
+        else:
+            self._look_again()
 
     def stop(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._inotify.descriptor)
-        for timer in (self._frame, self._figures):
+        if self._inotify is not None:
+            asyncio.get_running_loop().remove_reader(self._inotify.descriptor)
+            self._inotify.close()
+        for timer in (self._look, self._frame, self._figures):
             if timer is not None:
                 timer.cancel()
         for writer in (*self._facts, *self._statistics):
             writer.close()
-        self._inotify.close()
         self._reader.close()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -123,7 +127,14 @@ class Feed:
         await writer.drain()
         return batch[-1][0]
 
+    def _look_again(self) -> None:
+        """Where the kernel has no watches left: later, but nothing is missed."""
+        self._look = asyncio.get_running_loop().call_later(UNWATCHED_S, self._look_again)
+        self._send_frame()
+        self._figures_due()
+
     def _changed(self) -> None:
+        assert self._inotify is not None
         changes = self._inotify.changes()
         if any(number == self._journal for number, _ in changes) and self._frame is None:
             loop = asyncio.get_running_loop()
@@ -167,6 +178,18 @@ class Feed:
     def _forget(self, writer: asyncio.StreamWriter) -> None:
         self._facts.discard(writer)
         self._statistics.discard(writer)
+
+
+def _watched(state_dir: Path) -> tuple[Inotify | None, int]:
+    """Watches on the journal and the views, and the number of the journal's."""
+    try:
+        inotify = Inotify()
+        journal = inotify.watch(journal_directory(state_dir))
+        inotify.watch(state_dir)
+    except OSError as error:
+        tell_alarm("feed_unwatched", f"{error.strerror} (fs.inotify.max_user_instances); the feed is slower")
+        return None, 0
+    return inotify, journal
 
 
 def _request(line: bytes) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import random
@@ -19,6 +20,8 @@ import pytest
 from click.testing import CliRunner
 
 from softswitch.cli.main import main
+from softswitch.store.feed import Feed
+from softswitch.store.inotify import Inotify
 from softswitch.store.live_statistics import statistics
 from softswitch.store.process import Copier
 from softswitch.store.queries import open_views
@@ -86,6 +89,38 @@ def test_every_subscriber_has_every_fact_from_where_it_was(feed: RunningFeed, tm
         assert not any("keep" in fact for fact in found)
     assert len([next(late) for _ in range(30 * 20 - 1)]) == 599
     log.close()
+
+
+async def _unwatched(state_dir: Path) -> list[bytes]:
+    feed, path = Feed(state_dir), Path(tempfile.mkdtemp(prefix="ss-")) / "events.sock"
+    feed.start()
+    server = await asyncio.start_unix_server(feed.serve, path)
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(b'{"facts": true, "from": 0}\n')
+    found = [await reader.readline() for _ in range(20)]
+    log = journal(state_dir)
+    log.append(answered_call("c1"))
+    log.close()
+    found += [await reader.readline() for _ in range(20)]
+    writer.close()
+    server.close()
+    feed.stop()
+    return found
+
+
+def test_without_watches_of_the_kernel_it_looks_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = journal(tmp_path)
+    log.append(answered_call("c0"))
+    log.close()
+
+    def refused() -> Inotify:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("softswitch.store.feed.Inotify", refused)
+    assert len(set(asyncio.run(asyncio.wait_for(_unwatched(tmp_path), 10)))) == 40
+    assert "feed_unwatched" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("request_", [b"nonsense\n", b'{"facts": true, "from": -1}\n', b"[]\n", b"x" * 9000])
