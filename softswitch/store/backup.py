@@ -21,7 +21,7 @@ from typing import IO
 import orjson
 
 from softswitch.store.chain import NAME as CHAIN
-from softswitch.store.chain import chain_path
+from softswitch.store.chain import read_chain
 from softswitch.store.lock import StoreLock, writer_lock
 from softswitch.store.segments import (
     SUFFIX,
@@ -135,8 +135,10 @@ def _contents(state_dir: Path, end: int) -> Iterator[tuple[str, bytes]]:
             path = segment_path(directory, start)
             with path.open("rb") as segment:
                 yield f"journal/{path.name}", segment.read(end - start)
-    if chain_path(state_dir).exists():
-        yield f"journal/{chain_path(state_dir).name}", chain_path(state_dir).read_bytes()
+    # A day may have been sealed since, which reaches beyond what is copied.
+    sealed = b"".join(day.to_line() for day in read_chain(state_dir) if day.end <= end)
+    if sealed:
+        yield f"journal/{CHAIN}", sealed
     for name in SECRETS:
         if (state_dir / name).exists():
             yield name, (state_dir / name).read_bytes()

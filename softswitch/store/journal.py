@@ -115,6 +115,7 @@ class Journal:
                 self._flush()
                 retired, self._retired = self._retired, []
             try:
+                self._subjects.sync()
                 for descriptor in retired:
                     os.fsync(descriptor)
                 os.fsync(self._descriptor)

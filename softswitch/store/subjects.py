@@ -112,6 +112,7 @@ class Subjects(SubjectBook):
         super().__init__(state_dir)
         self._ids: dict[bytes, bytes] = {}
         self._new: dict[bytes, bytes] = {}
+        self._unsynced = False
         self.on_known = self._known
         self.refresh()
 
@@ -148,6 +149,18 @@ class Subjects(SubjectBook):
                 os.ftruncate(descriptor, end)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._inode, self._read = os.fstat(descriptor).st_ino, end + len(lines)
+            self._unsynced = True
+        finally:
+            os.close(descriptor)
+
+    def sync(self) -> None:
+        """Make what was written durable: before the records that refer to it. OSError where that fails."""
+        if not self._unsynced:
+            return
+        self._unsynced = False
+        descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
         finally:
             os.close(descriptor)
 
