@@ -161,6 +161,9 @@ class Subjects(SubjectBook):
         descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
+        except OSError:
+            self._unsynced = True
+            raise
         finally:
             os.close(descriptor)
 
