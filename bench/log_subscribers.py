@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import orjson
+import uvloop
 
 from bench.figures import quantile
 
@@ -71,4 +72,4 @@ async def run(path: Path, count: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(Path(sys.argv[1]), int(sys.argv[2])))
+    uvloop.run(run(Path(sys.argv[1]), int(sys.argv[2])))

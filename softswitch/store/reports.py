@@ -25,6 +25,8 @@ INTERVALS = {
 }  # fmt: skip
 """How an interval is called in local time, and its length in seconds; a month has none of its own."""
 _MOST = ("wait_max_s", "most_at_once")
+WAITS = "waits"
+"""Name of the waits by bucket among the sums of a roll-up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +113,17 @@ def _sums(
     found.row_factory = None
     names = [column[0] for column in found.description]
     width = len(keys) + 1
+    # Waits by bucket come last: they are taken as they are, since there are so many.
+    buckets = names.index(COLUMNS[0]) if COLUMNS[0] in names else len(names)
+    counted = names[width:buckets]
     named: dict[int | str, str] = {}
     sums = {}
     for row in found:
         interval = named.get(row[0])
         if interval is None:
             interval = named[row[0]] = period.name(row[0])
-        sums[interval, *row[1:width]] = dict(zip(names[width:], row[width:], strict=True))
+        sums[interval, *row[1:width]] = of = dict(zip(counted, row[width:buckets], strict=True))
+        of[WAITS] = row[buckets:]
     return sums
 
 
@@ -144,7 +150,7 @@ def skills(db: sqlite3.Connection, period: Period) -> list[Row]:
 
 def waited(of: Mapping[str, Any]) -> Row:
     """What calls that waited came to, of the sums of a roll-up."""
-    counts = [of[column] for column in COLUMNS]
+    counts = of[WAITS]
     counted = of["offered"] - of["short_abandoned"]
     longest = of["wait_max_s"]
     return {
@@ -253,7 +259,10 @@ def numbers(db: sqlite3.Connection, period: Period) -> list[Row]:
 def flows(db: sqlite3.Connection, period: Period) -> list[Row]:
     """How often each step was reached, and by how many calls."""
     found = _sums(db, period, "flow_intervals", ("flow", "step"))
-    return [{**_named(period, key, "flow", "step"), **row} for key, row in found.items()]
+    return [
+        {**_named(period, key, "flow", "step"), "times": row["times"], "calls": row["calls"]}
+        for key, row in found.items()
+    ]
 
 
 def reasons(db: sqlite3.Connection, period: Period) -> list[Row]:
@@ -297,7 +306,9 @@ def surveys(db: sqlite3.Connection, period: Period) -> list[Row]:
 def dispositions(db: sqlite3.Connection, period: Period) -> list[Row]:
     found = _sums(db, period, "disposition_intervals", ("queue", "disposition"))
     named = ("queue", "disposition")
-    return [{**_named(period, key, *named), **row} for key, row in found.items() if row["calls"]]
+    return [
+        {**_named(period, key, *named), "calls": row["calls"]} for key, row in found.items() if row["calls"]
+    ]
 
 
 def timeline(db: sqlite3.Connection, period: Period) -> list[Row]:

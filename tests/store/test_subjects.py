@@ -182,7 +182,7 @@ _TEXTS = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=200)
+@settings(max_examples=50)
 @given(st.recursive(_TEXTS, lambda inner: st.lists(inner) | st.dictionaries(st.text() | _NUMBERS, inner)))
 def test_whatever_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
     subjects = Subjects(tmp_path_factory.mktemp("subjects"))
