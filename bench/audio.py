@@ -89,9 +89,12 @@ class AudioBench:
             place = Place(Path(name), Probe(Path(name)), extent)
 
             def one(system: str) -> Round:
-                if options.growth:
-                    return _grown(kind, place, system)
-                return _at(kind, place, system, options.n)
+                try:
+                    if options.growth:
+                        return _grown(kind, place, system)
+                    return _at(kind, place, system, options.n)
+                except (cpu.Gone, ConnectionError) as error:
+                    return Round(failed=1, problems=(f"{system} has died: {error}",))
 
             systems = {each: lambda each=each: one(each) for each in ("softswitch", *peers)}
             return measure(kind.name, systems, options.rounds, progress, notes)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import peers
+from bench import audio, cpu, peers
 from bench.__main__ import main
 from bench.audio import KINDS, AudioBench
 from bench.figures import Round
@@ -204,3 +204,15 @@ def test_overload_is_what_was_done_and_how_long_refusals_took() -> None:
     assert figures["overload_503_share"] == 0.5
     assert figures["overload_503_ms_p99"] == pytest.approx(50)
     assert overload_figures({"invite": {"1": 10.0}}, 10.0, 12.0, 2.0)["overload_503_ms_p99"] == 0
+
+
+@pytest.mark.parametrize("error", [cpu.Gone("process 7 has ended"), ConnectionResetError("reset")])
+def test_a_worker_that_dies_is_told_in_place_of_figures(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def dies(*_: object) -> Round:
+        raise error
+
+    monkeypatch.setattr(audio, "_at", dies)
+    assert main(["supervise", "--against", "none", "--rounds", "1"]) == 1
+    assert f"softswitch has died: {error}" in capsys.readouterr().out
