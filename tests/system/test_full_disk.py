@@ -22,6 +22,7 @@ from tests.system.handset import all_hear
 from tests.system.running import RunningSystem, until
 
 CHUNK = bytes(64 * 1024)
+SOME_BYTES = 44 + 8000 * 4 // 2
 
 
 def fill(path: Path) -> None:
@@ -83,6 +84,7 @@ def test_the_call_goes_on_and_the_recording_is_whole(
     answering = agent.rings().answer()
     all_hear((asking, answering), 50)
     path = until(lambda: next(disk.glob(f"recordings/*/{call_id(system)}.*.wav"), None), "the file")
+    until(lambda: path.stat().st_size > SOME_BYTES, "half a second in the file")
     with way(system, path) as reason:
         until(lambda: alarms(system)[known:], "an alarm", 3.0)
         assert reason in alarms(system)[known]
