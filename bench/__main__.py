@@ -28,6 +28,7 @@ BENCHES = (
     "costs",
     "acd",
     "call",
+    "ivr",
     "log",
     "media",
     "sip",

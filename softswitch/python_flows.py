@@ -20,6 +20,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
+from softswitch.config.centre_files import OWN_FILES
 from softswitch.config.errors import ConfigError, Problem, did_you_mean
 from softswitch.ivr.actions import VOCABULARY
 
@@ -104,7 +105,9 @@ def load_programs(directory: Path | None) -> dict[str, Program]:
     found: dict[str, Program] = {}
     problems: list[Problem] = []
     if not directory.is_dir():
-        raise ConfigError([Problem((), f"{directory}: is no directory; see flows.python_dir")])
+        raise ConfigError(
+            [_problem("", f"{directory}: is no directory; see python_flows")]
+        )
     for path in sorted(directory.glob("*.py")):
         try:
             found[path.stem] = load_program(path)
@@ -120,7 +123,7 @@ def load_program(path: Path) -> Program:
     try:
         source = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Problem((), f"{path}: cannot be read: {error}")]) from None
+        raise ConfigError([_problem(path.stem, f"{path}: cannot be read: {error}")]) from None
     return compile_program(path.stem, source, str(path))
 
 
@@ -128,20 +131,25 @@ def compile_program(name: str, source: str, file: str = "") -> Program:
     """Check a flow and make it ready; ConfigError with every mistake and its line."""
     where = file or f"{name}.py"
     if len(source) > MAX_BYTES:
-        raise ConfigError([Problem((), f"{where}:1: is longer than {MAX_BYTES} characters")])
+        raise ConfigError([_problem(name, f"{where}:1: is longer than {MAX_BYTES} characters")])
     try:
         tree = ast.parse(source, where)
     except (SyntaxError, ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None) or 1
-        raise ConfigError([Problem((), f"{where}:{line}: is no Python: {error.args[0]}")]) from None
+        raise ConfigError([_problem(name, f"{where}:{line}: is no Python: {error.args[0]}")]) from None
     tree.body = [each for each in tree.body if not _is_vocabulary(each)]
     _without_annotations(tree)
     mistakes = sorted({*_mistakes(tree)})
     if mistakes:
-        raise ConfigError([Problem((), f"{where}:{line}: {message}") for line, message in mistakes])
+        raise ConfigError([_problem(name, f"{where}:{line}: {message}") for line, message in mistakes])
     counted = ast.fix_missing_locations(_Counting().visit(tree))
     version = hashlib.sha256(source.encode()).hexdigest()[:12]
     return Program(name, source, version, compile(counted, where, "exec"))
+
+
+def _problem(name: str, message: str) -> Problem:
+    """A mistake in a file of its own, which the message names; the path keeps others from naming theirs."""
+    return Problem((OWN_FILES, name), message)
 
 
 def _is_vocabulary(node: ast.stmt) -> bool:

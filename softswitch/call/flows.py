@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -41,7 +42,7 @@ class FlowLibrary:
         """A flow by name; `queue:NAME` is the smallest flow there is, into a queue; `voicemail:NAME` takes a
         message."""
         if name.startswith(_QUEUE):
-            return Flow.from_config(name, [{"queue": name.removeprefix(_QUEUE)}])
+            return _into_queue(name)
         if name.startswith(_VOICEMAIL):
             box = self.centre.voicemail.get(name.removeprefix(_VOICEMAIL))
             return None if box is None else Flow.from_config(name, left_for(box))
@@ -182,6 +183,11 @@ class Flows:
 
     def _in_use(self) -> list[tuple[str, str]]:
         return [used for call in self._exchange.calls.values() for used in _used(call)]
+
+
+@lru_cache(maxsize=256)
+def _into_queue(name: str) -> Flow:
+    return Flow.from_config(name, [{"queue": name.removeprefix(_QUEUE)}])
 
 
 def _size(name: str, source: Any) -> str:

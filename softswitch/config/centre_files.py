@@ -15,6 +15,8 @@ from softswitch.config.errors import Path as KeyPath
 from softswitch.config.files import Document, read_document
 
 KEY = "flow_files"
+OWN_FILES = "python_flows"
+"""Path of problems in other files, which they name themselves."""
 MOST_FILES = 500
 
 
@@ -26,6 +28,8 @@ class CentreDocument(Document):
 
     def place(self, problem: Problem) -> str:
         """With the file in which a flow is written."""
+        if problem.path[:1] == (OWN_FILES,):
+            return problem.message
         part = (
             self.parts.get(str(problem.path[1])) if problem.path[:1] == ("flows",) != problem.path else None
         )

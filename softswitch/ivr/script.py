@@ -303,13 +303,18 @@ class Talk:
 
     # What comes back
 
-    def returned(self, outcome: str) -> None:
+    def returns(self, words: tuple[str, ...]) -> None:
+        """`returns taken message=m1`: what comes back of any other step, with its values."""
+        values = dict(word.partition("=")[::2] for word in words[1:])
+        self.returned(words[0], values)
+
+    def returned(self, outcome: str, values: Mapping[str, str] | None = None) -> None:
         self._finish()
         if self.run.phase is not Phase.AWAY:
             raise _Unexpected("the flow to wait for what comes back", self._happened())
         self.now += 1
         self.pending = [each for each in self.pending if not isinstance(each, _AWAITED)]
-        self._tell(ivr.Returned(outcome))
+        self._tell(ivr.Returned(outcome, values or {}))
 
     def queue(self, words: tuple[str, ...]) -> None:
         """`queue timeout`: the queue gives up."""
@@ -368,6 +373,7 @@ _DIALLED = {
 }
 _AWAITED = (
     ivr.EnterQueue,
+    ivr.KeepPlace,
     ivr.DialTarget,
     ivr.TransferCaller,
     ivr.AskCalendar,
@@ -380,6 +386,7 @@ _OUTPUTS: dict[str, tuple[type, Callable[[Any], list[str]]]] = {
     "transfer": (ivr.TransferCaller, lambda out: [out.target]),
     "calendar": (ivr.AskCalendar, lambda out: [out.calendar]),
     "back-end": (ivr.AskBackend, lambda out: [out.backend, out.method, out.path]),
+    "callback": (ivr.KeepPlace, lambda out: [out.queue]),
     "message": (ivr.TakeMessage, lambda out: [out.mailbox or "file"]),
     "score": (ivr.TellScore, lambda out: [out.question, str(out.score)]),
     "agent": (ivr.ServeAgent, lambda out: [out.service]),
@@ -399,6 +406,7 @@ VERBS: dict[str, tuple[int, int, Callable[[Talk, tuple[str, ...]], None]]] = {
     "calendar": (1, 1, Talk.calendar),
     "message": (1, 1, Talk.message),
     "transfer fails": (0, 0, Talk.transfer),
+    "returns": (1, 20, Talk.returns),
     "back-end answers": (0, 1, Talk.backend_answers),
     "back-end fails": (0, 0, Talk.backend_fails),
     "back-end times out": (0, 0, Talk.backend_times_out),

@@ -72,3 +72,18 @@ def test_flows_of_files_are_applied_and_their_mistakes_shown_with_file_and_line(
 
 def test_history_needs_a_switch(run: Run, centre: Path) -> None:
     assert "no switch" in refused(run("flow history main")).lower()
+
+
+def test_flows_in_python_are_checked_by_apply(run: Run, centre: Path) -> None:
+    Path("python").mkdir()
+    Path("softswitch.yaml").write_text("python_flows: python\n" + Path("softswitch.yaml").read_text())
+    written = Path("centre.yaml").read_text()
+    Path("centre.yaml").write_text(written.replace("flows:\n", "flows:\n  asks: {steps: [python: ask]}\n", 1))
+    assert "there is no ask.py in python_flows" in refused(run("apply centre.yaml"))
+    Path("python/ask.py").write_text("def flow(call):\n    yield Say(open('x'))\n")
+    told = refused(run("apply centre.yaml"))
+    assert told.split("python/")[-1].startswith("ask.py:2: there is no open in a flow")
+    Path("python/ask.py").write_text("def flow(call):\n    yield Say('welcome')\n")
+    assert run("apply centre.yaml").exit_code == 0
+    Path("talk.txt").write_text("flow asks\nconversation a\nhear welcome\nexpect hang up\n")
+    assert run("flow test talk.txt").exit_code == 0

@@ -54,6 +54,75 @@ def flow(agent: str) -> dict[str, Any]:
     }
 
 
+LONGER = ("press_star_to_repeat", "stay_on_line")
+"""Said after the prompt of a question, so that a key cuts something else short."""
+
+
+def tour() -> dict[str, Any]:
+    """A flow through every kind of step that a caller hears or answers; each says what nothing else says."""
+    ask = {"retries": 0, "timeout_s": 20, "on_no_input": "lost", "on_wrong_input": "lost"}
+    return {
+        "tour": {
+            "on_hang_up": [{"hang_up": "flow_finished"}],
+            "steps": [
+                {"menu": {"prompts": ["n_1", *LONGER], "choices": {"1": "collect"}, **ask}},
+                {
+                    "name": "collect",
+                    "collect": {"into": "account", "prompts": ["n_2", *LONGER], "digits": 2, **ask},
+                },
+                {"say": {"digits": "{account}"}},
+                {"set": {"language": "zh", "sum": "= account + 1"}},
+                {"branch": {"if": "sum == 68", "then": [{"say": {"number": "{sum}"}}], "else": "lost"}},
+                {"loop": {"times": 2, "steps": [{"say": "n_3"}]}},
+                {
+                    "flow": {
+                        "name": "part",
+                        "with": {"key": "5"},
+                        "into": {"told": "told"},
+                        "on": {"right": "next"},
+                    }
+                },
+                {"goto": "lost"},
+                {"name": "next", "record": True},
+                {"dial": {"target": "user:nobody", "on_unreachable": [{"say": {"number": "{told}"}}]}},
+                {"queue": {"name": "tour", "on_timeout": [{"say": "thank_you"}]}},
+                {"transfer": "flow:last"},
+                {"name": "lost", "hang_up": "flow_failed"},
+            ],
+        },
+        "part": {
+            "language": "zh",
+            "steps": [
+                {
+                    "menu": {
+                        "prompts": ["n_4", *LONGER],
+                        "choices": {"5": [{"set": {"told": "9"}}, {"return": "right"}]},
+                        **ask,
+                    }
+                },
+                {"name": "lost", "return": "wrong"},
+            ],
+        },
+        "last": {"steps": [{"say": {"money": "2 EUR"}}, {"hang_up": "flow_finished"}]},
+    }
+
+
+# What is heard on the tour, in its order; n_6 and n_7 are the digits 6 and 7 that the caller enters.
+TOUR = (
+    "en/n_1 en/n_2 en/n_6 en/n_7 zh/n_60 zh/n_8 zh/n_3 zh/n_3 zh/n_4 zh/n_9 zh/thank_you en/n_2 en/euros"
+).split()
+
+
+def with_tour(settings: dict[str, Any]) -> dict[str, Any]:
+    """The centre with the tour on number 300, and those who go on it."""
+    users = [f"walks-{kind}" for kind in ("events", "info", "tones")] + ["nobody"]
+    settings["users"] |= {name: {"password": password(name)} for name in users}
+    settings["queues"]["tour"] = {"wrap_up_s": 0, "announce_position_every_s": None, "max_wait_s": 0.5}
+    settings["flows"] |= tour()
+    settings["numbers"]["300"] = "flow:tour"
+    return settings
+
+
 def strong_user(name: str) -> dict[str, Any]:
     """One whose password is known by its SHA-256 hash only, so that no MD5 answer can be right."""
     return {"ha1": {"SHA-256": ha1(name, REALM, password(name), "SHA-256")}}

@@ -236,7 +236,7 @@ def test_all_files_of_a_directory_are_judged(tmp_path: Path) -> None:
         (tmp_path / f"{name}.py").write_text("x = ")
     with pytest.raises(ConfigError) as caught:
         load_programs(tmp_path)
-    assert [str(problem).split(":")[0][-4:] for problem in caught.value.problems] == ["a.py", "b.py"]
+    assert [problem.message.split(":")[0][-4:] for problem in caught.value.problems] == ["a.py", "b.py"]
     with pytest.raises(ConfigError, match="is no directory"):
         load_programs(tmp_path / "none")
     assert load_programs(None) == {}

@@ -156,3 +156,11 @@ def test_messages_and_surveys_can_be_written() -> None:
     ]
     flows = SomeFlows({"messages": Flow.from_config("messages", steps)})
     assert Talk(read(MESSAGES)[0], flows).carry_out() is None
+
+
+def test_what_comes_back_of_any_step_can_be_said() -> None:
+    flows = SomeFlows({"main": Flow.from_config("main", [{"voicemail": "sales"}])})
+    talk = "conversation a\nexpect message sales\nreturns taken message=m1\nexpect hang up"
+    (conversation,) = read(f"flow main\n{talk}")
+    failure = Talk(conversation, flows).carry_out()
+    assert failure is None, failure

@@ -23,6 +23,9 @@ FRAME_S = 0.02
 EVENT_TYPE = 101
 KEYS = "0123456789*#ABCD"
 EVENT_FRAMES = 5
+ROWS = dict(zip((697, 770, 852, 941), ("123A", "456B", "789C", "*0#D"), strict=True))
+COLUMNS_HZ = (1209, 1336, 1477, 1633)
+KEY_HZ = {key: (row, COLUMNS_HZ[at]) for row, keys in ROWS.items() for at, key in enumerate(keys)}
 
 
 def mulaw_table() -> np.ndarray:
@@ -73,6 +76,7 @@ class RtpEnd:
         self._ssrc, self._sequence, self._sent = chance.getrandbits(32), chance.getrandbits(16), 0
         self._first_timestamp = chance.getrandbits(32)
         self._events: list[tuple[int, int]] = []
+        self._sounds: list[bytes] = []
         self._last_event = -1
         self._heard = threading.Condition()
         self._running = True
@@ -95,6 +99,15 @@ class RtpEnd:
         for digit in digits:
             self._events += [(KEYS.index(digit), frame) for frame in range(EVENT_FRAMES + 3)]
             self._events += [(-1, 0)] * 3
+
+    def sound(self, digits: str) -> None:
+        """Queues keys as the two tones of each (ITU-T Q.23): 100 ms, with silence before and after."""
+        silence = mulaw_encode(np.zeros(5 * FRAME))
+        for digit in digits:
+            low, high = KEY_HZ[digit]
+            both = mulaw_encode(tone(low, 0.1, level=0.2) + tone(high, 0.1, level=0.2))
+            whole = silence + both + silence
+            self._sounds += [whole[at : at + FRAME] for at in range(0, len(whole), FRAME)]
 
     def wait_for_packets(self, count: int, deadline_s: float) -> None:
         with self._heard:
@@ -123,6 +136,8 @@ class RtpEnd:
         payload_type, marker = 0, 0
         start = self._sent * FRAME % 8000
         payload = self._tone[start : start + FRAME]
+        if self._sounds:
+            payload = self._sounds.pop(0)
         if event >= 0:
             ends = frame >= EVENT_FRAMES - 1
             duration = min(frame + 1, EVENT_FRAMES) * FRAME

@@ -35,6 +35,9 @@ a=ptime:20
 a=sendrecv"""
 
 
+WITHOUT_EVENTS = "\n".join(line.replace(" 0 101", " 0") for line in SDP.split("\n") if ":101 " not in line)
+
+
 def refusals(label: int) -> str:
     return "\n".join(
         f'  <recv response="{status}" optional="true" next="{label}">'
@@ -61,9 +64,12 @@ class Sipp(Phone):
         password: str = "",
         identity: str = "",
         port: int = 0,
+        events: bool = True,
     ) -> None:
+        """`events`: whether it offers telephone-events; without them its keys are tones."""
         super().__init__(name, directory, host)
         self.transport = transport
+        self.events = events
         self.port = port or free_port(host)
         self.tone_hz = tone_hz
         self.user, self.password = user or name, password
@@ -92,7 +98,7 @@ class Sipp(Phone):
             "IDENTITY": self.identity,
             "USER": self.user,
             "PASSWORD": self.password,
-            "SDP": SDP.format(host=self.host, port=self.rtp.port),
+            "SDP": (SDP if self.events else WITHOUT_EVENTS).format(host=self.host, port=self.rtp.port),
             "REFUSALS1": refusals(11),
             "REFUSALS2": refusals(12),
         }
@@ -189,6 +195,8 @@ class Sipp(Phone):
         """One digit at a time when in SIP INFO."""
         if info:
             self._steer("NOTIFY", digits)
+        elif not self.events:
+            self.rtp.sound(digits)
         else:
             self.rtp.press(digits)
 
