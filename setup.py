@@ -3,10 +3,10 @@
 from setuptools import Extension, setup
 
 _SOURCES = (
-    "module", "g711", "g722", "addresses", "io", "shared", "ring", "kernels", "keys", "mix", "loop", "turn",
-    "srtp", "opus", "library",
+    "module", "g711", "g722", "addresses", "io", "shared", "ring", "kernels", "keys", "mix", "limiter",
+    "loop", "turn", "srtp", "opus", "library",
 )  # fmt: skip
-_HEADERS = ("addresses", "buffers", "loop", "g711", "srtp", "library")
+_HEADERS = ("addresses", "buffers", "loop", "g711", "limiter", "srtp", "library")
 
 setup(
     ext_modules=[

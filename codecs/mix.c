@@ -1,16 +1,11 @@
 /* Sparse mix: who hears whom at which gain, from the sample ring or from frames. */
+#include "limiter.h"
 #include "loop.h"
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
-#define WIDER __attribute__((target_clones("avx2", "default")))
-#else
-#define WIDER
-#endif
-
 /* MOST: the sum of gains at which 32 bits hold every sum of samples; what would exceed it drowned long before. */
-enum { WIDEST = 1024, UNITY = 256, MOST = 65535 };
+enum { WIDEST = 1024, MOST = 65535 };
 
 /* A row before it is made to fit 16 bits, and the sum of its gains. */
 typedef struct {
@@ -24,20 +19,13 @@ typedef struct {
     const int16_t **frame;
     const int32_t *start, *source, *gain, *base;
     int16_t *out;
+    float *level; /* of each row: how far it is turned down */
 } Mix;
 
 WIDER static void add(int32_t *restrict sum, const int16_t *restrict frame, int16_t gain, Py_ssize_t width)
 {
     for (Py_ssize_t k = 0; k < width; k++)
         sum[k] += (int32_t)gain * frame[k];
-}
-
-WIDER static void saturate(const int32_t *restrict sum, Py_ssize_t width, int16_t *restrict out)
-{
-    for (Py_ssize_t k = 0; k < width; k++) {
-        int32_t value = sum[k] / UNITY;
-        out[k] = (int16_t)(value > 32767 ? 32767 : value < -32768 ? -32768 : value);
-    }
 }
 
 static void mix_row(const Mix *m, Py_ssize_t r, const Sum *base, Sum *row)
@@ -72,21 +60,22 @@ static int mix_rows(const Mix *m)
     Sum *row = &common[m->all - m->rows];
     for (Py_ssize_t r = 0; r < m->rows; r++) {
         mix_row(m, r, m->base[r] < 0 ? NULL : &common[m->base[r] - m->rows], row);
-        saturate(row->sample, m->width, m->out + r * m->width);
+        limit(row->sample, m->width, row->total <= UNITY, &m->level[r], m->out + r * m->width);
     }
     free(common);
     return 0;
 }
 
-/* Reads the matrix from the arrays first to first + 4: start, source, gain, out, base. */
+/* Reads the matrix from the arrays first to first + 5: start, source, gain, out, base, level. */
 static int mix_open(Mix *m, const Arrays *a, int first, Py_ssize_t width)
 {
     Py_ssize_t edges = array_items(a, first + 1);
     *m = (Mix){.width = width, .rows = array_items(a, first + 4), .all = array_items(a, first) - 1,
                .start = a->view[first].buf, .source = a->view[first + 1].buf, .gain = a->view[first + 2].buf,
-               .out = a->view[first + 3].buf, .base = a->view[first + 4].buf};
+               .out = a->view[first + 3].buf, .base = a->view[first + 4].buf,
+               .level = a->view[first + 5].buf};
     int fits = width > 0 && width <= WIDEST && m->all >= m->rows && array_items(a, first + 2) >= edges &&
-               array_items(a, first + 3) >= m->rows * width;
+               array_items(a, first + 3) >= m->rows * width && array_items(a, first + 5) >= m->rows;
     for (Py_ssize_t r = 0; fits && r < m->all; r++)
         fits = m->start[r] >= 0 && m->start[r] <= m->start[r + 1] && m->start[r + 1] <= edges;
     for (Py_ssize_t r = 0; fits && r < m->rows; r++)
@@ -111,9 +100,9 @@ PyObject *mix_frames(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     Arrays a;
     Mix m;
     (void)module;
-    if (arrays_open(&a, "mix", "hiiiHi", args, nargs) < 0)
+    if (arrays_open(&a, "mix", "hiiiHiI", args, nargs) < 0)
         return NULL;
-    int fits = mix_open(&m, &a, 1, nargs > 6 ? PyLong_AsSsize_t(args[6]) : 0);
+    int fits = mix_open(&m, &a, 1, nargs > 7 ? PyLong_AsSsize_t(args[7]) : 0);
     m.frames = fits ? array_items(&a, 0) / m.width : 0;
     m.frame = fits ? malloc((size_t)(m.frames + 1) * sizeof *m.frame) : NULL;
     fits = m.frame != NULL;
@@ -124,15 +113,15 @@ PyObject *mix_frames(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 
 PyObject *mix_heard(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
-    static const char spec[] = "HBihiiiHi";
+    static const char spec[] = "HBihiiiHiI";
     Arrays a;
     Mix m;
     (void)module;
     if (arrays_open(&a, "heard", spec, args, nargs) < 0)
         return NULL;
-    int64_t position = nargs > 11 ? PyLong_AsLongLong(args[9]) : 0;
-    Py_ssize_t length = nargs > 11 ? PyLong_AsSsize_t(args[11]) : 0, legs = array_items(&a, 2);
-    int fits = mix_open(&m, &a, 4, nargs > 11 ? PyLong_AsSsize_t(args[10]) : 0) &&
+    int64_t position = nargs > 12 ? PyLong_AsLongLong(args[10]) : 0;
+    Py_ssize_t length = nargs > 12 ? PyLong_AsSsize_t(args[12]) : 0, legs = array_items(&a, 2);
+    int fits = mix_open(&m, &a, 4, nargs > 12 ? PyLong_AsSsize_t(args[11]) : 0) &&
                ring_fits(&a, "heard", length) && m.width <= length &&
                arrays_within(&a, "heard", 2, legs, array_items(&a, 0) / length) == 0;
     m.frames = fits ? legs + array_items(&a, 3) / m.width : 0;

@@ -144,11 +144,12 @@ static PyMethodDef methods[] = {
     KERNEL("clear", ring_clear,
            "clear(have u1[legs,L], leg i4[n], position i8[n], width, L)\n\nForget width samples a leg."),
     KERNEL("mix", mix_frames,
-           "mix(frames i2[m,w], start i4[r+s+1], source i4[e], gain i4[e], out i2[r,w], base i4[r], w)\n\nSaturating"
-           " sparse matrix product; gains in 1/256. Row k is added to row base[k] of the s last ones, which are in no"
-           " output, or to nothing where that is negative."),
+           "mix(frames i2[m,w], start i4[r+s+1], source i4[e], gain i4[e], out i2[r,w], base i4[r], level f4[r], w)\n\n"
+           "Sparse matrix product; gains in 1/256. Row k is added to row base[k] of the s last ones, which are in no"
+           " output, or to nothing where that is negative. Rows of several sources are limited; level[k] is how far a"
+           " row is turned down, before and after."),
     KERNEL("heard", mix_heard,
-           "heard(ring i2[legs,L], have u1[legs,L], legs i4[m], played i2[p,w], start, source, gain, out, base, position, w,"
+           "heard(ring i2[legs,L], have u1[legs,L], legs i4[m], played i2[p,w], start, source, gain, out, base, level, position, w,"
            " L)\n\ntake and mix in one: frames are those of the legs from the position on, then those played."),
     KERNEL("keys", keys_found,
            "keys(frames i2[n,160], basis f4[160,16], leg i4[n], heard i1[legs], told i1[legs], run i4[legs], out i4[n]) -> n\n\n"

@@ -31,8 +31,11 @@ class Fade(NamedTuple):
         return np.concatenate((new, np.rint(blended).astype(np.int16)))
 
 
-def fade(legs: LegTable, plan: MixPlan, replaced: Mapping[int, Row]) -> Fade | None:
-    """`replaced`: the former rows of ears of the plan. None where nothing was heard before."""
+def fade(
+    legs: LegTable, plan: MixPlan, replaced: Mapping[int, Row], levels: NDArray[np.float32]
+) -> Fade | None:
+    """`replaced`: the former rows of ears of the plan; `levels`: float32[2, legs], how far the limiter has
+    turned them down, at 8 and 16 kHz. None where nothing was heard before."""
     chosen = np.flatnonzero(np.isin(plan.ears, [*replaced]) & legs.started[plan.ears]).tolist()
     if not chosen:
         return None
@@ -45,6 +48,10 @@ def fade(legs: LegTable, plan: MixPlan, replaced: Mapping[int, Row]) -> Fade | N
         row = rows.setdefault(replaced[ear], len(rows))
         blend = blends.setdefault((row, int(plan.mixed_row[plan.encoded[k]])), len(blends))
         encoded[k] = len(plan.law) + encodings.setdefault((blend, int(legs.law[ear])), len(encodings))
+    old = mix_rows([*rows])
+    for k in chosen:
+        ear = int(plan.ears[k])
+        old.level[rows[replaced[ear]]], old.wide_level[rows[replaced[ear]]] = levels[:, ear]
     further = [len(plan.base) + blend for blend, _ in encodings]
     return Fade(
         plan=plan._replace(
@@ -52,7 +59,7 @@ def fade(legs: LegTable, plan: MixPlan, replaced: Mapping[int, Row]) -> Fade | N
             mixed_row=_extended(plan.mixed_row, further),
             law=_extended(plan.law, [law for _, law in encodings]),
         ),
-        old=mix_rows([*rows]),
+        old=old,
         before=np.array([before for before, _ in blends], np.int32),
         after=np.array([after for _, after in blends], np.int32),
     )

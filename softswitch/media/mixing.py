@@ -40,6 +40,7 @@ class Mixer:
         self._plans: dict[int, MixPlan] = {}
         self._fades: dict[int, Fade] = {}
         self._digits: dict[int, DigitSender | ToneSender] = {}
+        self._levels = np.ones((2, legs.capacity), np.float32)
 
     def tick(self, cohort: int, clock: int) -> None:
         """Sends 20 ms to each leg of the cohort that is not relayed, from the position `clock` on."""
@@ -110,10 +111,21 @@ class Mixer:
 
     def _plan(self, cohort: int) -> MixPlan:
         if cohort not in self._plans or cohort in self._routing.stale_cohorts:
-            self._plans[cohort] = plan_cohort(self._legs, self._routing.rows, cohort)
+            former = self._plans.get(cohort)
+            plan = self._plans[cohort] = plan_cohort(self._legs, self._routing.rows, cohort)
+            self._carry_levels(former, plan)
             self._routing.stale_cohorts.discard(cohort)
             self._go_over(cohort)
         return self._plans[cohort]
+
+    def _carry_levels(self, former: MixPlan | None, plan: MixPlan) -> None:
+        """What an ear hears goes on as far turned down as it was."""
+        if former is not None:
+            rows = former.mixed_row[former.encoded]
+            self._levels[:, former.ears] = former.level[rows], former.wide_level[rows]
+        self._levels[:, plan.ears[~self._legs.started[plan.ears]]] = 1.0
+        for level, last in zip((plan.level, plan.wide_level), self._levels, strict=True):
+            np.minimum.at(level, plan.mixed_row[plan.encoded], last[plan.ears])
 
     def _go_over(self, cohort: int) -> None:
         """Rows that were replaced since the last tick."""
@@ -123,7 +135,7 @@ class Mixer:
         }
         for ear in replaced:
             del self._routing.replaced[ear]
-        found = fade(self._legs, self._plans[cohort], replaced) if replaced else None
+        found = fade(self._legs, self._plans[cohort], replaced, self._levels) if replaced else None
         if found is not None:
             self._fades[cohort] = found
 
@@ -132,7 +144,7 @@ class Mixer:
         mixed = np.empty((len(plan.base), FRAME), np.int16)
         _codecs.heard(
             *self._ring.arrays, plan.legs, self._players.take(plan.players, clock, FRAME), plan.start,
-            plan.source, plan.gain, mixed, plan.base, clock, FRAME, self._ring.length,
+            plan.source, plan.gain, mixed, plan.base, plan.level, clock, FRAME, self._ring.length,
         )  # fmt: skip
         return mixed
 

@@ -226,7 +226,8 @@ def _mixed(row: Row, relay_source: int) -> set[int]:
 class MixPlan(NamedTuple):
     """One cohort's tick as arrays: CSR rows over the sources, each distinct row mixed and encoded once.
 
-    `plain`: all of it is G.711 in packets of 20 ms without comfort noise.
+    `plain`: all of it is G.711 in packets of 20 ms without comfort noise. The levels are how far
+    the limiter has turned each row down, and change with every tick.
     """
 
     comfort: bool
@@ -246,6 +247,8 @@ class MixPlan(NamedTuple):
     source: np.ndarray[Any, np.dtype[np.int32]]
     gain: np.ndarray[Any, np.dtype[np.int32]]
     base: np.ndarray[Any, np.dtype[np.int32]]
+    level: np.ndarray[Any, np.dtype[np.float32]]
+    wide_level: np.ndarray[Any, np.dtype[np.float32]]
 
 
 _NO_INDICES = np.zeros(0, np.int32)
@@ -268,6 +271,8 @@ _NOTHING_MIXED = MixPlan(
     source=_NO_INDICES,
     gain=_NO_INDICES,
     base=_NO_INDICES,
+    level=np.zeros(0, np.float32),
+    wide_level=np.zeros(0, np.float32),
 )
 
 
@@ -317,6 +322,8 @@ def mix_rows(rows: Sequence[Row], base: Sequence[int] | None = None) -> MixPlan:
         source=np.array([edge[0] for edge in edges], np.int32),
         gain=np.array([edge[1] for edge in edges], np.int32),
         base=np.full(len(rows), -1, np.int32) if base is None else np.array(base, np.int32),
+        level=np.ones(len(rows) if base is None else len(base), np.float32),
+        wide_level=np.ones(len(rows) if base is None else len(base), np.float32),
     )
 
 

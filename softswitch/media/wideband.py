@@ -116,7 +116,7 @@ class Wideband:
         """int16[distinct rows, 320]."""
         frames = np.concatenate((self._heard(plan.legs, clock), self._played(plan.players, clock)))
         mixed = np.empty((len(plan.base), 2 * FRAME), np.int16)
-        _codecs.mix(frames, plan.start, plan.source, plan.gain, mixed, plan.base, 2 * FRAME)
+        _codecs.mix(frames, plan.start, plan.source, plan.gain, mixed, plan.base, plan.wide_level, 2 * FRAME)
         return mixed
 
     def _heard(self, legs: Indices, clock: int) -> Wide:

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from softswitch.media import _codecs, g711
+from tests.media.limiter import limited
 
 
 def mu_law_by_decision_values() -> NDArray[np.uint8]:
@@ -118,6 +119,10 @@ def test_place_puts_every_sample_at_its_position(seed: int) -> None:
     assert status[n - 1] == 1
 
 
+def ones(count: int) -> NDArray[np.float32]:
+    return np.ones(count, np.float32)
+
+
 def test_clear_forgets_round_the_end_of_the_ring() -> None:
     have = np.ones((2, 512), np.uint8)
     _codecs.clear(have, np.array([1], np.int32), np.array([1024 + 500], np.int64), 40, 512)
@@ -126,7 +131,7 @@ def test_clear_forgets_round_the_end_of_the_ring() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_mix_is_the_saturated_product_with_the_gain_matrix(seed: int) -> None:
+def test_mix_is_the_limited_product_with_the_gain_matrix(seed: int) -> None:
     random = np.random.default_rng(seed)
     frames = random.integers(-32768, 32768, (5, 160)).astype(np.int16)
     dense = np.where(random.random((7, 5)) < 0.5, random.integers(0, 600, (7, 5)), 0)
@@ -134,9 +139,12 @@ def test_mix_is_the_saturated_product_with_the_gain_matrix(seed: int) -> None:
     source = np.nonzero(dense)[1].astype(np.int32)
     gain = dense[dense > 0].astype(np.int32)
     out = np.empty((7, 160), np.int16)
-    _codecs.mix(frames, start, source, gain, out, np.full(7, -1, np.int32), 160)
+    _codecs.mix(frames, start, source, gain, out, np.full(7, -1, np.int32), ones(7), 160)
     exact = dense.astype(np.int64) @ frames.astype(np.int64)
-    assert (out == np.clip(np.trunc(exact / 256), -32768, 32767).astype(np.int16)).all()
+    sums = np.trunc(exact / 256).astype(np.int64)
+    for row, gains, found in zip(sums, dense, out, strict=True):
+        wanted, _ = limited(row, np.float32(1), alone=bool(gains.sum() <= 256))
+        assert np.abs(found.astype(int) - wanted).max() <= 1
 
 
 def test_the_sum_of_all_less_oneself_is_the_sum_of_the_others_bit_by_bit() -> None:
@@ -147,19 +155,20 @@ def test_the_sum_of_all_less_oneself_is_the_sum_of_the_others_bit_by_bit() -> No
     gain = np.repeat(np.array([-256, 256], np.int32), 100)
     start = np.append(np.arange(101), 200).astype(np.int32)
     out = np.empty((100, 160), np.int16)
-    _codecs.mix(frames, start, source, gain, out, np.full(100, 100, np.int32), 160)
+    _codecs.mix(frames, start, source, gain, out, np.full(100, 100, np.int32), ones(100), 160)
     others = 1 - np.eye(100, dtype=np.int64)
-    assert (out == np.clip(others @ frames.astype(np.int64), -32768, 32767)).all()
+    for row, found in zip(others @ frames.astype(np.int64), out, strict=True):
+        assert np.abs(found.astype(int) - limited(row, np.float32(1))[0]).max() <= 1
 
 
-def test_a_mix_of_too_many_saturates_and_never_wraps() -> None:
+def test_a_mix_of_too_many_never_wraps() -> None:
     frames = np.full((1, 160), 32767, np.int16)
     edges = 500
     out = np.zeros((1, 160), np.int16)
     source, gain = np.zeros(edges, np.int32), np.full(edges, 2048, np.int32)
     alone = np.full(1, -1, np.int32)
-    _codecs.mix(frames, np.array([0, edges], np.int32), source, gain, out, alone, 160)
-    assert (out == 32767).all()
+    _codecs.mix(frames, np.array([0, edges], np.int32), source, gain, out, alone, ones(1), 160)
+    assert (out == 30000).all()
 
 
 @pytest.mark.parametrize("position", [40_000, 8192 * 9 - 70])
@@ -174,13 +183,14 @@ def test_what_is_heard_is_the_mix_of_what_is_taken_and_played(position: int) -> 
     at, taken, missing = np.full(3, position, np.int64), np.empty((3, 160), np.int16), np.empty(3, np.int32)
     _codecs.take(samples, have, legs, at, at, at, taken, missing, 8192)
     expected, out = np.empty((2, 160), np.int16), np.empty((2, 160), np.int16)
-    _codecs.mix(np.concatenate((taken, played)), start, source, gain, expected, base, 160)
-    _codecs.heard(other, have, legs, played, start, source, gain, out, base, position, 160, 8192)
+    _codecs.mix(np.concatenate((taken, played)), start, source, gain, expected, base, ones(2), 160)
+    _codecs.heard(other, have, legs, played, start, source, gain, out, base, ones(2), position, 160, 8192)
     assert (out == expected).all() and (other == samples).all()
+    level, wrong = ones(2), legs + 1
     with pytest.raises(ValueError, match="names row"):
-        _codecs.heard(other, have, legs + 1, played, start, source, gain, out, base, position, 160, 8192)
+        _codecs.heard(other, have, wrong, played, start, source, gain, out, base, level, position, 160, 8192)
     with pytest.raises(ValueError, match="power of two"):
-        _codecs.heard(other, have, legs, played, start, source, gain, out, base, position, 160, 8000)
+        _codecs.heard(other, have, legs, played, start, source, gain, out, base, level, position, 160, 8000)
 
 
 def test_play_loops_ends_and_starts_in_silence() -> None:
@@ -223,9 +233,9 @@ def test_wrong_shapes_are_refused_not_read() -> None:
     one, frame = np.zeros(1, np.int32), np.zeros((1, 160), np.int16)
     have, at = frame.astype(np.uint8), np.zeros(1, np.int64)
     with pytest.raises(ValueError, match="fit together"):
-        _codecs.mix(frame, np.array([0, 5], np.int32), one, one, frame, one - 1, 160)
+        _codecs.mix(frame, np.array([0, 5], np.int32), one, one, frame, one - 1, ones(1), 160)
     with pytest.raises(ValueError, match="fit together"):
-        _codecs.mix(frame, np.array([0, 1], np.int32), one, one, frame, one, 160)
+        _codecs.mix(frame, np.array([0, 1], np.int32), one, one, frame, one, ones(1), 160)
     with pytest.raises(TypeError, match="items of"):
         _codecs.encode(frame.astype(np.int32), one, np.zeros(1, np.uint8), np.zeros((1, 160), np.uint8), 160)
     with pytest.raises(ValueError, match="needed"):

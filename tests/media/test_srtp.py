@@ -384,6 +384,32 @@ def test_the_roll_over_counter_outlives_the_same_keys_put_again_and_a_dead_worke
     assert has_tone(after.phones["B"].heard(), 400, 8000)
 
 
+@pytest.mark.parametrize("suite", [SUITES[0], SUITES[2]])
+def test_the_roll_over_counter_goes_with_a_leg_to_another_worker(tmp_path: Path, suite: str) -> None:
+    """Also under a key that was taken up there: both directions go on counting, and old packets stay old."""
+    rig = SecureRig(tmp_path)
+    a = rig.add("A", 400, suite)
+    a.seq = 0xFFE0
+    leg = rig.engine.legs.index["A"]
+    rig.engine.legs.out_ext[leg] = 0x7FF0 + 0x8000
+    rig.phone("B", tone(1000, 1, 8000))
+    rig.bridge("A", "B")
+    rig.run(1.0)
+    assert rig.engine.legs.out_ext[leg] > 0xFFFF and rig.engine.legs.in_ext[leg] > 0xFFFF
+    (tmp_path / "other").mkdir()
+    other = SecureRig(tmp_path / "other")
+    other.engine.skip(rig.engine.clock)
+    other.engine.legs.expect("A", rig.engine.legs.row(leg))
+    other.secure = rig.secure
+    for phone in rig.phones.values():
+        other.phones[phone.id] = replace(phone, got=[])
+        other.put_leg(other.phones[phone.id], **(rig.secure["A"].fields if phone.id == "A" else {}))
+    other.bridge("A", "B")
+    other.run(1.0)
+    assert has_tone(other.phones["A"].heard(), 1000, 8000) and has_tone(other.phones["B"].heard(), 400, 8000)
+    assert not other.engine.legs.dropped_crypto.any()
+
+
 @pytest.mark.parametrize(
     ("keys", "reason"),
     [
