@@ -62,6 +62,9 @@ def _head(document: Mapping[str, Any]) -> Iterator[str]:
     yield "[benchmarks.md](../benchmarks.md) explains every figure. Main figures are CPU time of all"
     yield "processes of a system, user and system, over steady windows, systems in turns: medians with lowest"
     yield "and highest. Compare within a table: the next hour is another machine."
+    if document.get("remarks"):
+        yield ""
+        yield document["remarks"]
     if first:
         machine = first["machine"]
         busy = document["load_before"] > _BUSY * machine["cores"]

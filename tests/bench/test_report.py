@@ -113,6 +113,17 @@ def test_every_part_is_a_command_in_both_forms(part: report.Part) -> None:
         assert parser_of(benches()).parse_args([*words, "--json"]).bench == words[0]
 
 
+def test_remarks_of_whoever_put_the_results_together_are_shown(tmp_path: Path) -> None:
+    with_remarks = {**document({"result": COMPARED}), "remarks": "Two parts ran at the same time."}
+    text = report_page.write(with_remarks, tmp_path).read_text()
+    assert "\nTwo parts ran at the same time.\n" in text
+
+
+def test_the_page_in_the_tree_is_that_of_its_results(tmp_path: Path) -> None:
+    made = report_page.write(report.read(report.PLACE / "results.json"), tmp_path)
+    assert made.read_text() == (report.PLACE / "README.md").read_text()
+
+
 def test_versions_are_found() -> None:
     for peer in PEERS.values():
         if peer.found():
