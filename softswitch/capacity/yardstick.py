@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-_TRIES = 5
+_TRIES = 20
 
 
 def python_ms() -> float:
