@@ -11,7 +11,7 @@ import asyncio
 import sys
 import time
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import orjson
 import uvloop
@@ -33,8 +33,7 @@ class Subscriber(asyncio.Protocol):
         self._rest = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(b'{"facts": true}\n')
+        cast(asyncio.Transport, transport).write(b'{"facts": true}\n')
 
     def data_received(self, data: bytes) -> None:
         now = time.monotonic()
