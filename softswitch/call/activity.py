@@ -1,4 +1,4 @@
-"""What happens with a caller who is not in a conversation: one of flow, dial, service, supervision."""
+"""What happens with a caller who is not in a conversation: flow, dial, conference, service, supervision …"""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from softswitch.backend.events import Answer
     from softswitch.call.call import Call
     from softswitch.call.leg import Leg
+    from softswitch.call.leg_media import LegMedia
+    from softswitch.call.party import Party
     from softswitch.call.speaking import Spoken
     from softswitch.call.waiting import Waiting
     from softswitch.ivr.run import FlowRun
@@ -59,6 +61,25 @@ class Activity:
 
     def timeout(self, now: float, out: list[Any]) -> None:
         """The time given to `Call.wake_at` has come."""
+
+    @property
+    def parties(self) -> list[Party]:
+        """For whom this call is theirs, beside the caller."""
+        return []
+
+    def leg_ended(self, leg: Leg, now: float, out: list[Any]) -> bool:
+        """A leg has ended. Whether the call goes on without it."""
+        return False
+
+    def hold_changed(self, leg: LegMedia, out: list[Any]) -> None:
+        """A party has put the others on hold, or is back."""
+
+    def no_media(self, leg: Leg, now: float, out: list[Any]) -> None:
+        """Nothing is heard of a leg."""
+
+    def recording_finished(self, recording: str) -> bool:
+        """A recording could not go on. Whether it was one of this."""
+        return False
 
     def to_state(self) -> dict[str, Any]:
         """What a new process needs to resume it, and `ringing`: the legs that it has to cancel."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.call.call import Call
 from softswitch.call.callerid import chosen_number
+from softswitch.call.conference_activity import to_room
 from softswitch.call.flow_activity import FlowActivity
 from softswitch.call.forwarding import SERVICES, ForwardingActivity, destination
 from softswitch.call.identity import Introduction, claimed, introduction, trunk_of
@@ -202,6 +203,12 @@ class Arrivals:
         if call.answer(now, out):
             call.begin(FlowActivity(call, run), now, out)
 
+    def _to_conference(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
+        if self._exchange.conferences.is_full(found.name):
+            raise NoRoute("conference_full")
+        if call.answer(now, out):
+            to_room(call, found.name, now, out)
+
     def _to_user(self, call: Call, found: Route, now: float, out: list[Any]) -> None:
         call.dial(Target("user", found.name), None, now, out)
 
@@ -225,7 +232,7 @@ class Arrivals:
             centre, picker = self._exchange.centre, call.caller.name
             allowed = may_pick_up(centre, picker, user_named(centre, found.number))
             raise NoRoute("number_not_found" if allowed else "forbidden")
-        if found.name in ("hide_number", "park", "send_to_flow"):
+        if found.name in ("hide_number", "park", "send_to_flow", "conference"):
             raise NoRoute("number_not_found")
         if found.name == "voicemail":
             mailbox = mailbox_of(self._exchange, call.caller, found.number)
@@ -262,6 +269,7 @@ _ROUTES = {
     "queue": Arrivals._to_flow,
     "voicemail": Arrivals._to_flow,
     "user": Arrivals._to_user,
+    "conference": Arrivals._to_conference,
     "trunk": Arrivals._to_trunk,
     "feature": Arrivals._to_service,
 }

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.activity import Activity
+from softswitch.call.conference_activity import to_room
 from softswitch.call.conversation import Conversation
 from softswitch.call.conversation_keys import key_pressed
 from softswitch.call.dial_activity import DialActivity
@@ -141,6 +142,8 @@ class Call:
         parties = [self.caller]
         if self.conversation is not None:
             parties.append(self.conversation.callee.party)
+        if self.activity is not None:
+            parties += self.activity.parties
         if self.transfer is not None:
             parties += self.transfer.engaged
         return parties
@@ -219,6 +222,9 @@ class Call:
         """Send an answered caller to another flow, queue or user."""
         if target.kind == "user":
             self.dial(target, None, now, out)
+            return
+        if target.kind == "conference":
+            to_room(self, target.name, now, out)
             return
         run = self.exchange.flows.run(target, self)
         if run is None:
@@ -361,8 +367,11 @@ class Call:
     def leg_ended(self, leg: Leg, reason: str, ended_by: str, now: float, out: list[Any]) -> None:
         if begins_survey(self, leg, reason, now, out):
             return
-        if self.activity is not None and reason == "normal_hang_up_caller":
-            reason = self.activity.hung_up(now, out)
+        if self.activity is not None:
+            if self.activity.leg_ended(leg, now, out):
+                return
+            if reason == "normal_hang_up_caller":
+                reason = self.activity.hung_up(now, out)
         self.end(reason, ended_by, now, out)
 
     def leg_referred(self, leg: Leg, referral: Referral, now: float, out: list[Any]) -> bool:
@@ -371,6 +380,8 @@ class Call:
     def hold_changed(self, leg: LegMedia, out: list[Any]) -> None:
         if self.conversation is not None:
             self.conversation.hold_changed(leg, out)
+        elif self.activity is not None:
+            self.activity.hold_changed(leg, out)
 
     def no_media(self, leg: Leg, seconds: float, now: float, out: list[Any]) -> None:
         """The media worker hears nothing of a leg; it tells so again as long as that lasts."""
@@ -379,6 +390,8 @@ class Call:
             out.append(Fact("alarm_raised", {"code": "no_media", "message": message}))
         if self.conversation is not None and self.conversation.dead(now):
             self.end("rtp_timeout", "switch", now, out)
+        elif self.activity is not None:
+            self.activity.no_media(leg, now, out)
 
     def recording_finished(self, recording: str, out: list[Any]) -> None:
         """A recording that could not go on is over before its conversation is."""
@@ -386,6 +399,8 @@ class Call:
             if keeper is not None and keeper.recording and keeper.recording.id == recording:
                 keeper.recording = None
                 self.keep(out)
+        if self.activity is not None and self.activity.recording_finished(recording):
+            self.keep(out)
 
     # Facts and live state
 

@@ -22,6 +22,7 @@ from softswitch.call.authentication import Authenticator, Listener
 from softswitch.call.backends import Backends
 from softswitch.call.bans import Bans
 from softswitch.call.call import Call
+from softswitch.call.conference import Conferences
 from softswitch.call.configured import take_up
 from softswitch.call.dialplan import DialPlan
 from softswitch.call.flows import Flows
@@ -146,6 +147,7 @@ class Exchange:
         self.watching = Watching(self)
         self.supervising = Supervising(self)
         self.actions = Actions(self)
+        self.conferences = Conferences(self)
         self.proxying = Proxying(self, nonce_secret)
 
     # Doors

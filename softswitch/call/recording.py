@@ -27,11 +27,11 @@ class Recording:
         self.paused = False
         self.by = ""
 
-    def start(self, left: Leg, right: Leg, now: float, out: list[Any]) -> None:
+    def start(self, left: Leg, right: Leg | None, now: float, out: list[Any]) -> None:
         self.path = f"{self.exchange.recordings_directory}/{self.exchange.utc_date(now)}/{self.id}.wav"
         self.exchange.recordings[self.id] = self
         self.worker = left.worker
-        self._put(left.id, right.id, out)
+        self._put(left.id, right.id if right is not None else "", out)
         out.append(Keep(f"recording/{self.id}", self))
         out.append(
             Fact(
@@ -41,7 +41,7 @@ class Recording:
                     "recording": self.id,
                     "path": self.path,
                     "left_leg": left.id,
-                    "right_leg": right.id,
+                    "right_leg": self.right or None,
                     "agent": self.agent,
                     "queue": self.queue,
                     "retention": self.about.get("retention"),

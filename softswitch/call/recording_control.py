@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.activity import Activity
+from softswitch.call.conference_activity import second_conversation, three_way
 from softswitch.call.routing import NoRoute
 
 if TYPE_CHECKING:
@@ -53,6 +54,12 @@ class Keys:
         typed = (self._typed.get(leg.id, "") + digit)[-_MOST_KEYS:]
         self._typed[leg.id] = typed
         codes = conversation.call.exchange.centre.feature_codes
+        if codes.conference is not None and typed.endswith(codes.conference):
+            self._typed[leg.id] = ""
+            second = second_conversation(conversation.call.exchange, conversation, leg)
+            if second is not None:
+                three_way(leg, second, now, out)
+            return
         for name, action in ACTIONS.items():
             code = getattr(codes, name)
             if code is not None and typed.endswith(code):

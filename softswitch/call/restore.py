@@ -14,6 +14,7 @@ from softswitch.acd.callback import OUT
 from softswitch.acd.history import RESTORED
 from softswitch.call.call import Call
 from softswitch.call.callback_activity import CallbackActivity
+from softswitch.call.conference_activity import ConferenceActivity
 from softswitch.call.flow_activity import FlowActivity
 from softswitch.call.message_taking import Recorded
 from softswitch.call.outputs import Fact, Keep
@@ -233,6 +234,16 @@ def _resume_voicemail(call: Call, activity: dict[str, Any], now: float, out: lis
     call.activity.start(now, out)
 
 
+def _resume_conference(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
+    for kept in activity["legs"]:
+        call.restore_leg(kept, out)
+    conferences, id = call.exchange.conferences, activity["conference"]
+    conference = conferences.get(id) or conferences.begin(id, activity["room"])
+    call.activity = ConferenceActivity(call, conference)
+    for kept in activity["members"]:
+        conference.restore(call.legs[kept["leg"]], kept, out)
+
+
 def _resume_failing(call: Call, activity: dict[str, Any], now: float, out: list[Any]) -> None:
     call.end(activity["reason"], activity["ended_by"], now, out)
 
@@ -269,6 +280,7 @@ def _resume_callback(call: Call, activity: dict[str, Any], now: float, out: list
 _RESUME = {
     "callback": _resume_callback,
     "dial": _resume_dial,
+    "conference": _resume_conference,
     "parked": _resume_parked,
     "flow": _resume_flow,
     "survey": _resume_survey,

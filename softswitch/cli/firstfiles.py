@@ -9,6 +9,7 @@ from softswitch.config import (
     Backend,
     Calendar,
     CallingClass,
+    Conference,
     FeatureCodes,
     Listen,
     Media,
@@ -67,6 +68,7 @@ _CLASS = CallingClass(name="neighbours", prefixes=("+43", "+41"))
 _BACKEND = Backend(name="crm", urls=("https://crm.example.com/api",))
 _VOICEMAIL = Voicemail(name="alice", users=("alice",))
 _ROUTE = OutboundRoute(name="everything", trunks=("carrier",))
+_ROOM = Conference(name="team")
 _CALENDAR = Calendar(name="office", week={"mon-fri": ("09:00-17:00",)}, dates={"12-31": CalendarDay()})
 _QUEUES = ("sales", "support", "billing")
 _AGENTS = {"alice": ("sales", "support"), "bob": ("support", "billing")}
@@ -114,6 +116,8 @@ def centre_file(password: Callable[[], str], pin: Callable[[], str]) -> str:
             *_as_comment(_group("calling_classes", "", [_CLASS], ("name",))),
             "\n# Over which trunks numbers outside are called, and when. Take away the # to use it.\n",
             *_as_comment(_group("routes", "", [_ROUTE], ("name",))),
+            "\n# Rooms in which any number of callers talk. Take away the # to use it.\n",
+            *_as_comment(_group("conferences", "", [_ROOM], ("name",))),
             "\n# Opening hours, for hours of queues. Take away the # to use it.\n",
             *_as_comment(_group("calendars", "", [_CALENDAR], ("name",))),
             "\n# Business systems that flows ask. Take away the # to use it.\n",
@@ -139,7 +143,8 @@ def _group(
     | list[OutboundRoute]
     | list[Calendar]
     | list[Backend]
-    | list[Voicemail],
+    | list[Voicemail]
+    | list[Conference],
     without: tuple[str, ...],
 ) -> Iterator[str]:
     """A group by name; the keys are explained at the first object, the others have only what they set."""

@@ -94,6 +94,19 @@ def send_to_flow(call_id: str, flow: str, config_path: Path | None, as_json: boo
         click.echo(f"The caller of {call_id} is in flow {flow}.")
 
 
+@call.command("conference", epilog=example("softswitch call conference 5f3a9c"))
+@click.argument("call_id", metavar="CALL")
+@config_option
+@json_option
+def conference(call_id: str, config_path: Path | None, as_json: bool) -> None:
+    """Make one conference of a user's conversation CALL and the one that the user has put on hold."""
+    result = send(node_of(config_path), "call.conference", {"call": call_id})
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"All parties of {call_id} talk to each other.")
+
+
 @call.command("supervise", epilog=example("softswitch call supervise 5f3a9c whisper"))
 @click.argument("call_id", metavar="CALL")
 @click.argument("mode", type=click.Choice(["listen", "whisper", "barge", "take_over", "call", "agent"]))

@@ -20,6 +20,7 @@ from softswitch.cli.callback import callback
 from softswitch.cli.capacity import capacity
 from softswitch.cli.cdr import cdr
 from softswitch.cli.check import check
+from softswitch.cli.conference import conference
 from softswitch.cli.doctor import doctor
 from softswitch.cli.flow import flow
 from softswitch.cli.init import init
@@ -109,6 +110,7 @@ for _command in (
     agent,
     queue,
     calendar,
+    conference,
     trunk,
     number,
     route,

@@ -21,6 +21,7 @@ from softswitch.config.centre import (
     Supervision,
     User,
 )
+from softswitch.config.conference import Conference
 from softswitch.config.dialplan import CallingClass, Numbering, OutboundRoute
 from softswitch.config.listen import Listen, TlsPeers
 from softswitch.config.node import Limits, Log, Media, Node, PortRange, Sip
@@ -37,6 +38,7 @@ __all__ = [
     "Calendar",
     "CallingClass",
     "Centre",
+    "Conference",
     "FeatureCodes",
     "Flow",
     "Limits",

@@ -15,7 +15,7 @@ Keys = Literal["auto", "info", "inband"]
 Srtp = Literal["off", "optional", "required"]
 
 HOST_AND_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
-TARGET_KINDS = ("flow", "queue", "user", "voicemail")
+TARGET_KINDS = ("flow", "queue", "user", "voicemail", "conference")
 
 
 class Model(BaseModel):
@@ -45,7 +45,7 @@ def one_is_spoken(codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
 
 
 class Target(NamedTuple):
-    """Where a call goes, written `flow:main`, `queue:sales` or `user:alice`."""
+    """Where a call goes, written `flow:main`, `queue:sales`, `user:alice` or `conference:team`."""
 
     kind: str
     name: str
@@ -55,7 +55,9 @@ class Target(NamedTuple):
         """Raise ValueError, saying what is allowed, for anything but `kind:name`."""
         kind, colon, name = text.partition(":")
         if kind not in TARGET_KINDS or not colon or not name:
-            raise ValueError("is no target; allowed: flow:NAME, queue:NAME, user:NAME or voicemail:NAME")
+            raise ValueError(
+                "is no target; allowed: flow:NAME, queue:NAME, user:NAME, voicemail:NAME or conference:NAME"
+            )
         return cls(kind, name)
 
     def __str__(self) -> str:

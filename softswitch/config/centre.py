@@ -23,6 +23,7 @@ from softswitch.config.base import (
     TargetText,
 )
 from softswitch.config.calendar import Calendar
+from softswitch.config.conference import Conference
 from softswitch.config.dialplan import CallingClass, Numbering, OutboundRoute
 from softswitch.config.trunk import Trunk
 from softswitch.config.voicemail import Voicemail
@@ -121,7 +122,9 @@ class Number(Model):
     """A number that can be called, from outside or by users."""
 
     number: DialledNumber = Field(description="The number as it is dialled.")
-    target: TargetText = Field(description="flow:NAME, queue:NAME, user:NAME or voicemail:NAME.")
+    target: TargetText = Field(
+        description="flow:NAME, queue:NAME, user:NAME, voicemail:NAME or conference:NAME."
+    )
     trunk: Name | None = Field(
         default=None, description="Only calls of this trunk reach the number; unset: all trunks and users."
     )
@@ -170,6 +173,10 @@ class FeatureCodes(Model):
     )
     hide_number: Code | None = Field(
         default="*67", description="Followed by what is called: the caller's number is not shown."
+    )
+    conference: Code | None = Field(
+        default="*66",
+        description="As keys in a conversation: who has another one on hold joins both, and all three talk.",
     )
     park: Code | None = Field(
         default="*5",
@@ -262,6 +269,9 @@ class Centre(Model):
         default={},
         description="Over which trunks numbers outside are called; none: over all, in their order.",
     )
+    conferences: dict[Name, Conference] = Field(
+        default={}, description="Rooms in which any number of callers talk."
+    )
     calendars: dict[Name, Calendar] = Field(
         default={}, description="Opening hours and holidays, for `hours` of queues and flows."
     )
@@ -320,6 +330,7 @@ KINDS: dict[str, Kind] = {
     "backend": Kind(Backend, "backends"),
     "voicemail": Kind(Voicemail, "voicemail"),
     "calendar": Kind(Calendar, "calendars"),
+    "conference": Kind(Conference, "conferences"),
 }
 SINGLES: dict[str, type[Model]] = {
     "feature_codes": FeatureCodes,

@@ -23,6 +23,7 @@ SATISFIED_SCORE = 4.0
 """Of a scale from 1 to 5."""
 _OF_SEGMENT = {
     "talk": "talk_s", "hold": "hold_s", "held": "held_s", "transfer": "transfer_s", "wrap_up": "wrap_up_s",
+    "conference": "talk_s",
 }  # fmt: skip
 _OF_OFFER = {
     "accepted": "answered", "no_answer": "missed", "unreachable": "missed", "rejected": "refused",

@@ -94,6 +94,15 @@ def bridge_ended(db: sqlite3.Connection, fact: Told) -> None:
             end(db, fact, fact.of["call"], leg)
 
 
+def conference_joined(db: sqlite3.Connection, fact: Told) -> None:
+    of = fact.of
+    become(db, fact, of["call"], of["leg"], "conference", queue=of.get("queue"), by=of.get("agent"))
+
+
+def conference_left(db: sqlite3.Connection, fact: Told) -> None:
+    end(db, fact, fact.of["call"], fact.of["leg"])
+
+
 def transfer_started(db: sqlite3.Connection, fact: Told) -> None:
     of = fact.of
     if of.get("leg") is not None:
@@ -122,7 +131,7 @@ def wrap_up_started(db: sqlite3.Connection, fact: Told) -> None:
         "SELECT leg, queue FROM segments WHERE call = ? AND agent = ?"
         " ORDER BY queue IS NULL, log_position DESC LIMIT 1", (call, agent)).fetchone()
     if call is not None and last is not None:
-        become(db, fact, call, last[0], "wrap_up", queue=last[1])
+        become(db, fact, call, last[0], "wrap_up", queue=last[1], by=agent)
 
 
 def wrap_up_ended(db: sqlite3.Connection, fact: Told) -> None:
@@ -142,12 +151,14 @@ def call_ended(db: sqlite3.Connection, fact: Told) -> None:
 
 def become(
     db: sqlite3.Connection, fact: Told, call: str, leg: str, kind: str, *,
-    queue: str | None = None, flow: str | None = None, user: str | None = None,
+    queue: str | None = None, flow: str | None = None, user: str | None = None, by: str | None = None,
 ) -> None:
-    """The leg's present segment ends, another one begins; what begins twice at one fact is the later."""
+    """The leg's present segment ends, another one begins; what begins twice at one fact is the later. `by`
+    is the agent whose it is, if not the leg's."""
     end(db, fact, call, leg)
     found = db.execute("SELECT agent, user, trunk FROM legs WHERE call = ? AND leg = ?", (call, leg))
     agent, named, trunk = found.fetchone() or (None, user, None)
+    agent = by or agent
     db.execute("INSERT OR REPLACE INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?)",
                (fact.position, leg, call, kind, agent, named, trunk, queue, flow, fact.at, fact.mono,
                 fact.boot))
@@ -225,6 +236,7 @@ def _last_queue(db: sqlite3.Connection, call: str, leg: str) -> str | None:
 
 VIEWS = (
     flow_entered, flow_step, call_queued, queue_left, leg_started, leg_answered, leg_ended, leg_moved,
-    call_bridged, leg_held, leg_resumed, bridge_ended, transfer_started, call_parked,
+    call_bridged, conference_joined, conference_left, leg_held, leg_resumed, bridge_ended,
+    transfer_started, call_parked,
     supervision_started, supervision_ended, wrap_up_started, wrap_up_ended, call_ended,
 )  # fmt: skip

@@ -9,6 +9,7 @@ from softswitch.acd.agent import AgentState
 from softswitch.acd.callback import OUT, CallbackState
 from softswitch.call.call import Call
 from softswitch.call.callback_activity import CallbackActivity
+from softswitch.call.conference_activity import ConferenceActivity
 from softswitch.call.dial_activity import DialActivity
 from softswitch.call.doctor import KEPT, essence, examine, live_state, row
 from softswitch.reasons import REASONS
@@ -69,6 +70,7 @@ def check(world: World, books: Books) -> None:
     _check_calls(world)
     _check_callbacks(world)
     _check_media(world)
+    _check_conferences(world)
     _check_timers(world)
     _check_sessions(world)
     _check_agents(world)
@@ -144,9 +146,30 @@ def _expected_media(call: Call) -> set[tuple[str, str]]:
         assert call.activity.early in call.activity.hunt.legs
         assert call.inbound.audio is not None
         expected.add(("bridge", f"{call.id}.bridge"))
+    elif isinstance(call.activity, ConferenceActivity):
+        conference = call.activity.conference
+        if next(iter(conference.members.values())).leg.call is call:
+            expected.add(("bridge", conference.bridge_id))
+        for leg in call.activity.legs:
+            if (recording := conference.members[leg.id].recording) is not None:
+                expected.add(("recorder", recording.id))
     elif call.waiting is not None and not call.player and not call.waiting.keeping.active:
         expected.add(("bridge", f"{call.id}.hold"))
     return expected
+
+
+def _check_conferences(world: World) -> None:
+    """Members are where they think they are, on one worker, and hear all others who are not on hold."""
+    for conference in world.exchange.conferences.all():
+        legs = [member.leg for member in conference.members.values()]
+        assert legs and len({leg.worker for leg in legs}) == 1
+        assert all(leg.call.legs[leg.id] is leg and not leg.call.ended for leg in legs)
+        for leg in legs:
+            activity = leg.call.activity
+            assert isinstance(activity, ConferenceActivity) and activity.conference is conference
+            assert {*leg.call.legs.values()} == {*activity.legs}
+        bridge = world.exchange.media.workers[legs[0].worker].wanted["bridge", conference.bridge_id]
+        assert bridge["members"] == [leg.id for leg in legs if not leg.holds]
 
 
 def _check_bridge(call: Call, bridge: dict[str, Any]) -> None:

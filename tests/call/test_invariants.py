@@ -71,7 +71,9 @@ CENTRE: dict[str, Any] = {
         "500": "queue:told",
         "600": "voicemail:carol",
         "601": "flow:judge",
+        "700": "conference:team",
     },
+    "conferences": {"team": {"max_members": 3, "record": True}},
     "voicemail": {"carol": {"users": ["carol", "erin"], "max_messages": 2, "max_s": 20}},
     "flows": {
         "judge": {
@@ -105,7 +107,7 @@ WITHOUT_QUEUE: dict[str, Any] = {
         "a3": {"user": "dave"},
     },
     "queues": {"sales": {**CENTRE["queues"]["sales"], "survey": None}},
-    "numbers": {"100": "flow:main", "200": "queue:sales"},
+    "numbers": {"100": "flow:main", "200": "queue:sales", "700": "conference:team"},
     "voicemail": {},
     "flows": {"main": {"steps": [{"say": "welcome"}, {"queue": "sales"}]}},
 }
@@ -142,7 +144,7 @@ NUMBERS = (
     "*68a2 *68bob *24 "
     "0049123456 0049123456 nowhere *72bob *72carol *720049123456 *72200 *73 *74dave *75 *76erin *77 *78 *79 "
     "600 600 *98 *98carol *26601 *26judge "
-    "*8bob *8carol *8carol *8a1 *5 *5701 701 702"
+    "700 700 700 *8bob *8carol *8carol *8a1 *5 *5701 701 702"
 ).split()
 MOST_SESSIONS = 14
 
@@ -313,6 +315,27 @@ class Floor(RuleBasedStateMachine):
                         worker.finish(player)
                 self.world.pump()
                 self.world.digit(key, legs[-1])
+
+    @rule(data=st.data())
+    def joins_both_conversations(self, data: st.DataObject) -> None:
+        if legs := self.legs():
+            leg = data.draw(st.sampled_from(legs))
+            for key in "*66":
+                self.world.digit(key, leg)
+
+    @rule(name=callers, data=st.data())
+    def is_in_a_conference_of_three(self, name: str, data: st.DataObject) -> None:
+        """Calls two others one after the other and joins them."""
+        if self.world.slow:
+            return
+        for number in data.draw(st.permutations(["bob", "carol", "dave", "200"]))[:2]:
+            self.calls(name, number, True)
+            self.answers(data)
+        for leg in reversed(self.world.legs()):
+            if leg.party.name == name:
+                for key in "*66":
+                    self.world.digit(key, leg.id)
+                return
 
     @rule(data=st.data())
     def prompt_ends(self, data: st.DataObject) -> None:

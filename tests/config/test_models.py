@@ -64,7 +64,8 @@ def test_targets(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "main", "flow:", ":main", "fax:main"])
 def test_what_is_no_target(text: str) -> None:
-    with pytest.raises(ValueError, match="allowed: flow:NAME, queue:NAME, user:NAME or voicemail:NAME"):
+    allowed = "allowed: flow:NAME, queue:NAME, user:NAME, voicemail:NAME or conference:NAME"
+    with pytest.raises(ValueError, match=allowed):
         Target.parse(text)
 
 

@@ -119,7 +119,8 @@ class Play:
         user = None if name == "customer" else name
         for call in self.world.exchange.calls.values():
             if (call.caller.name if call.caller.kind == "user" else None) == user:
-                self.world.digit(digit, call.inbound.id)
+                for key in digit:
+                    self.world.digit(key, call.inbound.id)
                 return
         raise ValueError(f"{name} has no call")
 
@@ -176,7 +177,7 @@ VERBS: dict[str, Callable[..., None]] = {
     r"(\w+) hangs up": Play.hang_up,
     r"(\w+) signs in as (\w+)": Play.sign_in,
     r"(\w+) is available": Play.available,
-    r"(\w+) presses (\d)": Play.press,
+    r"(\w+) presses (\S+)": Play.press,
     r"(\w+) transfers to (\S+)": Play.transfer,
     r"(\w+) joins the calls": Play.join,
     r"(\w+) puts on hold": Play.hold,

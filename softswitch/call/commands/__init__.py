@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from softswitch.call.commands.agents import AgentCommands
 from softswitch.call.commands.callbacks import CallbackCommands
 from softswitch.call.commands.calls import CallCommands
+from softswitch.call.commands.conferences import ConferenceCommands
 from softswitch.call.commands.directory import DirectoryCommands
 from softswitch.call.commands.group import Arguments, Command, by
 from softswitch.call.commands.queues import QueueCommands
@@ -26,6 +27,7 @@ _GROUPS = (
     RecordingCommands,
     DirectoryCommands,
     SupervisorCommands,
+    ConferenceCommands,
 )
 
 
