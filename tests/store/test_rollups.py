@@ -20,11 +20,11 @@ BY_ROWS = {
         FROM queue_calls WHERE left_at IS NOT NULL AND outcome <> 'callback' GROUP BY 1, 2""",
     "agent_intervals": """SELECT at, agent, sum(talk), sum(hold), sum(wrap_up) FROM (
         SELECT cast(started_at / 900 AS INTEGER) * 900 AS at, agent,
-            round(total(seconds * (kind = 'talk')), 3) AS talk,
+            round(total(seconds * (kind IN ('talk', 'conference'))), 3) AS talk,
             round(total(seconds * (kind = 'hold')), 3) AS hold,
             round(total(seconds * (kind = 'wrap_up')), 3) AS wrap_up
         FROM segments WHERE agent IS NOT NULL AND ended_at IS NOT NULL
-            AND kind IN ('talk', 'hold', 'held', 'wrap_up', 'transfer') GROUP BY 1, 2)
+            AND kind IN ('talk', 'conference', 'hold', 'held', 'wrap_up', 'transfer') GROUP BY 1, 2)
         GROUP BY 1, 2""",
     "agent_time_intervals": """SELECT agent, state, round(total(seconds), 2) FROM agent_states
         WHERE signed_in AND seconds > 0 GROUP BY 1, 2""",
@@ -82,7 +82,7 @@ def test_an_agents_segments_are_the_time_in_the_agents_states(tmp_path: Path) ->
                                  " AND seconds > 0 GROUP BY 1", (agent,)).fetchall())
         segments = dict(db.execute("SELECT kind, round(total(seconds), 3) FROM segments WHERE agent = ?"
                                    " GROUP BY 1", (agent,)).fetchall())
-        talking = sum(segments.get(kind, 0) for kind in ("talk", "hold", "held", "transfer"))
+        talking = sum(segments.get(kind, 0) for kind in ("talk", "conference", "hold", "held", "transfer"))
         # An agent whose caller transfers them hears ringing, and is talking all the same.
         ringing = db.execute("SELECT total(seconds) FROM segments WHERE agent = ? AND kind = 'ring'"
                              " AND queue IS NULL", (agent,)).fetchone()[0]
