@@ -17,6 +17,7 @@ from softswitch.call.callback_activity import CallbackActivity
 from softswitch.call.conference_activity import ConferenceActivity
 from softswitch.call.flow_activity import FlowActivity
 from softswitch.call.message_taking import Recorded
+from softswitch.call.originating import OriginateActivity
 from softswitch.call.outputs import Fact, Keep
 from softswitch.call.parking import ParkActivity
 from softswitch.call.recording import Recording
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
 
 RESTARTED = "switch_restarted"
+MADE_HERE = (CallbackActivity.kind, OriginateActivity.kind)
 CALLED_AGAIN_S = 2.0
 """When a callback is made again that the restart has cut off: phones and media are there again by then."""
 
@@ -176,7 +178,7 @@ def _leg_ended(call: str, leg: str, out: list[Any]) -> None:
 def _end_unanswered(kept: dict[str, Any], now: float, out: list[Any]) -> None:
     """The caller of a call in set-up was never answered: its record ends here."""
     id = kept["id"]
-    if kept["inbound"]["party"]["kind"] != "queue":  # what stands for a leg where there is none yet
+    if (kept["activity"] or {}).get("kind") not in MADE_HERE:  # where a leg stands for one that is to come
         _leg_ended(id, kept["inbound"]["id"], out)
     ended = {
         "call": id,

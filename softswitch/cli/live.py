@@ -107,22 +107,42 @@ def conference(call_id: str, config_path: Path | None, as_json: bool) -> None:
         click.echo(f"All parties of {call_id} talk to each other.")
 
 
+@call.command("originate", epilog=example("softswitch call originate alice +493012345678"))
+@click.argument("user")
+@click.argument("number")
+@by_option
+@config_option
+@json_option
+def originate(user: str, number: str, by: str, config_path: Path | None, as_json: bool) -> None:
+    """Ring USER's phones and connect whoever answers with NUMBER, as if USER had dialled it."""
+    result = send(node_of(config_path), "call.originate", {"user": user, "number": number, "by": by})
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"Call {result['call']}: the phones of {user} ring.")
+
+
 @call.command("supervise", epilog=example("softswitch call supervise 5f3a9c whisper"))
 @click.argument("call_id", metavar="CALL")
 @click.argument("mode", type=click.Choice(["listen", "whisper", "barge", "take_over", "call", "agent"]))
+@click.option("--as", "user", help="Begin: ring this user's phones to supervise CALL, a conversation.")
+@by_option
 @config_option
 @json_option
-def supervise(call_id: str, mode: str, config_path: Path | None, as_json: bool) -> None:
-    """Change who hears a supervisor; CALL is the supervisor's own.
+def supervise(
+    call_id: str, mode: str, user: str | None, by: str, config_path: Path | None, as_json: bool
+) -> None:
+    """Change who hears a supervisor; CALL is the supervisor's own. Or begin to supervise, with --as.
 
     take_over: the supervisor has the call instead of who is supervised. agent: stay with who is supervised,
     from call to call; call: until this call ends.
     """
-    result = send(node_of(config_path), "call.supervise", {"call": call_id, "mode": mode})
+    args = {"call": call_id, "mode": mode, "as": user, "by": by}
+    result = send(node_of(config_path), "call.supervise", args)
     if as_json:
         print_json(result)
     else:
-        click.echo(f"Call {call_id}: {mode}.")
+        click.echo(f"Call {result['call']}: {mode}.")
 
 
 @click.group(epilog=example("softswitch registration list"))

@@ -12,6 +12,7 @@ from softswitch.call.callback_activity import CallbackActivity
 from softswitch.call.conference_activity import ConferenceActivity
 from softswitch.call.dial_activity import DialActivity
 from softswitch.call.doctor import KEPT, essence, examine, live_state, row
+from softswitch.call.originating import OriginateActivity
 from softswitch.reasons import REASONS
 from tests.call.worker import Worker
 from tests.call.world import World
@@ -83,7 +84,7 @@ def _check_calls(world: World) -> None:
     for call in world.exchange.calls.values():
         assert not call.ended
         assert (call.activity is None) != (call.conversation is None)
-        calls_back = isinstance(call.activity, CallbackActivity)
+        calls_back = isinstance(call.activity, CallbackActivity | OriginateActivity)
         assert call.inbound.id in call.legs or (calls_back and call.inbound.session is None)
         assert call.transfer is None or call.conversation is None
         assert call.transfer is None or call.transfer.leg is None or call.transfer.leg.id in call.legs

@@ -6,6 +6,7 @@ configuration changes under calls; the media worker is lost; the switch is kille
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from softswitch.call.parking import ParkActivity
+from softswitch.config.errors import ConfigError
 from softswitch.sdp.negotiation import make_offer
 from tests.call.invariants import Books, check
 from tests.call.lamp import Lamp
@@ -380,6 +382,19 @@ class Floor(RuleBasedStateMachine):
     def operator_hangs_up(self, data: st.DataObject) -> None:
         if calls := sorted(self.world.exchange.calls):
             self.world.command("call.hang_up", call=data.draw(st.sampled_from(calls)))
+
+    @rule(user=st.sampled_from(["bob", "carol", "dave", "erin"]), number=st.sampled_from(NUMBERS))
+    def operator_makes_a_call(self, user: str, number: str) -> None:
+        if sum(len(live(phone)) for phone in self.phones.values()) < MOST_SESSIONS:
+            with suppress(ConfigError):
+                self.world.command("call.originate", user=user, number=number)
+
+    @rule(mode=st.sampled_from(["listen", "barge", "take_over"]))
+    def operator_has_a_call_supervised(self, mode: str) -> None:
+        talks = [call.id for call in self.world.exchange.calls.values() if call.conversation is not None]
+        for call in talks[:1]:
+            with suppress(ConfigError):
+                self.world.command("call.supervise", call=call, mode=mode, **{"as": "erin"})
 
     @rule(crashes=st.booleans())
     def media_worker_is_lost(self, crashes: bool) -> None:

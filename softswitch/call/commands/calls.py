@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from softswitch.call.commands.group import Arguments, Command, CommandGroup
+from softswitch.call.commands.group import Arguments, Command, CommandGroup, by
 from softswitch.call.excursion import send_to_flow
+from softswitch.call.originating import originate, to_number, to_supervision
+from softswitch.call.party import Party
 from softswitch.call.routing import NoRoute
 from softswitch.call.supervision import MODES, SCOPES, TAKE_OVER, SupervisionActivity
 from softswitch.config.errors import ConfigError, Problem, did_you_mean
 from softswitch.directory.commands import text_argument
+from softswitch.reasons import REASONS
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
+    from softswitch.call.conversation import Conversation
 
 
 class CallCommands(CommandGroup):
-    """List, end, supervise."""
+    """List, make, end, supervise."""
 
     def commands(self) -> dict[str, Command]:
         return {
             "call.list": self._calls,
             "call.hang_up": self._hang_up,
+            "call.originate": self._originate,
             "call.supervise": self._supervise,
             "call.send_to_flow": self._send_to_flow,
         }
@@ -54,9 +60,47 @@ class CallCommands(CommandGroup):
             raise ConfigError([Problem(("flow",), f"there is no flow {flow!r}; {hint}")]) from None
         return {"call": id, "flow": flow}
 
+    def _originate(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        """args: user, number. The user's phones ring; who answers is connected with the number."""
+        user, number = self._reachable(args, "user", now), text_argument(args, "number")
+        party = Party("user", user, user)
+        try:
+            if self._exchange.draining or self._exchange.route(party, number, now).kind == "feature":
+                raise NoRoute("shutting_down" if self._exchange.draining else "forbidden")
+        except NoRoute as no_route:
+            message = f"{user} cannot call {number!r}: {REASONS[no_route.reason].text}"
+            raise ConfigError([Problem(("number",), message)]) from None
+        call = originate(self._exchange, user, number, to_number(number), now, out, by=by(args))
+        return {"call": call.id, "user": user, "number": number}
+
+    def _begin_to_supervise(
+        self, talk: Conversation, mode: str, args: Arguments, now: float, out: list[Any]
+    ) -> dict[str, Any]:
+        """The phones of the user in `as` ring; who answers supervises."""
+        user = self._reachable(args, "as", now)
+        if "supervise" not in self._exchange.centre.users[user].permissions:
+            raise ConfigError([Problem(("as",), f"{user} may not; give the user the permission supervise")])
+        modes = (*MODES.values(), TAKE_OVER)
+        if mode not in modes:
+            raise _no_mode(mode, modes)
+        then, shown = to_supervision(talk, mode), talk.agent or talk.callee.party.number
+        call = originate(self._exchange, user, shown, then, now, out, by=by(args))
+        return {"call": call.id, "mode": mode}
+
+    def _reachable(self, args: Arguments, name: str, now: float) -> str:
+        """A user with a registered phone."""
+        user, users = text_argument(args, name), self._exchange.centre.users
+        if user not in users:
+            raise ConfigError([Problem((name,), f"there is no user {user!r}; {did_you_mean(user, users)}")])
+        if not self._exchange.registrar.contacts(user, now):
+            raise ConfigError([Problem((name,), f"{user} has no registered phone; see registration list")])
+        return user
+
     def _supervise(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         id, mode = text_argument(args, "call"), text_argument(args, "mode")
         call = self._exchange.calls.get(id)
+        if args.get("as") is not None and call is not None and call.conversation is not None:
+            return self._begin_to_supervise(call.conversation, mode, args, now, out)
         if call is None or not isinstance(call.activity, SupervisionActivity):
             raise ConfigError([Problem(("call",), f"{id!r} is no call of a supervisor; see call list")])
         supervision = call.activity
@@ -65,11 +109,14 @@ class CallCommands(CommandGroup):
         elif mode in SCOPES:
             supervision.scope_to(mode, out)
         elif mode != TAKE_OVER:
-            allowed = ", ".join((*MODES.values(), TAKE_OVER, *SCOPES))
-            raise ConfigError([Problem(("mode",), f"{mode!r} is no mode; allowed: {allowed}")])
+            raise _no_mode(mode, (*MODES.values(), TAKE_OVER, *SCOPES))
         elif not supervision.take_over(now, out):
             raise ConfigError([Problem(("call",), f"{id!r}: {supervision.user} has no call to take over")])
         return {"call": id, "mode": mode}
+
+
+def _no_mode(mode: str, allowed: Sequence[str]) -> ConfigError:
+    return ConfigError([Problem(("mode",), f"{mode!r} is no mode; allowed: {', '.join(allowed)}")])
 
 
 def describe(call: Call, now: float) -> dict[str, Any]:

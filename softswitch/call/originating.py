@@ -1,0 +1,123 @@
+"""Calls that the switch makes for a user, whose phones ring; who answers goes on to what was wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from softswitch.call.activity import Activity
+from softswitch.call.call import Call
+from softswitch.call.hunt import Group, Hunt
+from softswitch.call.leg import Leg
+from softswitch.call.party import Party
+from softswitch.call.routing import NoRoute
+from softswitch.call.supervision import TAKE_OVER, SupervisionActivity
+from softswitch.sip.uri import Address, Uri
+
+if TYPE_CHECKING:
+    from softswitch.call.conversation import Conversation
+    from softswitch.call.exchange import Exchange
+
+MAX_FORWARDS = 70
+RING_S = 30.0
+Then = Callable[[Call, float, list[Any]], None]
+"""What the user who has answered goes on to; may raise NoRoute."""
+
+
+class OriginateActivity(Activity):
+    """From the first ringing until the user answers."""
+
+    kind = "originate"
+
+    def __init__(self, call: Call, then: Then, shown: str) -> None:
+        super().__init__(call)
+        self.then = then
+        self.shown = shown
+        self._hunt: Hunt | None = None
+
+    def start(self, now: float, out: list[Any]) -> None:
+        call, exchange = self.call, self.call.exchange
+        caller = Address("", Uri("sip", self.shown, exchange.sip_host, exchange.sip_port), ())
+        contacts = exchange.registrar.contacts(call.caller.name, now)
+        self._hunt = Hunt(call, self, [Group(call.caller, contacts, caller)])
+        call.wake_at(now + RING_S)
+        self._hunt.start(now, out)
+
+    def hunt_ringing(self, hunt: Hunt, now: float, out: list[Any]) -> None:
+        self.call.keep(out)
+
+    def hunt_early(self, hunt: Hunt, leg: Leg | None, now: float, out: list[Any]) -> None:
+        """Nobody is there to hear it."""
+
+    def hunt_answered(self, hunt: Hunt, leg: Leg, now: float, out: list[Any]) -> None:
+        call, self._hunt = self.call, None
+        call.inbound, call.answered_at = leg, now
+        call.fact("call_answered", {}, out)
+        try:
+            self.then(call, now, out)
+        except NoRoute as no_route:
+            call.end(no_route.reason, "switch", now, out)
+
+    def hunt_failed(self, hunt: Hunt, reason: str, now: float, out: list[Any]) -> None:
+        self._hunt = None
+        self.call.end(reason, "switch", now, out)
+
+    def timeout(self, now: float, out: list[Any]) -> None:
+        self.call.end("user_no_answer", "switch", now, out)
+
+    def left(self, reason: str, now: float, out: list[Any]) -> None:
+        hunt, self._hunt = self._hunt, None
+        if hunt is not None:
+            hunt.cancel(reason, now, out)
+
+    def to_state(self) -> dict[str, Any]:
+        """What rings is cancelled by a new process."""
+        return {"kind": self.kind, "ringing": self._hunt.to_state() if self._hunt is not None else []}
+
+
+def originate(
+    exchange: Exchange, user: str, number: str, then: Then, now: float, out: list[Any], *, by: str
+) -> Call:
+    """Ring a user's phones, which show `number`; `by` says in the facts who wanted it."""
+    party = Party("user", user, user, exchange.centre.users[user].display)
+    call = Call(exchange, f"c{exchange.entropy(8).hex()}", party, number, now, MAX_FORWARDS)
+    exchange.calls[call.id] = call
+    # Nobody is on the line yet: the leg stands for whoever answers first.
+    call.inbound = Leg(call, call.next_id("l"), "inbound", party)
+    told = {"direction": "internal", "from_number": user, "to_number": number, "source": party.source}
+    call.fact("call_started", {**told, "originated_by": by}, out)
+    exchange.engage(party, call.id, True, now, out)
+    call.begin(OriginateActivity(call, then, number), now, out)
+    return call
+
+
+def to_number(number: str) -> Then:
+    """Click to call: whoever answers is connected with the number, with the user's own permissions."""
+
+    def follow(call: Call, now: float, out: list[Any]) -> None:
+        found = call.exchange.route(call.caller, number, now)
+        if found.kind == "feature":
+            raise NoRoute("forbidden")
+        call.follow(found, None, now, out)
+
+    return follow
+
+
+def to_supervision(conversation: Conversation, mode: str) -> Then:
+    """Whoever answers supervises who has this call, or takes it over at once."""
+    watched = conversation.call.id
+
+    def supervise(call: Call, now: float, out: list[Any]) -> None:
+        heard = call.exchange.calls.get(watched)
+        talk = heard.conversation if heard is not None else None
+        if talk is None:
+            raise NoRoute("conversation_ended")
+        users = [leg.party.name for leg in (talk.callee, talk.caller) if leg.party.kind == "user"]
+        supervised = users[0] if users else ""
+        taking = mode == TAKE_OVER
+        activity = SupervisionActivity(call, watched, supervised, "listen" if taking else mode)
+        call.begin(activity, now, out)
+        if taking:
+            activity.take_over(now, out)
+
+    return supervise
