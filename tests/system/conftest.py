@@ -44,6 +44,7 @@ CENTRE: dict[str, Any] = {
         "204": "queue:hunting",
         "205": "queue:places",
         "100": "flow:menu",
+        "101": "flow:account",
         "+4930100": {"target": "queue:sales", "trunk": "carrier"},
     },
     "flows": {
@@ -52,8 +53,26 @@ CENTRE: dict[str, Any] = {
                 {"say": "welcome"},
                 {"menu": {"prompts": "main_menu", "choices": {"1": [{"queue": "sales"}]}}},
             ]
-        }
+        },
+        "account": {
+            "steps": [
+                {"python": {"flow": "account", "on": {"found": "thanks"}}},
+                {"hang_up": "flow_failed"},
+                {"name": "thanks", "say": "thank_you"},
+            ]
+        },
     },
+}
+PYTHON_FLOWS = {
+    "account": """\
+from softswitch.ivr.actions import Collect
+
+
+def flow(call):
+    account = yield Collect("enter_account", 2)
+    score = yield Collect("rate_call", 1)
+    return "found" if (account, score) == ("67", "5") else "lost"
+"""
 }
 
 
@@ -72,7 +91,7 @@ def disk() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def shared(disk: Path) -> Iterator[RunningSystem]:
-    with running(CENTRE, recordings=disk / "recordings") as system:
+    with running(CENTRE, recordings=disk / "recordings", python_flows=PYTHON_FLOWS) as system:
         yield system
 
 

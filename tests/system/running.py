@@ -12,9 +12,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from softswitch.config.files import load_node
@@ -48,6 +49,7 @@ sip:
   workers: {workers}
 {media}recording:
   directory: {recordings}
+python_flows: python_flows
 """
 
 
@@ -76,8 +78,10 @@ class RunningSystem:
         listen: Sequence[dict[str, Any]] = (),
         codecs: Sequence[str] = (),
         host6: str = "",
+        python_flows: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`listen` are further SIP sockets, as the configuration has them; `codecs`, `host6` are of media."""
+        """`listen` are further SIP sockets, as the configuration has them; `codecs`, `host6` are of media;
+        `python_flows` are sources by name."""
         # A short path: Unix sockets allow no more than 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="ss-"))
         self.port = free_port()
@@ -100,6 +104,9 @@ class RunningSystem:
                 recordings=self.recordings,
             )
         )
+        (self.directory / "python_flows").mkdir()
+        for name, source in python_flows.items():
+            (self.directory / "python_flows" / f"{name}.py").write_text(source)
         self.node = load_node(self.config)
         self._centre = self.directory / "centre.yaml"
         self._centre.write_text(json.dumps(centre))
