@@ -7,7 +7,7 @@ softswitch.store.live_statistics has them.
 
 Nothing asks: the kernel says when the journal or the views were written. What comes within 20 ms leaves as
 one frame, made once for all. A subscriber who does not read is dropped, not waited for, and comes back with
-`from`: no fact is missed.
+`from`: no fact is missed. While nobody listens nothing is read.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class Feed:
         self._state_dir = state_dir
         self._inotify, self._journal = _watched(state_dir)
         self._look: asyncio.TimerHandle | None = None
-        self._reader = JournalReader(state_dir, complete_end(journal_directory(state_dir)))
+        self._awake = False
+        self._reader = self._at_the_end()
         self._facts: set[asyncio.StreamWriter] = set()
         self._statistics: set[asyncio.StreamWriter] = set()
         self._frame: asyncio.TimerHandle | None = None
@@ -69,19 +70,36 @@ class Feed:
         self._figures_at = 0.0
         self._connected = 0
 
-    def start(self) -> None:
+    def _at_the_end(self) -> JournalReader:
+        return JournalReader(self._state_dir, complete_end(journal_directory(self._state_dir)))
+
+    def _wake(self) -> bool:
+        """Somebody listens: what came since the feed went to rest is for those only who ask for it by its
+        position. False: it was awake."""
+        if self._awake:
+            return False
+        self._awake = True
+        self._reader.close()
+        self._reader = self._at_the_end()
         if self._inotify is not None:
             asyncio.get_running_loop().add_reader(self._inotify.descriptor, self._changed)
         else:
             self._look_again()
+        return True
 
-    def stop(self) -> None:
+    def _rest(self) -> None:
+        self._awake = False
         if self._inotify is not None:
             asyncio.get_running_loop().remove_reader(self._inotify.descriptor)
-            self._inotify.close()
         for timer in (self._look, self._frame, self._figures):
             if timer is not None:
                 timer.cancel()
+        self._look = self._frame = self._figures = None
+
+    def stop(self) -> None:
+        self._rest()
+        if self._inotify is not None:
+            self._inotify.close()
         for writer in (*self._facts, *self._statistics):
             writer.close()
         self._reader.close()
@@ -104,14 +122,15 @@ class Feed:
 
     async def _subscribe(self, writer: asyncio.StreamWriter, wanted: dict[str, Any]) -> None:
         if wanted.get("statistics"):
+            self._wake()
             self._statistics.add(writer)
             self._figures_due()
         if not wanted.get("facts"):
             return
-        since = wanted.get("from")
-        at = self._reader.position if since is None else int(since)
-        while at < self._reader.position:
-            at = await self._catch_up(writer, at)
+        at = wanted.get("from")
+        # The others may have left meanwhile, and the feed have gone to rest.
+        while self._wake() or (at is not None and at < self._reader.position):
+            at = None if at is None else await self._catch_up(writer, at)
         self._facts.add(writer)
 
     async def _catch_up(self, writer: asyncio.StreamWriter, at: int) -> int:
@@ -178,6 +197,8 @@ class Feed:
     def _forget(self, writer: asyncio.StreamWriter) -> None:
         self._facts.discard(writer)
         self._statistics.discard(writer)
+        if self._awake and not self._facts and not self._statistics:
+            self._rest()
 
 
 def _watched(state_dir: Path) -> tuple[Inotify | None, int]:
@@ -207,7 +228,6 @@ async def run(state_dir: Path, socket: Path) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     journal_directory(state_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
     feed = Feed(state_dir)
-    feed.start()
     socket.unlink(missing_ok=True)
     server = await asyncio.start_unix_server(feed.serve, socket, limit=MAX_REQUEST_BYTES, backlog=1024)
     socket.chmod(0o600)

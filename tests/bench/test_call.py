@@ -57,7 +57,7 @@ def test_calls_through_a_running_system() -> None:
     assert all(type(value) in (int, float) for value in figures.values())
     assert (figures["calls"], figures["rtp_lost"]) == (40, 0)
     assert figures["calls_per_second"] == pytest.approx(10, abs=2)
-    roles = ("", "_media", "_recorder", "_store", "_parent")
+    roles = ("", "_media", "_recorder", "_store", "_feed", "_parent")
     parts = [figures[f"cpu_ms_per_call{role}"] for role in roles]
     assert figures["cpu_ms_per_call_all"] == pytest.approx(sum(parts), rel=0.01)
     assert figures["cpu_ms_per_call"] > 0.1

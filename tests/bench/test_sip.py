@@ -59,7 +59,7 @@ def test_quick_figures_of_a_running_system() -> None:
     assert all(type(value) in (int, float) for value in figures.values())
     assert figures["calls_per_second"] == pytest.approx(100, rel=0.1)
     assert figures["registers_per_second"] == pytest.approx(200, rel=0.1)
-    roles = ("", "_media", "_recorder", "_store", "_parent")
+    roles = ("", "_media", "_recorder", "_store", "_feed", "_parent")
     parts = [figures[f"cpu_ms_per_call{role}"] for role in roles]
     assert figures["cpu_ms_per_call_all"] == pytest.approx(sum(parts), rel=0.01)
     assert 0.1 < figures["cpu_ms_per_register"] < figures["cpu_ms_per_register_all"]

@@ -91,9 +91,27 @@ def test_every_subscriber_has_every_fact_from_where_it_was(feed: RunningFeed, tm
     log.close()
 
 
+def test_who_comes_after_a_rest_has_what_is_asked_for_and_what_comes(
+    feed: RunningFeed, tmp_path: Path
+) -> None:
+    log = journal(tmp_path)
+    first = feed.subscribe(facts=True, **{"from": 0})
+    assert [next(first).get("data", {}).get("call") for _ in range(21)] == [None, *["c0"] * 20]
+    first.close()
+    position = log.log_position
+    log.append(answered_call("c1"))
+    missed = feed.subscribe(facts=True, **{"from": position})
+    new = feed.subscribe(facts=True, **{"from": log.log_position})
+    assert [next(missed).get("data", {}).get("call") for _ in range(21)] == [None, *["c1"] * 20]
+    next(new)
+    log.append(answered_call("c2"))
+    for each in (missed, new):
+        assert [next(each)["data"]["call"] for _ in range(20)] == ["c2"] * 20
+    log.close()
+
+
 async def _unwatched(state_dir: Path) -> list[bytes]:
     feed, path = Feed(state_dir), Path(tempfile.mkdtemp(prefix="ss-")) / "events.sock"
-    feed.start()
     server = await asyncio.start_unix_server(feed.serve, path)
     reader, writer = await asyncio.open_unix_connection(path)
     writer.write(b'{"facts": true, "from": 0}\n')
@@ -165,7 +183,8 @@ def test_statistics_are_pushed_when_the_views_change(feed: RunningFeed, tmp_path
     assert waits["statistics"]["queues"][0]["queue"] == "sales"
     log.append(answered_call("c1")[5:])
     (sales,) = next(each for each in figures if each["statistics"]["queues"][0].get("answered") == 2)[
-        "statistics"]["queues"]
+        "statistics"
+    ]["queues"]
     assert (sales["waiting"], sales["offered"], sales["service_level"]) == (0, 2, 1.0)
     log.close()
     assert store.end() == 0
