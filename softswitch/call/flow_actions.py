@@ -13,6 +13,7 @@ from softswitch.call.routing import NoRoute
 from softswitch.call.services import ServiceActivity
 from softswitch.call.speaking import Saying, Speak
 from softswitch.ivr import events as ivr
+from softswitch.sip.values import Reason
 
 if TYPE_CHECKING:
     from softswitch.call.flow_activity import FlowActivity
@@ -124,9 +125,12 @@ def _tell_score(flow: FlowActivity, action: ivr.TellScore, now: float, out: list
 
 
 def _hang_up(flow: FlowActivity, action: ivr.HangUp, now: float, out: list[Any]) -> None:
-    """Unless an agent waits for the caller to come back."""
+    """Unless an agent waits for the caller to come back. A flow has answered its caller: a cause of its own
+    goes out in the BYE, and needs no status."""
     call = flow.call
     if call.transfer is None or not call.transfer.flow_over(action.reason, flow.run.variables, now, out):
+        if action.cause:
+            call.heard = action.reason, (Reason.of("Q.850", action.cause),)
         call.end(action.reason, "switch", now, out)
 
 

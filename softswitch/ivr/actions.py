@@ -126,9 +126,9 @@ def Language(language: str) -> Action:
     return Action("set", {"language": language})
 
 
-def HangUp(reason: str = "flow_finished") -> Action:
-    """End the call."""
-    return Action("hang_up", reason)
+def HangUp(reason: str = "flow_finished", cause: int | None = None) -> Action:
+    """End the call; the phone is told the cause (Q.850), else that of the reason."""
+    return Action("hang_up", reason if cause is None else {"reason": reason, "cause": cause})
 
 
 def Step(kind: str, settings: Any, *ways: str) -> Action:

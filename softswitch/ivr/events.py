@@ -155,9 +155,11 @@ class TakeMessage:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """End the call; `reason` is an end reason. Nothing comes after it."""
+    """End the call; `reason` is an end reason, `cause` what the phone is told (Q.850), 0: that of the reason.
+    Nothing comes after it."""
 
     reason: str
+    cause: int = 0
 
 
 @dataclass(frozen=True, slots=True)

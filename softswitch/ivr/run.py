@@ -226,10 +226,10 @@ class FlowRun:
         self.phase, self.typed, self._deadline = Phase.AWAY, "", until
         return True
 
-    def end(self, reason: str, out: list[Output]) -> None:
-        """End the call."""
+    def end(self, reason: str, out: list[Output], cause: int = 0) -> None:
+        """End the call, with a cause (Q.850) or that of the reason."""
         self.phase, self._deadline = Phase.ENDED, None
-        out.append(HangUp(reason))
+        out.append(HangUp(reason, cause))
 
     def enter(self, name: str, values: Mapping[str, str], out: list[Output]) -> str | None:
         """Begin another flow with these variables, for a step that is told when the `flow_ended`. Returns the

@@ -392,7 +392,7 @@ _OUTPUTS: dict[str, tuple[type, Callable[[Any], list[str]]]] = {
     "agent": (ivr.ServeAgent, lambda out: [out.service]),
     "record": (ivr.RecordCall, lambda out: ["true" if out.wanted else "false"]),
     "music": (ivr.PlayMusic, lambda out: [out.name]),
-    "hang up": (ivr.HangUp, lambda out: [out.reason]),
+    "hang up": (ivr.HangUp, lambda out: [out.reason, *([str(out.cause)] if out.cause else [])]),
 }
 VERBS: dict[str, tuple[int, int, Callable[[Talk, tuple[str, ...]], None]]] = {
     "hear": (1, 50, Talk.hear),

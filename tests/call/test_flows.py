@@ -133,6 +133,24 @@ def test_the_cause_of_hanging_up_reaches_the_phone(monkeypatch: pytest.MonkeyPat
     assert reason(world) == "user_busy" and "cause=17" in told[0]
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_cause_of_the_flows_own_is_told_in_the_bye(monkeypatch: pytest.MonkeyPatch, restarts: bool) -> None:
+    world = world_with({"say": "welcome"}, {"hang_up": {"cause": 41}})
+    carol = world.phone("carol")
+    told: list[Any] = []
+    monkeypatch.setattr(carol, "session_ended", lambda *given: told.append(given[3]))
+    carol.call("100")
+    world.wait(1)
+    if restarts:
+        world.restart_switch()
+        world.wait(1)
+    world.finish_prompt()
+    world.wait(1)
+    (bye,) = told
+    assert (bye.method, bye.get("Reason")) == ("BYE", "Q.850;cause=41")
+    assert reason(world) == "flow_finished"
+
+
 # Versions
 
 FIRST = ({"say": "welcome"}, {"flow": {"name": "part"}}, "hang_up")

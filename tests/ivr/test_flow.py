@@ -113,6 +113,14 @@ def problems(*steps: Any) -> list[str]:
         ),
         ({"dial": {"target": "user:"}}, "steps[0].dial.target: is no target"),
         ({"hang_up": "bored"}, "steps[0].hang_up: 'bored' is no end reason; usual: flow_finished"),
+        *(
+            ({"hang_up": {"cause": cause}}, f"steps[0].hang_up.cause: expected a {what}")
+            for what, causes in (
+                ("number from 1 to 127", (0, 128, -1, "busy", True)),
+                ("whole number", (17.5,)),
+            )
+            for cause in causes
+        ),
         ({"goto": "x"}, "steps[0].goto: there is no step named 'x'"),
         ({"goto": ["x"]}, "steps[0].goto: expected the name of a step"),
         ({"name": "a", "goto": "a"}, "steps[0]: runs in a circle in which the caller is never asked"),

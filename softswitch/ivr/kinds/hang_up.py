@@ -24,10 +24,12 @@ class HangUpStep(Step):
     short: ClassVar[str] = "hang_up"
     alone: ClassVar[bool] = True
     settings: ClassVar[dict[str, str]] = {
-        "reason": "the end reason, which brings the cause (Q.850) that the phone is told (flow_finished)"
+        "reason": "the end reason, which brings the cause (Q.850) that the phone is told (flow_finished)",
+        "cause": "another cause (Q.850) that the phone is told, from 1 to 127",
     }
 
     reason: str
+    cause: int
 
     @classmethod
     def read(cls, given: Given) -> Step:
@@ -35,11 +37,12 @@ class HangUpStep(Step):
         reason = fields.text("reason", "flow_finished")
         if reason not in REASONS:
             given.problem(fields.at("reason"), f"{reason!r} is no end reason; usual: flow_finished")
-        return cls(given.here, given.follows, reason)
+        cause = fields.whole("cause", 0, 1, 127) if "cause" in fields else 0
+        return cls(given.here, given.follows, reason, cause)
 
     def ways(self) -> Iterator[tuple[str, str]]:
         yield from ()
 
     def start(self, run: FlowRun, now: float, out: list[Output]) -> str | None:
-        run.end(self.reason, out)
+        run.end(self.reason, out, self.cause)
         return None
