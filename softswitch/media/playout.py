@@ -88,4 +88,8 @@ class Playout:
         legs.move[leg] -= step
         legs.in_pos[leg] += step
         legs.transit[leg] -= step
+        # What came before it in this second must not be moved for again.
+        legs.lead_min[leg] += step
+        if legs.lead_min[leg] >= LEAST_LEAD:
+            legs.short[leg] = 0
         return step

@@ -122,3 +122,16 @@ def test_nothing_moves_for_a_single_straggler(mixed: tuple[Rig, Phone, Phone, in
     a.at += 150
     assert int(rig.engine.legs.in_pos[leg]) - a.ts - a.at * FRAME == before
     assert rig.engine.legs.remote_ip[leg] == HOST
+
+
+@pytest.mark.parametrize("jitter_ms", [60, 80])
+def test_what_was_late_once_is_waited_for_once(rig: Rig, jitter_ms: int) -> None:
+    a = rig.phone("a", tone(300, 1, 8000))  # never quiet: moved at once after a while
+    rig.phone("b")
+    rig.phone("third")
+    rig.bridge("a", "b", "third")
+    stream(rig, a, 5.0, jitter_ms=jitter_ms)
+    leg = rig.engine.legs.index["a"]
+    stream(rig, a, 0.5)
+    # The last packet came one frame ago: 30 ms for the slowest, less that frame.
+    assert lead(rig, leg) <= 80 + 8 * jitter_ms

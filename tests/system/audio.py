@@ -10,6 +10,7 @@ import os
 import socket
 import struct
 from collections import deque
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -17,9 +18,11 @@ import numpy as np
 
 from softswitch.phone.audio import tone_payload
 from softswitch.sdp.negotiation import NegotiatedAudio
+from tests.peers.lossy_relay import LossyRelay
 from tests.peers.rtp import DECODE
 
 FRAME, FRAME_S = 160, 0.02
+_SILENCE = b"\xff" * FRAME
 KEYS = "0123456789*#ABCD"
 _SO_TIMESTAMPNS = 35
 _STAMP = struct.Struct("@qq")
@@ -38,9 +41,10 @@ class Arrival(NamedTuple):
 
 
 class Audio:
-    """One RTP socket: sends a tone on the floor's clock, keeps every packet that comes."""
+    """One RTP socket: sends a tone on the floor's clock, keeps every packet that comes. What it sends and is
+    sent goes by way of `relay`, if there is one."""
 
-    def __init__(self, host: str, tone_hz: int) -> None:
+    def __init__(self, host: str, tone_hz: int, relay: LossyRelay | None = None) -> None:
         self.sock, self._rtcp = _port_pair(host)
         self.sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self.port = int(self.sock.getsockname()[1])
@@ -50,6 +54,8 @@ class Audio:
         self._host, self._tone_hz = host, tone_hz
         self._payload = tone_payload(tone_hz, "PCMU")
         self._remote: tuple[str, int] | None = None
+        self._relay = relay
+        self._pattern: Sequence[bool] = (True,)
         self._dtmf = 101
         self._events: deque[tuple[int, int] | None] = deque()
         self._last_event: int | None = None
@@ -60,13 +66,26 @@ class Audio:
     def start(self, agreed: NegotiatedAudio) -> None:
         self._dtmf = agreed.dtmf_send or 101
         sends = agreed.direction in ("sendrecv", "sendonly")
-        self._remote = (agreed.remote_host, agreed.remote_port) if sends else None
+        remote = agreed.remote_host, agreed.remote_port
+        if self._relay is not None:
+            self._relay.connect((self._host, self.port), remote)
+            remote = self._relay.inner
+        self._remote = remote if sends else None
 
     @property
     def remote(self) -> tuple[str, int]:
-        """The media port of the system."""
+        """Where audio is sent: the media port of the system, or the relay before it."""
         assert self._remote is not None
         return self._remote
+
+    @property
+    def advertised_port(self) -> int:
+        """What SDP names."""
+        return self.port if self._relay is None else self._relay.outer[1]
+
+    def beep(self, pattern: Sequence[bool]) -> None:
+        """The tone in these of the packets, over and over, and silence in the others."""
+        self._pattern = pattern
 
     def press(self, digits: str) -> None:
         for digit in digits:
@@ -83,7 +102,8 @@ class Audio:
         if self._remote is None:
             return
         event = self._events.popleft() if self._events else None
-        kind, timestamp, payload = 0, self._timestamp, self._payload
+        loud = self._pattern[len(self.sent_at) % len(self._pattern)]
+        kind, timestamp, payload = 0, self._timestamp, self._payload if loud else _SILENCE
         if event is not None:
             key, frame = event
             kind, timestamp = self._dtmf | (0x80 if frame == 0 else 0), timestamp - frame * FRAME

@@ -24,6 +24,7 @@ from softswitch.sip.message import Message
 from softswitch.sip.registration import Registration
 from softswitch.sip.session import Session
 from softswitch.sip.useragent import Credentials, SipSettings, UserAgent
+from tests.peers.lossy_relay import LossyRelay
 from tests.system.audio import FRAME_S, Audio
 
 DEADLINE_S = 10.0
@@ -94,7 +95,10 @@ class Floor:
 
 
 class Handset:
-    """One phone. An incoming call rings (180) unless `incoming_status` says something else; 0 is silence."""
+    """One phone. An incoming call rings (180) unless `incoming_status` says something else; 0 is silence.
+
+    Audio goes by way of `relay`, which serves one call at a time.
+    """
 
     def __init__(
         self,
@@ -106,9 +110,11 @@ class Handset:
         tone_hz: int = 600,
         host: str = "127.0.0.1",
         incoming_status: int = 180,
+        relay: LossyRelay | None = None,
     ) -> None:
         self.floor, self.user, self.server = floor, user, server
         self.tone_hz, self.host, self.incoming_status = tone_hz, host, incoming_status
+        self.relay = relay
         self.arrived: deque[HandsetCall] = deque()
         self.calls: list[HandsetCall] = []
         self.registration: Registration | None = None
@@ -230,7 +236,7 @@ class HandsetCall:
         self.reanswers: list[int] = []
         self.reports: list[int] = []
         self.first_response_at = 0.0
-        self.audio = Audio(handset.host, handset.tone_hz)
+        self.audio = Audio(handset.host, handset.tone_hz, handset.relay)
         self._version = 1
         handset.calls.append(self)
         with handset.floor.lock:
@@ -348,8 +354,8 @@ class HandsetCall:
 
     def offer(self, direction: str = "sendrecv") -> str:
         return make_offer(
-            host=self.handset.host, port=self.audio.port, codecs=CODECS, session_id=self.audio.port,
-            version=self._version, direction=direction,
+            host=self.handset.host, port=self.audio.advertised_port, codecs=CODECS,
+            session_id=self.audio.port, version=self._version, direction=direction,
         )  # fmt: skip
 
     def over(self, cause: str, status: int) -> None:
@@ -367,7 +373,7 @@ class HandsetCall:
     def _answer(self, offered: Message) -> tuple[str, NegotiatedAudio]:
         self._version += 1
         return answer_offer(
-            offered.body, host=self.handset.host, port=self.audio.port, codecs=CODECS,
+            offered.body, host=self.handset.host, port=self.audio.advertised_port, codecs=CODECS,
             session_id=self.audio.port, version=self._version,
         )  # fmt: skip
 
