@@ -10,11 +10,14 @@ from softswitch.config.errors import Path, Problem, did_you_mean
 from softswitch.directory.names import Names, missing
 from softswitch.directory.prompts import PromptNames
 from softswitch.ivr.flow import Flow, FlowError, Reference
+from softswitch.ivr.languages import Languages, languages_at, languages_of
 
 CALLBACK = "callback"
 """Kind of a reference to a queue that has to offer callbacks."""
 
-Reading = tuple[tuple[Problem, ...], tuple[Reference, ...]]
+Named = tuple[Reference, Languages]
+"""What a flow names, and in which languages it may be said."""
+Reading = tuple[tuple[Problem, ...], tuple[Named, ...]]
 
 
 class FlowCatalogue:
@@ -31,7 +34,7 @@ class FlowCatalogue:
         found: list[Problem] = []
         for settings in centre.flows.values():
             found += self._reading(settings)[0]
-            for path, each in self._references(settings):
+            for path, each, _ in self._references(settings):
                 if each.kind in KINDS:
                     found += missing(names, path, each.kind, each.name)
                 elif each.kind == CALLBACK:
@@ -49,14 +52,14 @@ class FlowCatalogue:
         """Prompts and music that a flow names and that are not there."""
         return [
             problem
-            for path, each in self._references(settings)
+            for path, each, languages in self._references(settings)
             if each.kind not in KINDS and each.kind not in ("python", CALLBACK)
-            for problem in self._prompts.missing(path, each.kind, each.name)
+            for problem in self._prompts.missing(path, each.kind, each.name, languages)
         ]
 
-    def _references(self, settings: FlowSettings) -> Iterator[tuple[Path, Reference]]:
-        for reference in self._reading(settings)[1]:
-            yield ("flows", settings.name, *reference.path), reference
+    def _references(self, settings: FlowSettings) -> Iterator[tuple[Path, Reference, Languages]]:
+        for reference, languages in self._reading(settings)[1]:
+            yield ("flows", settings.name, *reference.path), reference, languages
 
     def _reading(self, settings: FlowSettings) -> Reading:
         """Mistakes in the steps, with their paths in the centre, and references, with those in the flow."""
@@ -64,13 +67,18 @@ class FlowCatalogue:
         if known is not None and known[0] is settings:
             return known[1]
         try:
-            reading: Reading = (), Flow.from_settings(settings).references
+            reading: Reading = (), _named(Flow.from_settings(settings))
         except FlowError as error:
             at = ("flows", settings.name)
             mistakes = (Problem((*at, *problem.path), problem.message) for problem in error.problems)
-            reading = tuple(mistakes), error.references
+            reading = tuple(mistakes), tuple((each, frozenset()) for each in error.references)
         self._read[settings.name] = (settings, reading)
         return reading
+
+
+def _named(flow: Flow) -> tuple[Named, ...]:
+    reached = languages_of(flow)
+    return tuple((each, languages_at(flow, reached, each.path)) for each in flow.references)
 
 
 def _without_callback(centre: Centre, path: Path, name: str) -> Iterator[Problem]:

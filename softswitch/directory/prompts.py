@@ -35,13 +35,14 @@ class PromptNames:
         self._checked = manifest is not None
         by_group = manifest or {}
         self._music = frozenset(by_group.get(MUSIC, ()))
-        spoken = (names for group, names in by_group.items() if group not in (MUSIC, TONES))
-        # A flow may change its language on the way, so a prompt of any language will do.
-        self._spoken = frozenset(name for names in spoken for name in names)
+        self._by_language = {
+            group: frozenset(names) for group, names in by_group.items() if group not in (MUSIC, TONES)
+        }
+        self._spoken = frozenset(name for names in self._by_language.values() for name in names)
 
-    def missing(self, path: Path, kind: str, name: str) -> Iterator[Problem]:
-        """A problem when there is no `kind` (prompt or music) called `name`, or `name` is a text that
-        nobody can speak."""
+    def missing(self, path: Path, kind: str, name: str, languages: Collection[str] = ()) -> Iterator[Problem]:
+        """A problem when there is no `kind` (prompt or music) called `name`, a prompt lacks in one of the
+        `languages` (none: any language will do), or `name` is a text that nobody can speak."""
         if kind == TEXT:
             yield from self._unspoken(path, name)
             return
@@ -49,6 +50,19 @@ class PromptNames:
         if self._checked and name not in known:
             what = "music" if kind == MUSIC else "prompt"
             yield Problem(path, f"there is no {what} {name!r}; {did_you_mean(name, known)}")
+        elif self._checked and kind != MUSIC:
+            yield from self._unrecorded(path, name, languages)
+
+    def _unrecorded(self, path: Path, name: str, languages: Collection[str]) -> Iterator[Problem]:
+        for language in sorted(languages):
+            if name not in self._by_language.get(language, ()):
+                there = ", ".join(sorted(each for each, names in self._by_language.items() if name in names))
+                yield Problem(
+                    path,
+                    f"there is no prompt {name!r} in language {language}, in which the flow may come here,"
+                    f" only in {there}; record it and add it to {language} in manifest.json of prompts_dir,"
+                    " or branch on language before",
+                )
 
     def _unspoken(self, path: Path, text: str) -> Iterator[Problem]:
         recorded, no_engine = self._texts

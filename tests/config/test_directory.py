@@ -221,7 +221,8 @@ def test_mistakes_in_a_flow_have_the_path_of_their_step(store: Store) -> None:
 def test_prompts_and_music_must_be_there_when_it_is_known_which_there_are() -> None:
     known = {"en": ["welcome"], "zh": ["huanying"], "music": ["hold"]}
     directory = Directory("realm", prompts=known)
-    steps = [{"say": "wellcome"}, {"say": "huanying"}, {"queue": {"name": "q", "music": "jazz"}}]
+    chinese = [{"set": {"language": "zh"}}, {"say": "huanying"}]
+    steps = [{"say": "wellcome"}, *chinese, {"queue": {"name": "q", "music": "jazz"}}]
     tree = {"queues": {"q": {"music": "welcome"}}, "flows": {"f": {"steps": steps}}}
     with pytest.raises(ConfigError) as caught:
         directory.plan(validate(Centre, tree))
@@ -229,9 +230,62 @@ def test_prompts_and_music_must_be_there_when_it_is_known_which_there_are() -> N
         "queues.q.music: there is no music 'welcome'; allowed: hold",
         "flows.f.steps[0].say: there is no prompt 'wellcome';"
         " did you mean welcome? allowed: huanying, welcome",
-        "flows.f.steps[2].queue.music: there is no music 'jazz'; allowed: hold",
+        "flows.f.steps[3].queue.music: there is no music 'jazz'; allowed: hold",
     ]
     assert Directory("realm").plan(validate(Centre, tree))
+
+
+ONLY_CHINESE = {"say": "huanying"}
+
+
+@pytest.mark.parametrize(
+    ("language", "steps", "missing"),
+    [
+        ("en", [{"say": "welcome"}, ONLY_CHINESE], "en at steps[1].say"),
+        ("zh", [{"say": "welcome"}, ONLY_CHINESE], None),
+        ("zh", [{"say": ["welcome", "hello"]}], "zh at steps[0].say[1]"),
+        ("en", [{"set": {"language": "zh"}}, ONLY_CHINESE, {"say": "hello"}], "zh at steps[2].say"),
+        ("en", [{"set": {"language": "= called"}}, ONLY_CHINESE], "en at steps[1].say"),
+        (
+            "en",
+            [{"menu": {"prompts": "welcome", "choices": {"1": [{"set": {"language": "zh"}}]}}}, ONLY_CHINESE],
+            "en at steps[1].say",
+        ),
+        (
+            "en",
+            [
+                {"set": {"language": "= called"}},
+                {"branch": {"if": 'language == "zh"', "then": [ONLY_CHINESE], "else": [{"say": "hello"}]}},
+            ],
+            None,
+        ),
+        (
+            "en",
+            [{"set": {"language": "= called"}}, {"branch": {"if": "caller", "then": [ONLY_CHINESE]}}],
+            "en at steps[1].branch.then[0].say",
+        ),
+        (
+            "en",
+            [{"loop": {"times": 2, "steps": [{"say": "hello"}, {"set": {"language": "zh"}}]}}],
+            "zh at steps[0].loop.steps[0].say",
+        ),
+    ],
+)
+def test_prompts_must_be_there_in_every_language_in_which_the_flow_may_say_them(
+    language: str, steps: list[Any], missing: str | None
+) -> None:
+    asked = ["welcome", "no_input", "invalid_choice"]
+    directory = Directory("realm", prompts={"en": [*asked, "hello"], "zh": [*asked, "huanying"]})
+    centre = validate(Centre, {"flows": {"f": {"language": language, "steps": steps}}})
+    if missing is None:
+        assert directory.plan(centre)
+        return
+    lacking, _, path = missing.partition(" at ")
+    with pytest.raises(ConfigError) as caught:
+        directory.plan(centre)
+    (problem,) = map(str, caught.value.problems)
+    assert problem.startswith(f"flows.f.{path}: there is no prompt ")
+    assert f" in language {lacking}, in which the flow may come here, only in " in problem
 
 
 def test_no_mistake_hides_another_one() -> None:
