@@ -86,6 +86,11 @@ def tour() -> dict[str, Any]:
                 {"name": "next", "record": True},
                 {"dial": {"target": "user:nobody", "on_unreachable": [{"say": {"number": "{told}"}}]}},
                 {"queue": {"name": "tour", "on_timeout": [{"say": "thank_you"}]}},
+                {"survey": {"question": "tour", "prompts": ["n_5", *LONGER], **ask}},
+                {"python": {"flow": "tour", "with": {"key": "{told}"}, "on": {"right": "opening"}}},
+                {"goto": "lost"},
+                {"name": "opening", "hours": {"calendar": "tour", "closed": "shut", "open": "lost"}},
+                {"name": "shut", "say": "year"},
                 {"transfer": "flow:last"},
                 {"name": "lost", "hang_up": "flow_failed"},
             ],
@@ -109,8 +114,19 @@ def tour() -> dict[str, Any]:
 
 # What is heard on the tour, in its order; n_6 and n_7 are the digits 6 and 7 that the caller enters.
 TOUR = (
-    "en/n_1 en/n_2 en/n_6 en/n_7 zh/n_60 zh/n_8 zh/n_3 zh/n_3 zh/n_4 zh/n_9 zh/thank_you en/n_2 en/euros"
+    "en/n_1 en/n_2 en/n_6 en/n_7 zh/n_60 zh/n_8 zh/n_3 zh/n_3 zh/n_4 zh/n_9 zh/thank_you zh/n_5 zh/n_wan"
+    " zh/year en/n_2 en/euros"
 ).split()
+PYTHON_FLOWS = {
+    "tour": """\
+from softswitch.ivr.actions import Say
+
+
+def flow(call):
+    yield Say("n_wan")
+    return "right" if call["key"] == "9" else "wrong"
+"""
+}
 
 
 def with_tour(settings: dict[str, Any]) -> dict[str, Any]:
@@ -118,6 +134,7 @@ def with_tour(settings: dict[str, Any]) -> dict[str, Any]:
     users = [f"walks-{kind}" for kind in ("events", "info", "tones")] + ["nobody"]
     settings["users"] |= {name: {"password": password(name)} for name in users}
     settings["queues"]["tour"] = {"wrap_up_s": 0, "announce_position_every_s": None, "max_wait_s": 0.5}
+    settings["calendars"] = {"tour": {"week": {}}}
     settings["flows"] |= tour()
     settings["numbers"]["300"] = "flow:tour"
     return settings
@@ -144,7 +161,8 @@ def centre(carrier_port: int) -> dict[str, Any]:
         | {f"strong-{peer}": strong_user(f"strong-{peer}") for peer in PEERS},
         "agents": {name: {"user": name, "queues": [name]} for name in AGENTS}
         | {name: {"user": name, "queues": ["hunting"]} for name in ("slow", "quick")},
-        "queues": dict.fromkeys(AGENTS, quiet) | {"hunting": {**quiet, "ring_timeout_s": RING_TIMEOUT_S}}
+        "queues": dict.fromkeys(AGENTS, quiet)
+        | {"hunting": {**quiet, "ring_timeout_s": RING_TIMEOUT_S}}
         | {
             name: {
                 **quiet,

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.interop.centre import CARRIER_HOST, centre, password, with_tour
+from tests.interop.centre import CARRIER_HOST, PYTHON_FLOWS, centre, password, with_tour
 from tests.net.certificates import Authority
 from tests.peers.audio import longest_break, loudest, read_wav
 from tests.peers.baresip import Baresip
@@ -50,7 +50,12 @@ class House:
         listen.append({"transport": "UDP", "host": HOST6, "port": self.port6})
         codecs = ("PCMA", "PCMU", "G722", "OPUS")
         self.system = RunningSystem(
-            with_tour(centre(self.carrier_port)), listen=listen, ports=PORTS, codecs=codecs, host6=HOST6
+            with_tour(centre(self.carrier_port)),
+            listen=listen,
+            ports=PORTS,
+            codecs=codecs,
+            host6=HOST6,
+            python_flows=PYTHON_FLOWS,
         )
 
     def calls_of(self, source: str) -> list[str]:

@@ -46,10 +46,14 @@ def test_a_phone_walks_through_every_kind_of_step(kind: str, by: str, house: Hou
     house.asks(call, 6)
     receives(phone, HEARD_S)
     phone.press("5", info=by == "info")
+    house.asks(call, 11)
+    receives(phone, HEARD_S)
+    phone.press("4", info=by == "info")
     phone.wait_for("ended", ENDS_S)
     assert house.record(call)["reason"] == "flow_finished"
     kinds = {fact["kind"] for fact in house.facts(call, "flow_step")}
     assert kinds >= {"menu", "collect", "say", "set", "branch", "loop", "flow", "return", "record", "dial"}
-    assert kinds >= {"queue", "transfer", "hang_up"}
+    assert kinds >= {"queue", "transfer", "hang_up", "survey", "python", "hours"}
+    assert [fact["score"] for fact in house.facts(call, "survey_answered")] == [4]
     samples, rate_hz = phone.heard()
     heard_in_order(at_8000(samples, rate_hz), TOUR)

@@ -300,3 +300,9 @@ def test_a_caller_is_never_left_without_a_way_on(steps: list[Any], happenings: l
             assert run.next_timeout() is not None
         else:
             assert run.phase in ("speaking", "away", "ended")
+
+
+def test_an_answered_survey_goes_on_even_where_no_answer_leads_elsewhere() -> None:
+    survey = {"survey": {"question": "x", "on_no_input": "lost", "on_wrong_input": "lost"}}
+    flow = Flow.from_config("main", [survey, {"say": "a"}, "hang_up", {"name": "lost", "say": "b"}])
+    assert ("answered", "steps[1]") in list(flow.steps["steps[0]"].ways())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -42,6 +43,10 @@ class Survey(Asking):
         if len(question) > LONGEST or not question.isprintable():
             given.problem(fields.at("question"), f"expected a line of at most {LONGEST} characters")
         return cls(given.here, given.follows, **cls.asked(fields, given.follows), question=question)
+
+    def ways(self) -> Iterator[tuple[str, str]]:
+        yield "answered", self.next
+        yield from Asking.ways(self)
 
     def pressed(self, run: FlowRun, digit: str, now: float, out: list[Output]) -> None:
         if digit in SCORES:
