@@ -49,7 +49,7 @@ def test_files_are_made_once(tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "tones").iterdir()}
     assert tone_files(tmp_path / "tones", "GB") == files
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "tones").iterdir()} == before
-    assert len(before) == len(NAMES) + 1  # and the tone of recorded calls
+    assert len(before) == len(NAMES) + 2  # and the tones of recorded and of supervised calls
 
 
 def test_a_country_goes_before_the_prompts_and_what_they_lack_is_there(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import random
 import socket
 from contextlib import ExitStack
+from pathlib import Path
 
 # Below the range from which a kernel picks ports for those who name none: nobody gets one of these by chance.
 _RANGE = range(10000, 32000)
@@ -25,6 +26,17 @@ def free_ports(count: int, host: str = "127.0.0.1") -> range:
         _next = first + count + count % 2
         if _free(host, range(first, first + count)):
             return range(first, first + count)
+
+
+def is_open(port: int) -> bool:
+    """Whether somebody waits on the port, as the kernel tells it: to try would be to take it away."""
+    tables = (("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07"))
+    for table, waits in tables:
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            _, local, _, state, *_ = line.split()
+            if state == waits and int(local.rpartition(":")[2], 16) == port:
+                return True
+    return False
 
 
 def _free(host: str, ports: range) -> bool:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 
-from tests.peers.phone import Phone, program
-from tests.peers.ports import free_port
+from tests.peers.phone import DEADLINE_S, Phone, program
+from tests.peers.ports import free_port, is_open
 from tests.peers.rtp import FRAME_S, RtpEnd
 
 SCENARIOS = Path(__file__).with_name("sipp")
@@ -152,15 +154,15 @@ class Sipp(Phone):
     def take_registration(self, user: str, password: str, realm: str) -> None:
         """Is a registrar for one REGISTER, which it challenges; `registered` or `register_failed` follows."""
         self.user, self.password = user, password
-        self.launch(self._command(self._scenario("registrar", REALM=realm), self.port))
+        self._wait_with("registrar", REALM=realm)
 
     def listen(self) -> None:
         """Waits for one call in the background."""
-        self.launch(self._command(self._scenario("callee"), self.port))
+        self._wait_with("callee")
 
     def refuse(self, status: int) -> None:
         """Refuses one call in the background; `refused` follows."""
-        self.launch(self._command(self._scenario("refusing", STATUS=str(status)), self.port))
+        self._wait_with("refusing", STATUS=str(status))
 
     def call(self, uri: str) -> None:
         """Calls 'sip:user@host:port'."""
@@ -170,7 +172,7 @@ class Sipp(Phone):
 
     def read(self) -> None:
         """Waits for one text message, which `texts` has then."""
-        self.launch(self._command(self._scenario("reader"), self.port))
+        self._wait_with("reader")
 
     def write_to(self, uri: str, text: str, *, by: str) -> None:
         """Sends a text message as this user: `sent`, or `ended` with a status."""
@@ -179,6 +181,14 @@ class Sipp(Phone):
     def watch(self, uri: str, *, by: str) -> None:
         """Subscribes to a lamp until a call is over: `watching`, each state, `unwatched`."""
         self._ask("watcher", uri, by)
+
+    def _wait_with(self, scenario: str, **values: str) -> None:
+        """Starts what waits to be called; on return its port is open."""
+        self.launch(self._command(self._scenario(scenario, **values), self.port))
+        deadline, nothing = time.monotonic() + DEADLINE_S, threading.Event()
+        while not is_open(self.port):
+            assert time.monotonic() < deadline, f"{self.name} does not open port {self.port}"
+            nothing.wait(0.005)
 
     def _ask(self, scenario: str, uri: str, by: str, **values: str) -> None:
         address = uri.split("@")[-1].split(";")[0]
