@@ -44,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--rate", type=positive_option, default=RATE, help=f"calls a second (default {RATE:g})"
     )
     parser.add_argument(
-        "--predict", action="store_true", help="beside what softswitch capacity says; status 1 when 25 % off"
+        "--predict", action="store_true", help="beside what softswitch capacity says; status 1 when 25 %% off"
     )
     parser.add_argument("--talk", type=positive_option, default=TALK_S, help="seconds of conversation")
 

@@ -85,6 +85,13 @@ def test_list_names_every_bench(capsys: pytest.CaptureFixture[str]) -> None:
     assert {*BENCHES} <= {*listed}
 
 
+@pytest.mark.parametrize("name", sorted(BENCHES))
+def test_every_bench_says_what_it_does(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0 and f"bench {name}" in capsys.readouterr().out
+
+
 def test_peer_must_be_a_source_tree(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["call", "--against", "/nowhere"])
