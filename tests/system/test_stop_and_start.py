@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from tests.peers.audio import read_wav, seconds_of
-from tests.system.conftest import CENTRE
+from tests.system.conftest import CENTRE, PYTHON_FLOWS
 from tests.system.handset import Floor, Handset, all_hear
 from tests.system.running import RunningSystem, running
 
@@ -32,7 +32,7 @@ def known(system: RunningSystem) -> dict[str, Any]:
 
 
 def test_calls_end_with_a_reason_and_the_rest_is_kept(floor: Floor) -> None:
-    with running(CENTRE) as system:
+    with running(CENTRE, python_flows=PYTHON_FLOWS) as system:
         names = ("anna", "ben", "carl", "curt")
         anna, ben, carl, curt = (
             Handset(floor, name, system.address, tone_hz=300 + 200 * at).register()
