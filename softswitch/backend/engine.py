@@ -51,9 +51,11 @@ class Pool:
         self._last = -1
 
     def choose(self, but: int, now: float) -> int | None:
-        """The next usable server in turn, one that is not `but` if possible."""
+        """The next usable server, one that is not `but` if possible: in turn, or the first of the list where
+        the others stand by."""
         count = len(self.servers)
-        turn = [(self._last + 1 + step) % count for step in range(count)]
+        first = 0 if self.settings.mode == "active_standby" else self._last + 1
+        turn = [(first + step) % count for step in range(count)]
         usable = [place for place in turn if self.servers[place].usable(now)]
         chosen = next((place for place in usable if place != but), usable[0] if usable else None)
         if chosen is not None:

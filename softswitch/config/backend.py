@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -37,8 +37,12 @@ class Backend(Model):
     urls: tuple[BaseUrl, ...] = Field(
         min_length=1,
         max_length=8,
-        description="Base addresses (http:// or https://) of servers that are the same to whoever asks; those"
-        " that are healthy are asked in turn.",
+        description="Base addresses (http:// or https://) of servers that are the same to whoever asks.",
+    )
+    mode: Literal["active_active", "active_standby"] = Field(
+        default="active_active",
+        description="active_active: the healthy ones of urls are asked in turn. active_standby: the first of"
+        " them that is healthy has every question, and the former first again as soon as it is well.",
     )
     headers: dict[HeaderName, Line] = Field(default={}, description="Headers of every request.")
     secret_headers: dict[HeaderName, SecretSource] = Field(

@@ -183,6 +183,52 @@ def test_a_server_that_flaps_gets_no_callers_until_it_was_well_twice() -> None:
     assert looked == [[0, 1], [1], [1], [1], [1], [0, 1]]
 
 
+def servers_asked(bench: Bench, count: int) -> list[int]:
+    """Which servers so many questions went to, each answered well."""
+    asked = []
+    for number in range(count):
+        bench.ask(f"s{number}")
+        (attempt,) = [each for each in bench.attempts() if each.number]
+        asked.append(attempt.server)
+        bench.end(attempt, value=1)
+        bench.take(Answer)
+    return asked
+
+
+def probed(bench: Bench, well: bool) -> None:
+    """The health of both is looked at once; the first server is well or not."""
+    bench.wait(5)
+    for probe in [each for each in bench.attempts() if each.number == 0]:
+        bench.end(probe, OK if well or probe.server else FAILED, why="status 500")
+
+
+def test_one_stands_by_until_the_other_fails_and_has_it_back_when_it_is_well() -> None:
+    bench = Bench(mode="active_standby", health_path="/health", health_every_s=5)
+    assert servers_asked(bench, 3) == [0, 0, 0]
+    probed(bench, False)
+    assert servers_asked(bench, 3) == [1, 1, 1]
+    probed(bench, True)
+    assert servers_asked(bench, 1) == [1], "once well is not enough"
+    probed(bench, True)
+    assert servers_asked(bench, 2) == [0, 0]
+    assert [(each.url, each.healthy) for each in bench.take(ServerChanged)] == [(A, False), (A, True)]
+
+
+def test_who_stands_by_answers_the_question_that_the_other_failed() -> None:
+    bench = Bench(mode="active_standby", failures=2, open_s=10)
+    for _ in range(2):
+        bench.ask()
+        (first,) = bench.attempts()
+        bench.end(first, TIMEOUT, why="no answer within 1 s")
+        (second,) = bench.attempts()
+        assert (first.server, second.server) == (0, 1)
+        bench.end(second, value=1)
+        assert bench.answer().outcome == OK
+    assert servers_asked(bench, 2) == [1, 1]
+    bench.wait(10)
+    assert servers_asked(bench, 2) == [0, 0], "one question tries it, and it is well"
+
+
 def test_an_answer_is_used_again_for_a_while() -> None:
     bench = Bench(cache_s=60)
     bench.ask("q1")

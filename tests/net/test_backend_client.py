@@ -133,7 +133,15 @@ async def heads_without_end(request: bytes, writer: asyncio.StreamWriter) -> Non
     writer.write(b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 100_000 + b"\r\n\r\n{}")
 
 
-@pytest.mark.parametrize("serve", [says_nothing, trickles])
+async def trickles_heads(request: bytes, writer: asyncio.StreamWriter) -> None:
+    writer.write(f"HTTP/1.1 200 OK\r\n{JSON}X-Long: ".encode())
+    while True:
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("serve", [says_nothing, trickles, trickles_heads])
 def test_slow_servers_are_given_up(serve: Serve) -> None:
     ended, _ = ask(serve, timeout_s=0.3)
     assert (ended.outcome, ended.why) == (TIMEOUT, "no answer within 0.3 s")
