@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from softswitch.config import (
     Agent,
+    ApiKey,
     Backend,
     Calendar,
     CallingClass,
@@ -66,6 +67,7 @@ flows:
 
 _CLASS = CallingClass(name="neighbours", prefixes=("+43", "+41"))
 _BACKEND = Backend(name="crm", urls=("https://crm.example.com/api",))
+_API_KEY = ApiKey(name="wallboard", role="supervisor", sha256="0" * 64)
 _VOICEMAIL = Voicemail(name="alice", users=("alice",))
 _ROUTE = OutboundRoute(name="everything", trunks=("carrier",))
 _ROOM = Conference(name="team")
@@ -124,6 +126,8 @@ def centre_file(password: Callable[[], str], pin: Callable[[], str]) -> str:
             *_as_comment(_group("backends", "", [_BACKEND], ("name",))),
             "\n# Voice mailboxes. Take away the # to use it.\n",
             *_as_comment(_group("voicemail", "", [_VOICEMAIL], ("name",))),
+            "\n# Programs that may use the API; softswitch api-key add makes one without this file.\n",
+            *_as_comment(_group("api_keys", "", [_API_KEY], ("name",))),
         ]
     )
 
@@ -144,7 +148,8 @@ def _group(
     | list[Calendar]
     | list[Backend]
     | list[Voicemail]
-    | list[Conference],
+    | list[Conference]
+    | list[ApiKey],
     without: tuple[str, ...],
 ) -> Iterator[str]:
     """A group by name; the keys are explained at the first object, the others have only what they set."""

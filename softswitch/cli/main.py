@@ -11,6 +11,7 @@ import click
 
 from softswitch.cli.action import action
 from softswitch.cli.agent import agent
+from softswitch.cli.api_key import api_key
 from softswitch.cli.apply import apply
 from softswitch.cli.backend import backend
 from softswitch.cli.backup import backup, restore
@@ -134,6 +135,7 @@ for _command in (
     trace,
     mailbox,
     voicemail,
+    api_key,
     why,
     doctor,
 ):

@@ -36,14 +36,15 @@ def noun(
 
     `columns` are those of `list`; `sample` and `sample_options` make the examples; fields in `without` get no
     option; `extra` are further options, whose values `prepare` turns into fields in place before `add` and
-    `set`; it returns text to print after success. `live` adds to the rows of `list` what a running switch
-    knows.
+    `set`; it returns text to print after success, and adds to `told` what JSON has besides. `live` adds to
+    the rows of `list` what a running switch knows.
     """
-    group = click.Group(kind, help=about, epilog=example(f"softswitch {kind} list"))
+    word = _word(kind)
+    group = click.Group(word, help=about, epilog=example(f"softswitch {word} list"))
     group.add_command(_list_command(kind, columns, live))
     for verb, must in (("add", "new"), ("set", "exist")):
         command = _write_command(
-            kind, verb, must, f"softswitch {kind} {verb} {sample} {sample_options}", prepare
+            kind, verb, must, f"softswitch {word} {verb} {sample} {sample_options}", prepare
         )
         # After the argument, before the options that all commands have.
         command.params[1:1] = [*extra, *_field_options(kind, set(without))]
@@ -52,14 +53,20 @@ def noun(
     return group
 
 
+def _word(kind: str) -> str:
+    """The kind as the command line calls it."""
+    return kind.replace("_", "-")
+
+
 def _one(kind: str) -> str:
-    return f"an {kind}" if kind[0] in "aeio" else f"a {kind}"  # a user
+    word = _word(kind)
+    return f"an {word}" if word[0] in "aeio" else f"a {word}"  # a user
 
 
 def _list_command(kind: str, columns: Sequence[str], live: Live | None) -> click.Command:
-    plural = KINDS[kind].group
+    plural, word = _word(KINDS[kind].group), _word(kind)
 
-    @click.command("list", help=f"List the {plural}.", epilog=example(f"softswitch {kind} list --json"))
+    @click.command("list", help=f"List the {plural}.", epilog=example(f"softswitch {word} list --json"))
     @config_option
     @json_option
     def command(config_path: Path | None, as_json: bool) -> None:
@@ -67,7 +74,7 @@ def _list_command(kind: str, columns: Sequence[str], live: Live | None) -> click
         rows = call(node, f"{kind}.list")
         if live is not None:
             live(node, rows)
-        empty = f"There are no {plural}; add one with: softswitch {kind} add"
+        empty = f"There are no {plural}; add one with: softswitch {word} add"
         print_rows(rows, columns, json=as_json, empty=empty)
 
     return command
@@ -92,9 +99,10 @@ def _write_command(kind: str, verb: str, must: str, line: str, prepare: Prepare 
         fields |= {_setting(kind, field): None for field in unset}
         fields |= {field: _typed_in(value) for field, value in fields.items() if field in SECRET_KEYS}
         fields[key] = name
-        told = prepare({"verb": verb, "fields": fields}) if prepare else ""
+        request: dict[str, Any] = {"verb": verb, "fields": fields, "told": {}}
+        told = prepare(request) if prepare else ""
         result = call(node_of(config_path), f"{kind}.set", {"fields": fields, "must": must})
-        _print_result(result, told, as_json)
+        print_result({**result, **request["told"]}, told, as_json)
 
     return command
 
@@ -102,17 +110,18 @@ def _write_command(kind: str, verb: str, must: str, line: str, prepare: Prepare 
 def _remove_command(kind: str, sample: str) -> click.Command:
     about = f"Remove {_one(kind)}; refused while something refers to it."
 
-    @click.command("remove", help=about, epilog=example(f"softswitch {kind} remove {sample}"))
+    @click.command("remove", help=about, epilog=example(f"softswitch {_word(kind)} remove {sample}"))
     @click.argument("name")
     @config_option
     @json_option
     def command(name: str, config_path: Path | None, as_json: bool) -> None:
-        _print_result(call(node_of(config_path), f"{kind}.remove", {"name": name}), "", as_json)
+        print_result(call(node_of(config_path), f"{kind}.remove", {"name": name}), "", as_json)
 
     return command
 
 
-def _print_result(result: dict[str, Any], told: str, as_json: bool) -> None:
+def print_result(result: dict[str, Any], told: str, as_json: bool) -> None:
+    """What a change has changed, and what is told besides."""
     if as_json:
         print_json({**result, "note": told} if told else result)
         return

@@ -131,6 +131,7 @@ SECRET_SOURCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+)$"
 BASE_URL = r"^https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~%/-]*)?$"
 URL_PATH = r"^/[A-Za-z0-9._~%/-]*$"
 HA1 = r"^([0-9a-f]{32}|[0-9a-f]{64})$"
+SHA256 = r"^[0-9a-f]{64}$"
 HOST = r"^[A-Za-z0-9.:_-]+$"
 ORIGIN = r"^[Hh][Tt][Tt][Pp][Ss]?://[A-Za-z0-9._:\[\]-]+$"
 PATTERNS = {
@@ -150,6 +151,7 @@ PATTERNS = {
     BASE_URL: "http:// or https:// with a host and, if need be, port and path",
     URL_PATH: "a path that begins with /",
     HA1: "32 or 64 digits of 0-9a-f",
+    SHA256: "64 digits of 0-9a-f",
     ORIGIN: "https://HOST or https://HOST:PORT without anything behind it",
     HOST: "an IP address or a host name",
 }
@@ -157,6 +159,7 @@ PATTERNS = {
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=NAME)]
 DialledNumber = Annotated[str, Field(min_length=1, max_length=32, pattern=NUMBER)]
 Ha1 = Annotated[str, Field(pattern=HA1)]
+Sha256 = Annotated[str, Field(pattern=SHA256)]
 Code = Annotated[str, Field(min_length=2, max_length=8, pattern=CODE)]
 Host = Annotated[str, Field(min_length=1, max_length=255, pattern=HOST)]
 Origin = Annotated[str, Field(max_length=255, pattern=ORIGIN)]

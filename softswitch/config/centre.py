@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from softswitch.config.acd import Agent, Language, Queue, Statuses
+from softswitch.config.api_key import ApiKey, Role
 from softswitch.config.backend import Backend
 from softswitch.config.base import (
     Algorithm,
@@ -48,6 +49,10 @@ class User(Model):
         description="supervise: may listen to calls and speak in them. dial_out: may call numbers outside"
         " through a trunk; where numbering.country is set not premium ones and those of no known kind"
         " (other). pickup: may take calls that ring at anybody's phone.",
+    )
+    role: Role | None = Field(
+        default=None,
+        description="What the user may do through the API, signed in with name and password; unset: nothing.",
     )
     calling: tuple[Name, ...] = Field(
         default=(),
@@ -279,6 +284,7 @@ class Centre(Model):
         default={}, description="Business systems that flows ask over HTTP."
     )
     voicemail: dict[Name, Voicemail] = Field(default={}, description="Voice mailboxes.")
+    api_keys: dict[Name, ApiKey] = Field(default={}, description="Programs that may use the API.")
     numbering: Numbering = Field(default=Numbering(), description="How numbers are read.")
     statuses: Statuses = Field(default=Statuses(), description="What agents may say of themselves.")
     supervision: Supervision = Field(default=Supervision(), description="Who listens to whom.")
@@ -331,6 +337,7 @@ KINDS: dict[str, Kind] = {
     "voicemail": Kind(Voicemail, "voicemail"),
     "calendar": Kind(Calendar, "calendars"),
     "conference": Kind(Conference, "conferences"),
+    "api_key": Kind(ApiKey, "api_keys"),
 }
 SINGLES: dict[str, type[Model]] = {
     "feature_codes": FeatureCodes,

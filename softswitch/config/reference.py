@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from softswitch.config.api_key import Moment
 from softswitch.config.base import (
     NAME,
     PATTERNS,
@@ -58,6 +59,7 @@ _CHECKED = {
         (TimeZone, "IANA time zone"),
         (WeekDays, "day or days of the week"),
         (DateText, "date"),
+        (Moment, "date and time with zone"),
         (PortsText, "range of ports, FIRST-LAST"),
         (HeaderName, "name of a header or *"),
         (HeaderLine, "NAME: VALUE"),

@@ -10,8 +10,9 @@ from softswitch.config import KINDS, Model
 Action = Literal["add", "change", "remove"]
 Stored = dict[str, Any]
 
-# Shown as "(hidden)": the stored hashes of users' passwords are as good as the passwords to a phone.
-HIDDEN_FIELDS = frozenset({"ha1"})
+# Shown as "(hidden)": the stored hashes of users' passwords are as good as the passwords to a phone. Those of
+# tokens are not, but are nobody's business either.
+HIDDEN_FIELDS = frozenset({"ha1", "sha256"})
 
 
 @dataclass(frozen=True, slots=True)

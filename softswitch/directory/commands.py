@@ -104,13 +104,13 @@ class ConfigCommands:
             raise ConfigError([Problem((), "fields must be a group of keys")])
         name = text_argument(fields, entry.key)
         stored = getattr(self._directory.centre, entry.group).get(name)
-        must = args.get("must")
+        must, word = args.get("must"), kind.replace("_", "-")
         if must == "new" and stored is not None:
             raise ConfigError(
-                [Problem((), f"there is already a {kind} {name!r}; use {kind} set to change it")]
+                [Problem((), f"there is already a {kind} {name!r}; use {word} set to change it")]
             )
         if must == "exist" and stored is None:
-            raise ConfigError([Problem((), f"there is no {kind} {name!r}; use {kind} add to make it")])
+            raise ConfigError([Problem((), f"there is no {kind} {name!r}; use {word} add to make it")])
         base = {} if stored is None else stored.model_dump(exclude_defaults=True)
         if fields.get("password") is not None:
             base.pop("ha1", None)

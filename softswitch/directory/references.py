@@ -26,6 +26,7 @@ def check_references(centre: Centre, names: Names) -> list[Problem]:
         *_trunks(centre, names),
         *_numbers(centre, names),
         *_voicemail(centre, names),
+        *_api_keys(centre, names),
         *check_dial_plan(centre, names),
     ]
 
@@ -138,6 +139,19 @@ def _voicemail(centre: Centre, names: Names) -> Iterator[Problem]:
     for box in centre.voicemail.values():
         for place, user in enumerate(box.users):
             yield from missing(names, ("voicemail", box.name, "users", place), "user", user)
+
+
+def _api_keys(centre: Centre, names: Names) -> Iterator[Problem]:
+    keys = centre.api_keys.values()
+    for key in keys:
+        for kind, name in (("agent", key.agent), ("user", key.user)):
+            if name is not None:
+                yield from missing(names, ("api_keys", key.name, kind), kind, name)
+    owners: dict[str, str] = {}
+    for key in keys:
+        if (owner := owners.setdefault(key.sha256, key.name)) != key.name:
+            message = f"is that of {owner}; a token belongs to one key, make another one"
+            yield Problem(("api_keys", key.name, "sha256"), message)
 
 
 def _numbers(centre: Centre, names: Names) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from softswitch.config.api_key import hash_of
 from softswitch.config.files import load_node
 from softswitch.config.secrets import read_secrets, write_secrets
 from softswitch.control import ControlServer
@@ -272,3 +273,22 @@ def test_a_prompt_that_is_not_there_is_refused(run: Run, centre: Path) -> None:
     assert "there is no music 'jazz'; allowed: hold" in refused(run("queue set sales --music jazz"))
     (centre / "softswitch.yaml").write_text("prompts_dir: nowhere\n")
     assert "+ flow night" in run("flow add night --file night.yaml").stdout
+
+
+def test_a_key_of_the_api_gets_a_token_that_is_shown_once(run: Run, either: Path) -> None:
+    result = run("api-key add wallboard --role supervisor --expires 2030-01-01T00:00:00Z")
+    token = result.stdout.split("Token of wallboard: ")[1].split()[0]
+    assert token.startswith("ssk_")
+    assert len(token) >= 43
+    rotated = json.loads(run("api-key rotate wallboard --json").stdout)
+    assert rotated["token"] not in (token, "")
+    (row,) = json.loads(run("api-key list --json").stdout)
+    assert (row["role"], row["enabled"], row["created_by"]) == ("supervisor", True, "command")
+    stored = b"".join(path.read_bytes() for path in (either / "state" / "journal").iterdir())
+    assert hash_of(rotated["token"]).encode() in stored
+    for secret in (token, rotated["token"]):
+        assert secret.encode() not in stored
+    run("apply centre.yaml --prune")
+    assert "wallboard" in run("api-key list").stdout
+    assert "there is no api_key 'x'; use api-key add to make it" in refused(run("api-key rotate x"))
+    assert "- api_key wallboard" in run("api-key remove wallboard").stdout

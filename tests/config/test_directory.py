@@ -463,3 +463,45 @@ def test_a_long_list_of_what_is_allowed_is_cut(store: Store) -> None:
     assert "q18, q19" in message
     assert "q20" not in message
     assert message.endswith(" and 11 more")
+
+
+KEYS: dict[str, Any] = {
+    **TREE,
+    "api_keys": {
+        "wallboard": {"role": "supervisor", "sha256": "a" * 64},
+        "desk": {"role": "agent", "agent": "ann", "sha256": "b" * 64, "expires": "2027-01-31T18:00:00Z"},
+    },
+}
+
+
+def test_the_hash_of_a_token_is_in_the_state_and_in_no_answer(store: Store) -> None:
+    applied = store.run("apply", centre=KEYS)
+    assert store.restarted().centre.api_keys["desk"].sha256 == "b" * 64
+    changed = store.run("api_key.set", fields={"name": "desk", "sha256": "c" * 64})
+    assert changed["changes"][0]["fields"] == [{"field": "sha256", "before": "(hidden)", "after": "(hidden)"}]
+    told = orjson.dumps([applied, changed, store.run("api_key.list")]).decode()
+    for letter in "abc":
+        assert letter * 64 not in told
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"agent": "rob"}, "api_keys.desk.agent: there is no agent 'rob'; allowed: ann"),
+        ({"user": "rob"}, "api_keys.desk.user: there is no user 'rob'; did you mean bob?"),
+        ({"agent": None}, "a key of the role agent needs agent or user"),
+        ({"role": "boss"}, "'boss' is not allowed here; allowed: agent, supervisor, quality, admin, auditor"),
+        ({"sha256": "A" * 64}, "sha256: this value is not allowed here; allowed: 64 digits of 0-9a-f"),
+        ({"sha256": "a" * 64}, "api_keys.desk.sha256: is that of wallboard; a token belongs to one key"),
+        ({"expires": "2027-01-31"}, "'2027-01-31' is no date and time with zone"),
+        ({"expires": "soon"}, "'soon' is no date and time with zone"),
+    ],
+)
+def test_a_wrong_key_is_refused(store: Store, change: dict[str, Any], expected: str) -> None:
+    store.run("apply", centre=KEYS)
+    assert expected in refusal(store, "api_key.set", fields={"name": "desk", **change})
+
+
+def test_who_is_a_key_is_not_removed(store: Store) -> None:
+    store.run("apply", centre=KEYS)
+    assert "still used by api_keys.desk.agent" in refusal(store, "agent.remove", name="ann")
