@@ -16,6 +16,7 @@ from softswitch.acd import events as acd
 from softswitch.acd import outputs as acd_outputs
 from softswitch.acd.deadlines import Deadlines
 from softswitch.acd.engine import Acd
+from softswitch.call.access import Access
 from softswitch.call.actions import Actions
 from softswitch.call.arrival import Arrivals
 from softswitch.call.authentication import Authenticator, Listener
@@ -147,6 +148,7 @@ class Exchange:
         self.watching = Watching(self)
         self.supervising = Supervising(self)
         self.actions = Actions(self)
+        self.access = Access(self)
         self.conferences = Conferences(self)
         self.proxying = Proxying(self, nonce_secret)
 

@@ -441,9 +441,12 @@ class World:
         self._deliver_turn(lambda now, out: self.exchange.received(data, flow, now, out))
 
     def _deliver_turn(self, work: Any) -> None:
+        """What was decided before a fault is carried out, as by the driver."""
         out: list[Any] = []
-        work(self.now, out)
-        self._deliver(out)
+        try:
+            work(self.now, out)
+        finally:
+            self._deliver(out)
 
     def _deliver(self, out: list[Any]) -> None:
         self.exchange.end_turn(self.now, out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call.commands.access import AccessCommands
 from softswitch.call.commands.agents import AgentCommands
 from softswitch.call.commands.callbacks import CallbackCommands
 from softswitch.call.commands.calls import CallCommands
@@ -28,6 +29,7 @@ _GROUPS = (
     DirectoryCommands,
     SupervisorCommands,
     ConferenceCommands,
+    AccessCommands,
 )
 
 
