@@ -7,6 +7,7 @@ aside and comes back to exactly where it was: same priority, same beginning, sam
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -84,11 +85,13 @@ class Callback:
 
     `place` is the queued call that stands for it; its id is that of the call of the next attempt, or of the
     one under way. `number` is whom to call, `inside` whether that is a user of ours; `shown` the number that
-    the customer called, `display` their name. `attempts` counts those in which the customer was not reached.
+    the customer called, `display` their name, `data` that of their call. `attempts` counts those in which the
+    customer was not reached.
     """
 
     __slots__ = (
         "attempts",
+        "data",
         "display",
         "expires_at",
         "id",
@@ -114,6 +117,7 @@ class Callback:
         display: str = "",
         shown: str = "",
         language: str = "en",
+        data: Mapping[str, str] | None = None,
     ) -> None:
         self.id = id
         self.place = place
@@ -122,6 +126,7 @@ class Callback:
         self.display = display
         self.shown = shown
         self.language = language
+        self.data = dict(data or {})
         self.kept_at = kept_at
         self.expires_at = expires_at
         self.state = CallbackState.WAITING
@@ -154,6 +159,7 @@ class Callback:
             "display": self.display,
             "shown": self.shown,
             "language": self.language,
+            **({"data": self.data} if self.data else {}),
             "kept_at": self.kept_at,
             "expires_at": self.expires_at,
             "state": self.state.value,
@@ -176,6 +182,7 @@ class Callback:
             display=state["display"],
             shown=state["shown"],
             language=state["language"],
+            data=state.get("data"),
         )
         callback.state = CallbackState(state["state"])
         callback.attempts, callback.next_at = state["attempts"], state["next_at"]

@@ -95,6 +95,7 @@ class Callbacks:
             display=event.display,
             shown=event.shown,
             language=event.language,
+            data=event.data,
         )
         self.open[callback.id] = callback
         self.changed[callback.id] = None

@@ -228,7 +228,7 @@ class CallbackKept:
 
     `call` waits in the queue; one that does not gets a place at the end, or by `queued_at` where it had
     waited before. `number` is whom to call, `inside` a user of ours; `shown` is the number that the caller
-    called; `confirmed` whether the caller has heard the number and said yes."""
+    called; `confirmed` whether the caller has heard the number and said yes; `data` that of the call."""
 
     callback: str
     call: str
@@ -243,6 +243,7 @@ class CallbackKept:
     queued_at: float | None = None
     require: str | None = None
     caller: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

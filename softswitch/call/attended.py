@@ -84,6 +84,7 @@ def _merge(older: Leg, newer: Leg, now: float, out: list[Any]) -> None:
     if older is call.inbound:
         call.inbound, call.caller = stays, stays.party
         call.introduction = NO_INTRODUCTION
+    call.data.take_over(gone.data, now, out)
     gone.inbound, gone.caller = newer, newer.party
     call.exchange.supervising.merged(gone.id, call.id)
     adopt(call, comes, now, out)

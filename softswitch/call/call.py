@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.activity import Activity
+from softswitch.call.call_data import CallTexts
 from softswitch.call.conference_activity import to_room
 from softswitch.call.conversation import Conversation
 from softswitch.call.conversation_keys import key_pressed
@@ -67,6 +68,7 @@ class Call:
         self.credit_s = 0.0
         self.noted: dict[str, str] = {}
         self.carried: dict[str, str] = {}
+        self.data = CallTexts(id)
         self.queue: str | None = None
         self.agent: str | None = None
         self.activity: Activity | None = None
@@ -351,6 +353,7 @@ class Call:
             out,
         )
         out.append(Keep(f"call/{self.id}", None))
+        self.data.forget(out)
 
     # What the legs report
 

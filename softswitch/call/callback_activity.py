@@ -299,6 +299,7 @@ def begin_attempt(
         "callback": callback.id,
     }
     call.fact("call_started", started, out)
+    call.data.begin(callback.data, f"callback {callback.id}", now, out)
     activity = call.activity = CallbackActivity(call, callback)
     call.keep(out)
     return activity

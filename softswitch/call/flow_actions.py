@@ -9,9 +9,11 @@ from softswitch.backend.events import Question
 from softswitch.call.flow_targets import flow_route
 from softswitch.call.keeping import KeepingActivity
 from softswitch.call.message_taking import FILE, MESSAGE, Limits, Taking
+from softswitch.call.outputs import Fact
 from softswitch.call.routing import NoRoute
 from softswitch.call.services import ServiceActivity
 from softswitch.call.speaking import Saying, Speak
+from softswitch.config.errors import ConfigError
 from softswitch.ivr import events as ivr
 from softswitch.sip.values import Reason
 
@@ -139,6 +141,16 @@ def _record(flow: FlowActivity, action: ivr.RecordCall, now: float, out: list[An
     flow.call.fact("recording_consent", {"given": action.wanted}, out)
 
 
+def _change_data(flow: FlowActivity, action: ivr.ChangeTexts, now: float, out: list[Any]) -> None:
+    """What does not fit is an alarm: a caller is not to suffer for it."""
+    name = flow.run.flow.name
+    try:
+        flow.call.data.change(action.values, action.remove, f"flow {name}", now, out)
+    except ConfigError as refused:
+        message = f"flow {name}, call {flow.call.id}: {refused}"
+        out.append(Fact("alarm_raised", {"code": "call_data_refused", "message": message}))
+
+
 def _fact(flow: FlowActivity, action: ivr.FlowFact, now: float, out: list[Any]) -> None:
     flow.call.fact(action.type, action.data, out)
 
@@ -158,5 +170,6 @@ ACTIONS: dict[type, Callable[[FlowActivity, Any, float, list[Any]], None]] = {
     ivr.TellScore: _tell_score,
     ivr.HangUp: _hang_up,
     ivr.RecordCall: _record,
+    ivr.ChangeTexts: _change_data,
     ivr.FlowFact: _fact,
 }

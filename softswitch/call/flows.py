@@ -96,7 +96,7 @@ class Flows:
         if target.kind == "flow":
             language = None  # a flow has one of its own
         carried.pop("language", None)
-        known = {**carried, **variables(call)}
+        known = {**carried, **call.data.values, **variables(call)}
         return FlowRun(flow, language=language, variables=known, flows=library, clock=self.clock)
 
     def run_from_state(self, state: dict[str, Any]) -> FlowRun:

@@ -152,6 +152,7 @@ class Keeping:
             shown=call.dialled,
             language=self.language,
             confirmed=confirmed,
+            data=call.data.values,
             **self._entry,
         )
         call.exchange.acd_event(event, now, out)

@@ -82,6 +82,7 @@ def restore(
     kept_calls = [kept for _, kept in _under(state, "call/")]
     for kept in kept_calls:
         _restore_call(exchange, kept, now, out)
+    _restore_call_data(exchange, state, out)
     _restore_reports(exchange, state, now, out)
     for call in [*exchange.calls.values()]:
         _resume(call, state[f"call/{call.id}"]["activity"] or {}, now, out)
@@ -105,6 +106,15 @@ def restore(
         )
     )
     out.append(Keep("generation", {"value": generation}))
+
+
+def _restore_call_data(exchange: Exchange, state: Mapping[str, Any], out: list[Any]) -> None:
+    for id, kept in _under(state, "call_data/"):
+        call = exchange.calls.get(id)
+        if call is not None:
+            call.data.restore(kept)
+        else:
+            out.append(Keep(f"call_data/{id}", None))
 
 
 def _restore_reports(exchange: Exchange, state: Mapping[str, Any], now: float, out: list[Any]) -> None:

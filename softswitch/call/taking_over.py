@@ -23,6 +23,7 @@ def take_call(own: Call, conversation: Conversation, former: Leg, now: float, ou
     recording = call.part(now, out)
     told = {"by": leg.party.source, "leg": leg.id, "from_leg": former.id, "agent": former.party.agent}
     call.fact("call_taken_over", told, out)
+    call.data.take_over(own.data, now, out)
     adopt(call, leg, now, out)
     if former is call.inbound:
         call.inbound, call.caller = leg, leg.party

@@ -126,6 +126,12 @@ def Language(language: str) -> Action:
     return Action("set", {"language": language})
 
 
+def CallData(*remove: str, **values: Any) -> Action:
+    """Put texts on the call, and take others off it."""
+    given = {key: str(value) for key, value in values.items()}
+    return Action("data", {"set": given, "remove": [*remove]})
+
+
 def HangUp(reason: str = "flow_finished", cause: int | None = None) -> Action:
     """End the call; the phone is told the cause (Q.850), else that of the reason."""
     return Action("hang_up", reason if cause is None else {"reason": reason, "cause": cause})
@@ -154,6 +160,7 @@ VOCABULARY: dict[str, Any] = {
         Transfer,
         Call,
         Language,
+        CallData,
         HangUp,
         Step,
     )

@@ -170,6 +170,14 @@ class RecordCall:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeTexts:
+    """Put texts on the call, or take them off it."""
+
+    values: Mapping[str, str]
+    remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FlowFact:
     """For the journal. `flow_step`: {flow, step (its path), kind}."""
 
@@ -193,5 +201,6 @@ Output = (
     | TellScore
     | HangUp
     | RecordCall
+    | ChangeTexts
     | FlowFact
 )

@@ -16,6 +16,8 @@ Path = tuple[str | int, ...]
 SPOKEN_KINDS = ("prompt", "text", *numbers.SPOKEN)
 CLOCK = ("date", "time", "weekday")
 """Variables that the clock sets: 2026-11-22, 14:05, sunday."""
+OF_EVERY_FLOW = (*CLOCK, "language", "caller", "called", "user_to_user")
+"""Variables that are there by themselves: no names for call data."""
 LANGUAGES = tuple(numbers.GRAMMARS)
 _SUCH_AS = {
     "number": "-1250.75",

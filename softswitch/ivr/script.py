@@ -390,6 +390,7 @@ _OUTPUTS: dict[str, tuple[type, Callable[[Any], list[str]]]] = {
     "message": (ivr.TakeMessage, lambda out: [out.mailbox or "file"]),
     "score": (ivr.TellScore, lambda out: [out.question, str(out.score)]),
     "agent": (ivr.ServeAgent, lambda out: [out.service]),
+    "data": (ivr.ChangeTexts, lambda out: [*_pairs(out.values), *(f"-{name}" for name in out.remove)]),
     "record": (ivr.RecordCall, lambda out: ["true" if out.wanted else "false"]),
     "music": (ivr.PlayMusic, lambda out: [out.name]),
     "hang up": (ivr.HangUp, lambda out: [out.reason, *([str(out.cause)] if out.cause else [])]),
@@ -412,6 +413,10 @@ VERBS: dict[str, tuple[int, int, Callable[[Talk, tuple[str, ...]], None]]] = {
     "back-end times out": (0, 0, Talk.backend_times_out),
 }
 """What may stand in a line -> fewest and most words after it, and what it does."""
+
+
+def _pairs(values: Mapping[str, str]) -> list[str]:
+    return [f"{name}={value}" for name, value in values.items()]
 
 
 def _shown(name: str) -> str:

@@ -8,6 +8,7 @@ from softswitch.ivr.kinds.agent import AgentStep
 from softswitch.ivr.kinds.branch import Branch
 from softswitch.ivr.kinds.callback import Callback
 from softswitch.ivr.kinds.collect import Collect
+from softswitch.ivr.kinds.data import CallTexts
 from softswitch.ivr.kinds.dial import Dial
 from softswitch.ivr.kinds.flow import Return, SubFlow
 from softswitch.ivr.kinds.goto import Goto
@@ -49,6 +50,7 @@ _KINDS: tuple[type[Step], ...] = (
     Branch,
     Loop,
     Set,
+    CallTexts,
     Queue,
     Callback,
     Dial,

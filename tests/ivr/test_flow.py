@@ -36,7 +36,7 @@ def problems(*steps: Any) -> list[str]:
     [
         (
             {"zap": 1},
-            "steps[0]: 'zap' is no step; allowed: say, menu, collect, branch, loop, set, queue, callback",
+            "steps[0]: 'zap' is no step; allowed: say, menu, collect, branch, loop, set, data, queue",
         ),
         ({"say": "a", "queue": "b"}, "steps[0]: expected a step with one kind; allowed: say, menu"),
         ({}, "steps[0]: expected a step with one kind"),

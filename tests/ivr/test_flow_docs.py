@@ -22,7 +22,7 @@ TEXT = (DOCS / "flows.md").read_text()
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", TEXT, re.S)
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=["main", "orders", "judge", "account", "accounts"])
+@pytest.mark.parametrize("example", EXAMPLES, ids=["main", "orders", "data", "judge", "account", "accounts"])
 def test_an_example_is_a_flow(example: str) -> None:
     centre = Centre.model_validate(YAML(typ="safe").load(example))
     for name, flow in centre.flows.items():

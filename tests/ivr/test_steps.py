@@ -9,6 +9,7 @@ import pytest
 
 from softswitch.ivr.events import (
     CallerHungUp,
+    ChangeTexts,
     DialTarget,
     FlowFact,
     FlowStarted,
@@ -266,3 +267,20 @@ def test_two_texts_are_one_version_only_if_they_are_the_same() -> None:
     one = Flow.from_config("a", [{"say": "x"}])
     assert one.version == Flow.from_config("b", [{"say": "x"}]).version != ASK.version
     assert one.version != Flow.from_config("a", [{"say": "x"}], language="zh").version
+
+
+# data
+
+
+def test_data_goes_to_the_call_and_into_variables() -> None:
+    step = {"data": {"set": {"customer": "{number}", "next": "= number + 1"}, "remove": ["card"]}}
+    caller = Conversation(step, {"say": [{"digits": "{next}"}]}, number="4")
+    change, said = caller.did()
+    assert change == ChangeTexts({"customer": "4", "next": "5"}, ("card",))
+    assert said == PlayPrompts(("n_5",))
+
+
+def test_data_that_is_none() -> None:
+    assert problems({"data": {}}) == ["steps[0].data: nothing to do; give set or remove"]
+    assert "every flow has this by itself" in problems({"data": {"set": {"caller": "1"}}})[0]
+    assert "expected a list of names" in problems({"data": {"set": {"x": "1"}, "remove": "y"}})[0]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.call.commands.access import AccessCommands
 from softswitch.call.commands.agents import AgentCommands
+from softswitch.call.commands.call_data import CallDataCommands
 from softswitch.call.commands.callbacks import CallbackCommands
 from softswitch.call.commands.calls import CallCommands
 from softswitch.call.commands.conferences import ConferenceCommands
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _GROUPS = (
     CallCommands,
+    CallDataCommands,
     AgentCommands,
     QueueCommands,
     CallbackCommands,
