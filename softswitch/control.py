@@ -2,7 +2,7 @@
 
 Request `{"id": 1, "command": "user.list", "args": {}, "key": "..."}`, answer
 `{"id": 1, "ok": true, "result": ...}` or
-`{"id": 1, "ok": false, "error": {"message": ..., "hint": ..., "problems": [...]}}`.
+`{"id": 1, "ok": false, "error": {"message": ..., "hint": ..., "code": ..., "problems": [...]}}`.
 A request that repeats a `key` gets the first answer again and is not carried out twice.
 """
 
@@ -23,7 +23,7 @@ from typing import Any
 
 import orjson
 
-from softswitch.config.errors import ConfigError, Problem
+from softswitch.config.errors import BUSY, INVALID, SHUTTING_DOWN, ConfigError, Problem
 
 MAX_LINE_BYTES = 32 * 1024 * 1024
 REMEMBERED_KEYS = 1000
@@ -38,22 +38,28 @@ Reply = dict[str, Any]
 
 
 class CommandError(Exception):
-    """A command was refused: what is wrong, what to do, and the mistakes by path when there are several."""
+    """A command was refused: what is wrong, what to do, and the mistakes by path when there are several.
 
-    def __init__(self, message: str, hint: str = "", problems: Iterable[Problem] = ()) -> None:
+    `code` tells programs why: one of those of `softswitch.config.errors`, or empty.
+    """
+
+    def __init__(
+        self, message: str, hint: str = "", problems: Iterable[Problem] = (), *, code: str = ""
+    ) -> None:
         super().__init__(f"{message}; {hint}" if hint else message)
         self.message = message
         self.hint = hint
         self.problems = tuple(problems)
+        self.code = code
 
     def to_json(self) -> dict[str, Any]:
-        problems = [{"path": list(path), "message": message} for path, message in self.problems]
-        return {"message": self.message, "hint": self.hint, "problems": problems}
+        problems = [{"path": list(each.path), "message": each.message} for each in self.problems]
+        return {"message": self.message, "hint": self.hint, "code": self.code, "problems": problems}
 
     @classmethod
     def from_json(cls, error: dict[str, Any]) -> CommandError:
         problems = [Problem(tuple(each["path"]), each["message"]) for each in error.get("problems", [])]
-        return cls(error["message"], error.get("hint", ""), problems)
+        return cls(error["message"], error.get("hint", ""), problems, code=error.get("code", ""))
 
 
 class NotRunning(Exception):
@@ -110,7 +116,8 @@ class ControlServer:
             try:
                 line = await reader.readline()
             except ValueError:
-                writer.write(orjson.dumps(_refusal(None, CommandError("the command is too long"))) + b"\n")
+                refusal = _refusal(None, CommandError("the command is too long", code=INVALID))
+                writer.write(orjson.dumps(refusal) + b"\n")
                 return await writer.drain()
             if not line.endswith(b"\n"):
                 return None
@@ -123,9 +130,11 @@ class ControlServer:
             command, args = request["command"], request.get("args", {})
             number, key = request.get("id"), request.get("key")
         except (ValueError, KeyError, TypeError, AttributeError):
-            return _refusal(None, CommandError("this is no command", "send one JSON object a line"))
+            error = CommandError("this is no command", "send one JSON object a line", code=INVALID)
+            return _refusal(None, error)
         if not isinstance(command, str) or not isinstance(args, dict):
-            return _refusal(number, CommandError("this is no command", "command is text, args an object"))
+            error = CommandError("this is no command", "command is text, args an object", code=INVALID)
+            return _refusal(number, error)
         if isinstance(key, str) and key in self._answers:
             return {**self._answers[key], "id": number}
         reply = await self._answer(number, command, args)
@@ -158,7 +167,7 @@ def refused(error: ConfigError) -> CommandError:
     """Mistakes in a configuration as the refusal of a command."""
     count = len(error.problems)
     message = str(error.problems[0]) if count == 1 else f"{count} mistakes in the configuration"
-    return CommandError(message, "", error.problems)
+    return CommandError(message, "", error.problems, code=error.code)
 
 
 def _refusal(number: Any, error: CommandError) -> Reply:
@@ -228,7 +237,9 @@ class ControlClient:
         except (TimeoutError, BlockingIOError):
             self._sock.close()
             raise CommandError(
-                f"the switch at {path} takes no commands", "it hangs: kill its process, it is started again"
+                f"the switch at {path} takes no commands",
+                "it hangs: kill its process, it is started again",
+                code=BUSY,
             ) from None
         except OSError as error:
             self._sock.close()
@@ -254,11 +265,16 @@ class ControlClient:
             raise CommandError(
                 f"the switch (process {pid}) did not answer {command} within {timeout_s:g} s",
                 f"if it hangs, end it with kill -9 {pid}: it is started again at once",
+                code=BUSY,
             ) from None
         except OSError:
             line = b""
         if not line.endswith(b"\n"):
-            raise CommandError(f"the switch went away during {command}", "look whether it runs, then repeat")
+            raise CommandError(
+                f"the switch went away during {command}",
+                "look whether it runs, then repeat",
+                code=SHUTTING_DOWN,
+            )
         reply = orjson.loads(line)
         if not reply["ok"]:
             raise CommandError.from_json(reply["error"])

@@ -26,7 +26,7 @@ from softswitch.call.outputs import Fact, Keep, RemoveFiles
 from softswitch.call.restore import restore
 from softswitch.call.speaking import Speak, Spoken
 from softswitch.config import Node
-from softswitch.config.errors import ConfigError
+from softswitch.config.errors import CONFLICT, NOT_FOUND, ConfigError
 from softswitch.config.files import load_node
 from softswitch.config.secrets import read_secrets, write_secrets
 from softswitch.control import CommandError, ControlServer
@@ -175,9 +175,8 @@ class Switch:
         if self._config.knows(name):
             return self.driver.turn(lambda now, out: self._configure(name, args, now, out))
         if not self._commands.knows(name):
-            raise CommandError(
-                f"there is no command {name!r}", "this switch may be older than the command line"
-            )
+            hint = "this switch may be older than the command line"
+            raise CommandError(f"there is no command {name!r}", hint, code=NOT_FOUND)
         return self.driver.turn(lambda now, out: self._commands.handle(name, args, now, out))
 
     def _erase_subject(self, number: str) -> dict[str, Any]:
@@ -186,7 +185,7 @@ class Switch:
         try:
             require_unused(state, number)
         except InUse as error:
-            raise CommandError(str(error), "softswitch status shows the calls") from None
+            raise CommandError(str(error), "softswitch status shows the calls", code=CONFLICT) from None
         wanted = normalised(number)
         self.driver.turn(
             lambda now, out: self.exchange.last_agents.forget(lambda each: normalised(each) == wanted, out)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from softswitch.call.outputs import Fact
 from softswitch.config.base import ALGORITHMS
-from softswitch.config.errors import ConfigError, Problem
+from softswitch.config.errors import BUSY, FORBIDDEN, ConfigError, Problem
 from softswitch.sip.digest import ha1
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ class Access:
         password or the role is not there; another one while too many have failed."""
         recent = self._recent(name, now)
         if len(recent) >= MOST_FAILURES:
-            raise _refusal(f"too many failures; try again in {recent[0] + LOCKED_S - now:.0f} s")
+            raise _refusal(f"too many failures; try again in {recent[0] + LOCKED_S - now:.0f} s", BUSY)
         user = self._exchange.centre.users.get(name)
         right = self._right(name, password)
         if user is None or user.role is None or not right:
             self._failed(name, address, now, out)
-            raise _refusal("user, password or role is wrong; the user needs a role to sign in")
+            raise _refusal("user, password or role is wrong; the user needs a role to sign in", FORBIDDEN)
         self._failures.pop(name, None)
         out.append(Fact("api_login", {"user": name, "role": user.role, "address": address}))
         return {"user": name, "role": user.role, "tenant": DEFAULT_TENANT, "agent": self._agent_of(user)}
@@ -94,5 +94,5 @@ class Access:
         return [each for each in self._failures.get(name, ()) if each > now - LOCKED_S]
 
 
-def _refusal(message: str) -> ConfigError:
-    return ConfigError([Problem((), message)])
+def _refusal(message: str, code: str) -> ConfigError:
+    return ConfigError([Problem((), message, code)])

@@ -83,10 +83,10 @@ class Actions:
             out.append(Keep(f"action/{oldest}", None))
 
     def undoable(self, id: str) -> Action:
-        """Raises ValueError with what is in the way."""
+        """Raises LookupError without such an action, ValueError with what is in the way."""
         action = self._actions.get(id)
         if action is None:
-            raise ValueError(f"there is no action {id!r}; see action list")
+            raise LookupError(f"there is no action {id!r}; see action list")
         if action.undone:
             raise ValueError(f"action {id!r} has been taken back already")
         later = [each for each in self._since(id) if each.subject == action.subject and not each.undone]

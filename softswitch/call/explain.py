@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from softswitch.call.callerid import shown_number
 from softswitch.call.party import Party
 from softswitch.call.routing import NoRoute, Route, is_emergency, route
-from softswitch.config.errors import ConfigError, Problem, did_you_mean
+from softswitch.config.errors import NOT_FOUND, ConfigError, Problem, did_you_mean
 from softswitch.directory.commands import text_argument
 from softswitch.reasons import REASONS
 
@@ -87,7 +87,8 @@ def _caller(plan: DialPlan, args: Mapping[str, Any]) -> Party:
     kind = "trunk" if args.get("trunk") else "user"
     name, known = text_argument(args, kind), getattr(plan.centre, f"{kind}s")
     if name not in known:
-        raise ConfigError([Problem((), f"there is no {kind} {name!r}; {did_you_mean(name, known)}")])
+        message = f"there is no {kind} {name!r}; {did_you_mean(name, known)}"
+        raise ConfigError([Problem((), message, NOT_FOUND)])
     return Party(kind, name, name)
 
 

@@ -17,21 +17,35 @@ SHOWN_CHOICES = 20
 SECRET_KEYS = frozenset({"password", "pin", "ha1", "sha256", "nonce_secret"})
 
 
+NOT_FOUND = "not_found"
+CONFLICT = "conflict"
+FORBIDDEN = "forbidden"
+BUSY = "busy"
+SHUTTING_DOWN = "shutting_down"
+INVALID = "invalid"
+"""Why something was refused, for programs: what is meant is not there; what is there stands against it; who
+asks may not; later perhaps, twice; and everything else that is wrong with what was sent."""
+
+
 class Problem(NamedTuple):
-    """One mistake: the path of keys and list places to it, and one sentence about it."""
+    """One mistake: the path of keys and list places to it, one sentence about it, and a code where it is not
+    simply invalid."""
 
     path: Path
     message: str
+    code: str = ""
 
     def __str__(self) -> str:
         return f"{key_text(self.path)}: {self.message}" if self.path else self.message
 
 
 class ConfigError(Exception):
-    """All mistakes found at once; `str()` is one line for each."""
+    """All mistakes found at once; `str()` is one line for each, `code` what they have in common."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
+        codes = {problem.code for problem in self.problems}
+        self.code = (codes.pop() if len(codes) == 1 else "") or INVALID
         super().__init__("\n".join(map(str, self.problems)))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from softswitch.config import KINDS, Centre, Model, User
-from softswitch.config.errors import ConfigError, Problem, validate
+from softswitch.config.errors import CONFLICT, NOT_FOUND, ConfigError, Problem, validate
 from softswitch.directory.change import HIDDEN_FIELDS, Change
 from softswitch.directory.directory import SECRET_FIELDS, Directory
 from softswitch.directory.usable import usable
@@ -107,10 +107,11 @@ class ConfigCommands:
         must, word = args.get("must"), kind.replace("_", "-")
         if must == "new" and stored is not None:
             raise ConfigError(
-                [Problem((), f"there is already a {kind} {name!r}; use {word} set to change it")]
+                [Problem((), f"there is already a {kind} {name!r}; use {word} set to change it", CONFLICT)]
             )
         if must == "exist" and stored is None:
-            raise ConfigError([Problem((), f"there is no {kind} {name!r}; use {word} add to make it")])
+            message = f"there is no {kind} {name!r}; use {word} add to make it"
+            raise ConfigError([Problem((), message, NOT_FOUND)])
         base = {} if stored is None else stored.model_dump(exclude_defaults=True)
         if fields.get("password") is not None:
             base.pop("ha1", None)

@@ -7,7 +7,16 @@ from typing import Any
 
 from softswitch.config import KINDS, SINGLES, Centre, Flow, Model, Queue, User
 from softswitch.config.base import ALGORITHMS
-from softswitch.config.errors import ConfigError, Path, Problem, did_you_mean, key_text, validate
+from softswitch.config.errors import (
+    CONFLICT,
+    NOT_FOUND,
+    ConfigError,
+    Path,
+    Problem,
+    did_you_mean,
+    key_text,
+    validate,
+)
 from softswitch.directory.change import Action, Change, Stored
 from softswitch.directory.flows import FlowCatalogue
 from softswitch.directory.names import Names
@@ -115,13 +124,13 @@ class Directory:
         known = getattr(self.centre, KINDS[kind].group)
         if name not in known:
             message = f"there is no {kind} {name!r}; {did_you_mean(name, known)}"
-            raise ConfigError([Problem((), message)])
+            raise ConfigError([Problem((), message, NOT_FOUND)])
         try:
             return self._checked([self._removal(kind, name)])
         except ConfigError as error:
             users = ", ".join(key_text(problem.path) for problem in error.problems)
             message = f"{kind} {name!r} is still used by {users}; change that first"
-            raise ConfigError([Problem((), message)]) from None
+            raise ConfigError([Problem((), message, CONFLICT)]) from None
 
     def secrets_after(self, changes: Iterable[Change]) -> dict[str, str]:
         """All clear secrets as they will be once `changes` are applied."""

@@ -25,9 +25,10 @@ def world() -> World:
     return World({**CENTRE, **KEYS})
 
 
-def refusal(there: World, user: str, password: str) -> str:
+def refusal(there: World, user: str, password: str, code: str = "") -> str:
     with pytest.raises(ConfigError) as caught:
         there.command("api.login", user=user, password=password, address="192.0.2.80")
+    assert caught.value.code == code or not code
     return str(caught.value)
 
 
@@ -69,9 +70,9 @@ def test_one_text_for_everything_that_is_wrong_and_no_secret_in_a_fact() -> None
 @pytest.mark.parametrize("user", ["alice", "nobody"])
 def test_after_too_many_failures_nobody_signs_in_for_a_minute(user: str) -> None:
     there = world()
-    first = {refusal(there, user, "guess") for _ in range(MOST_FAILURES)}
+    first = {refusal(there, user, "guess", "forbidden") for _ in range(MOST_FAILURES)}
     assert len(first) == 1
-    assert refusal(there, user, "secret") == "too many failures; try again in 60 s"
+    assert refusal(there, user, "secret", "busy") == "too many failures; try again in 60 s"
     assert len(told(there, "api_login_failed")) == MOST_FAILURES
     assert len(told(there, "alarm_raised")) == (user == "alice")
     assert there.command("api.keys")

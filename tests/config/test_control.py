@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 import pytest
 
-from softswitch.config.errors import ConfigError, Problem
+from softswitch.config.errors import CONFLICT, INVALID, NOT_FOUND, ConfigError, Problem
 from softswitch.control import CommandError as Refused
-from softswitch.control import ControlClient, ControlServer, NotRunning, bind_control_socket
+from softswitch.control import ControlClient, ControlServer, NotRunning, bind_control_socket, refused
 
 
 class Switch:
@@ -28,7 +28,7 @@ class Switch:
     def handle(self, command: str, args: dict[str, Any]) -> Any:
         self.seen.append((command, args))
         if command == "refuse":
-            raise Refused("no such call", "see softswitch call list")
+            raise Refused("no such call", "see softswitch call list", code=NOT_FOUND)
         if command == "misconfigured":
             raise ConfigError([Problem(("users", "a", 0), "is wrong"), Problem((), "is wrong too")])
         if command == "fail":
@@ -91,7 +91,11 @@ def test_a_refusal_says_what_and_what_to_do(path: Path) -> None:
         return caught.value
 
     error = talk(path, Switch(), client)
-    assert (error.message, error.hint) == ("no such call", "see softswitch call list")
+    assert (error.message, error.hint, error.code) == (
+        "no such call",
+        "see softswitch call list",
+        NOT_FOUND,
+    )
     assert str(error) == "no such call; see softswitch call list"
 
 
@@ -215,3 +219,20 @@ def test_a_switch_that_dies_during_a_command(path: Path) -> None:
 def test_a_path_too_long_for_a_socket_is_said(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="is too long for a socket; set run_dir to a shorter path"):
         bind_control_socket(tmp_path / ("x" * 120) / "control.sock")
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        ((CONFLICT,), CONFLICT),
+        (("",), INVALID),
+        ((NOT_FOUND, NOT_FOUND), NOT_FOUND),
+        ((NOT_FOUND, ""), INVALID),
+    ],
+)
+def test_a_refused_configuration_has_the_code_of_all_its_mistakes(
+    codes: tuple[str, ...], expected: str
+) -> None:
+    error = ConfigError(Problem((place,), "is wrong", code) for place, code in enumerate(codes))
+    assert refused(error).code == expected
+    assert Refused.from_json(refused(error).to_json()).code == expected

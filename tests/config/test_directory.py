@@ -505,3 +505,19 @@ def test_a_wrong_key_is_refused(store: Store, change: dict[str, Any], expected: 
 def test_who_is_a_key_is_not_removed(store: Store) -> None:
     store.run("apply", centre=KEYS)
     assert "still used by api_keys.desk.agent" in refusal(store, "agent.remove", name="ann")
+
+
+@pytest.mark.parametrize(
+    ("command", "args", "code"),
+    [
+        ("queue.remove", {"name": "gone"}, "not_found"),
+        ("queue.remove", {"name": "sales"}, "conflict"),
+        ("queue.set", {"fields": {"name": "sales"}, "must": "new"}, "conflict"),
+        ("queue.set", {"fields": {"name": "gone"}, "must": "exist"}, "not_found"),
+        ("queue.set", {"fields": {"name": "sales", "survey": "gone"}}, "invalid"),
+    ],
+)
+def test_programs_are_told_by_a_code_why(store: Store, command: str, args: dict[str, Any], code: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        store.run(command, **args)
+    assert caught.value.code == code

@@ -15,7 +15,7 @@ from softswitch.call.commands.group import Arguments, Command, by
 from softswitch.call.commands.queues import QueueCommands
 from softswitch.call.commands.recordings import RecordingCommands
 from softswitch.call.commands.supervisor import SupervisorCommands
-from softswitch.config.errors import ConfigError, Problem
+from softswitch.config.errors import CONFLICT, NOT_FOUND, ConfigError, Problem
 from softswitch.directory.commands import text_argument
 
 if TYPE_CHECKING:
@@ -58,8 +58,9 @@ class SwitchCommands:
         actions, who = self._exchange.actions, by(args)
         try:
             action = actions.undoable(text_argument(args, "action"))
-        except ValueError as error:
-            raise ConfigError([Problem(("action",), str(error))]) from None
+        except (LookupError, ValueError) as error:
+            code = NOT_FOUND if isinstance(error, LookupError) else CONFLICT
+            raise ConfigError([Problem(("action",), str(error), code)]) from None
         for deed in action.undo:
             self._commands[deed.command]({**deed.args, "by": who}, now, out)
         actions.undone(action, who, out)

@@ -9,7 +9,7 @@ from softswitch.acd import events as acd
 from softswitch.acd.agent import NUMBER_SEAT, USER_SEAT
 from softswitch.acd.roster import LONGEST_WRAP_UP_S
 from softswitch.call.commands.group import Arguments, Command, CommandGroup, by
-from softswitch.config.errors import ConfigError, Problem, did_you_mean
+from softswitch.config.errors import NOT_FOUND, ConfigError, Problem, did_you_mean
 from softswitch.directory.commands import text_argument
 
 
@@ -78,7 +78,7 @@ class AgentCommands(CommandGroup):
         agents = self._exchange.centre.agents
         if name not in agents:
             raise ConfigError(
-                [Problem(("name",), f"there is no agent {name!r}; {did_you_mean(name, agents)}")]
+                [Problem(("name",), f"there is no agent {name!r}; {did_you_mean(name, agents)}", NOT_FOUND)]
             )
         return name
 

@@ -9,7 +9,7 @@ from softswitch.acd.callback import Callback
 from softswitch.call.callback_numbers import callback_route, written
 from softswitch.call.commands.group import Arguments, Command, CommandGroup, by
 from softswitch.call.routing import NoRoute
-from softswitch.config.errors import ConfigError, Problem
+from softswitch.config.errors import NOT_FOUND, ConfigError, Problem
 from softswitch.directory.commands import text_argument
 from softswitch.reasons import REASONS
 
@@ -88,5 +88,5 @@ class CallbackCommands(CommandGroup):
         found = [each for name, each in opened.items() if name == id or name.startswith(id)]
         if len(found) != 1:
             message = f"there is no callback {id!r}; see callback list" if not found else f"{id!r} is not one"
-            raise ConfigError([Problem(("callback",), message)])
+            raise ConfigError([Problem(("callback",), message, NOT_FOUND)])
         return found[0]

@@ -11,7 +11,7 @@ from softswitch.call.originating import originate, to_number, to_supervision
 from softswitch.call.party import Party
 from softswitch.call.routing import NoRoute
 from softswitch.call.supervision import MODES, SCOPES, TAKE_OVER, SupervisionActivity
-from softswitch.config.errors import ConfigError, Problem, did_you_mean
+from softswitch.config.errors import CONFLICT, FORBIDDEN, NOT_FOUND, ConfigError, Problem, did_you_mean
 from softswitch.directory.commands import text_argument
 from softswitch.reasons import REASONS
 
@@ -39,7 +39,7 @@ class CallCommands(CommandGroup):
         id = text_argument(args, "call")
         call = self._exchange.calls.get(id)
         if call is None:
-            raise ConfigError([Problem(("call",), f"there is no call {id!r}; see call list")])
+            raise ConfigError([Problem(("call",), f"there is no call {id!r}; see call list", NOT_FOUND)])
         call.end("administrative_hang_up", "switch", now, out)
         return {"call": id}
 
@@ -52,12 +52,12 @@ class CallCommands(CommandGroup):
         leg = next((each for each in legs if each.party.kind == "user"), None)
         if call is None or leg is None:
             message = f"there is no conversation of a user in call {id!r}; see call list"
-            raise ConfigError([Problem(("call",), message)])
+            raise ConfigError([Problem(("call",), message, NOT_FOUND)])
         try:
             send_to_flow(call, leg, flow, None, now, out)
         except NoRoute:
             hint = did_you_mean(flow, self._exchange.centre.flows)
-            raise ConfigError([Problem(("flow",), f"there is no flow {flow!r}; {hint}")]) from None
+            raise ConfigError([Problem(("flow",), f"there is no flow {flow!r}; {hint}", NOT_FOUND)]) from None
         return {"call": id, "flow": flow}
 
     def _originate(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
@@ -79,7 +79,8 @@ class CallCommands(CommandGroup):
         """The phones of the user in `as` ring; who answers supervises."""
         user = self._reachable(args, "as", now)
         if "supervise" not in self._exchange.centre.users[user].permissions:
-            raise ConfigError([Problem(("as",), f"{user} may not; give the user the permission supervise")])
+            message = f"{user} may not; give the user the permission supervise"
+            raise ConfigError([Problem(("as",), message, FORBIDDEN)])
         modes = (*MODES.values(), TAKE_OVER)
         if mode not in modes:
             raise _no_mode(mode, modes)
@@ -91,9 +92,11 @@ class CallCommands(CommandGroup):
         """A user with a registered phone."""
         user, users = text_argument(args, name), self._exchange.centre.users
         if user not in users:
-            raise ConfigError([Problem((name,), f"there is no user {user!r}; {did_you_mean(user, users)}")])
+            message = f"there is no user {user!r}; {did_you_mean(user, users)}"
+            raise ConfigError([Problem((name,), message, NOT_FOUND)])
         if not self._exchange.registrar.contacts(user, now):
-            raise ConfigError([Problem((name,), f"{user} has no registered phone; see registration list")])
+            message = f"{user} has no registered phone; see registration list"
+            raise ConfigError([Problem((name,), message, CONFLICT)])
         return user
 
     def _supervise(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
@@ -102,7 +105,8 @@ class CallCommands(CommandGroup):
         if args.get("as") is not None and call is not None and call.conversation is not None:
             return self._begin_to_supervise(call.conversation, mode, args, now, out)
         if call is None or not isinstance(call.activity, SupervisionActivity):
-            raise ConfigError([Problem(("call",), f"{id!r} is no call of a supervisor; see call list")])
+            message = f"{id!r} is no call of a supervisor; see call list"
+            raise ConfigError([Problem(("call",), message, NOT_FOUND)])
         supervision = call.activity
         if mode in MODES.values():
             supervision.change(mode, out)

@@ -6,7 +6,7 @@ from typing import Any
 
 from softswitch.call.commands.group import Arguments, Command, CommandGroup, by
 from softswitch.call.conference_activity import second_conversation, three_way
-from softswitch.config.errors import ConfigError, Problem
+from softswitch.config.errors import CONFLICT, NOT_FOUND, ConfigError, Problem
 from softswitch.directory.commands import text_argument
 
 
@@ -39,7 +39,8 @@ class ConferenceCommands(CommandGroup):
         leg, muted = text_argument(args, "leg"), bool(args.get("muted", True))
         found = [each for each in self._exchange.conferences.all() if leg in each.members]
         if not found:
-            raise ConfigError([Problem(("leg",), f"{leg!r} is in no conference; see conference show")])
+            message = f"{leg!r} is in no conference; see conference show"
+            raise ConfigError([Problem(("leg",), message, NOT_FOUND)])
         found[0].mute(leg, muted, by(args), out)
         found[0].members[leg].leg.call.keep(out)
         return {"leg": leg, "muted": muted}
@@ -55,4 +56,4 @@ class ConferenceCommands(CommandGroup):
                 three_way(leg, second, now, out)
                 return {"call": id, "conference": id}
         message = f"{id!r} is no conversation of a user who has a second one; see call list"
-        raise ConfigError([Problem(("call",), message)])
+        raise ConfigError([Problem(("call",), message, CONFLICT)])

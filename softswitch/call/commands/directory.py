@@ -8,7 +8,7 @@ from typing import Any
 from softswitch.call.commands.group import Arguments, Command, CommandGroup, by
 from softswitch.call.explain import explain
 from softswitch.call.mailboxes import MOST
-from softswitch.config.errors import ConfigError, Problem, did_you_mean
+from softswitch.config.errors import NOT_FOUND, ConfigError, Problem, did_you_mean
 from softswitch.directory.commands import text_argument
 from softswitch.ivr.kinds.python import PREFIX
 
@@ -52,14 +52,15 @@ class DirectoryCommands(CommandGroup):
     def _lift_ban(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         address = text_argument(args, "address")
         if not self._exchange.bans.lift(address, "command", out):
-            raise ConfigError([Problem(("address",), f"{address!r} is not banned; see ban list")])
+            raise ConfigError([Problem(("address",), f"{address!r} is not banned; see ban list", NOT_FOUND)])
         return {"address": address}
 
     def _set_mailbox(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         exchange, user = self._exchange, text_argument(args, "user")
         users = exchange.centre.users
         if user not in users:
-            raise ConfigError([Problem(("user",), f"there is no user {user!r}; {did_you_mean(user, users)}")])
+            message = f"there is no user {user!r}; {did_you_mean(user, users)}"
+            raise ConfigError([Problem(("user",), message, NOT_FOUND)])
         new, old = (_count(args, name) for name in ("new", "old"))
         exchange.mailboxes.set(user, new, old, out)
         return {"user": user, "new": new, "old": old}
@@ -78,20 +79,20 @@ class DirectoryCommands(CommandGroup):
             for user, counts in sorted(self._exchange.mailboxes.all().items())
         ]
 
-
     def _messages(self, args: Arguments, now: float, out: list[Any]) -> list[dict[str, Any]]:
         store, wanted = self._exchange.voicemail, args.get("mailbox")
         names = sorted(self._exchange.centre.voicemail)
         if wanted is not None and wanted not in names:
             hint = did_you_mean(str(wanted), names)
-            raise ConfigError([Problem(("mailbox",), f"there is no mailbox {wanted!r}; {hint}")])
+            raise ConfigError([Problem(("mailbox",), f"there is no mailbox {wanted!r}; {hint}", NOT_FOUND)])
         return [asdict(each) for name in names if wanted in (None, name) for each in store.messages(name)]
 
     def _remove_message(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         id = text_argument(args, "message")
         message = self._exchange.voicemail.find(id)
         if message is None:
-            raise ConfigError([Problem(("message",), f"there is no message {id!r}; see voicemail messages")])
+            said = f"there is no message {id!r}; see voicemail messages"
+            raise ConfigError([Problem(("message",), said, NOT_FOUND)])
         self._exchange.voicemail.delete(message, by(args), out)
         return {"message": id}
 

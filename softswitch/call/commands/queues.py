@@ -7,7 +7,7 @@ from typing import Any
 
 from softswitch.acd import events as acd
 from softswitch.call.commands.group import Arguments, Command, CommandGroup, by
-from softswitch.config.errors import ConfigError, Problem, did_you_mean
+from softswitch.config.errors import NOT_FOUND, ConfigError, Problem, did_you_mean
 from softswitch.directory.commands import text_argument
 
 
@@ -34,7 +34,7 @@ class QueueCommands(CommandGroup):
         queues = self._exchange.centre.queues
         if name not in queues:
             raise ConfigError(
-                [Problem(("name",), f"there is no queue {name!r}; {did_you_mean(name, queues)}")]
+                [Problem(("name",), f"there is no queue {name!r}; {did_you_mean(name, queues)}", NOT_FOUND)]
             )
         self._exchange.acd_event(event(name), now, out)
         row: dict[str, Any] = self._exchange.acd.snapshot(now)["queues"][name]

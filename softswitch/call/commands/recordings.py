@@ -8,7 +8,7 @@ from typing import Any
 from softswitch.call.commands.group import Arguments, Command, CommandGroup
 from softswitch.call.outputs import Fact
 from softswitch.call.recording_control import NotRecorded, control
-from softswitch.config.errors import ConfigError, Problem
+from softswitch.config.errors import CONFLICT, NOT_FOUND, ConfigError, Problem
 from softswitch.directory.commands import text_argument
 
 RECORDING_NOTES = (
@@ -35,11 +35,12 @@ class RecordingCommands(CommandGroup):
         id = text_argument(args, "call")
         call = self._exchange.calls.get(id)
         if call is None or call.conversation is None:
-            raise ConfigError([Problem(("call",), f"there is no conversation in call {id!r}; see call list")])
+            message = f"there is no conversation in call {id!r}; see call list"
+            raise ConfigError([Problem(("call",), message, NOT_FOUND)])
         try:
             recording = control(call.conversation, action, str(args.get("by") or "command"), now, out)
         except NotRecorded as error:
-            raise ConfigError([Problem(("call",), str(error))]) from None
+            raise ConfigError([Problem(("call",), str(error), CONFLICT)]) from None
         return {"call": id, "recording": recording}
 
     def _note(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from softswitch.call.commands.group import Arguments, Command, CommandGroup
 from softswitch.call.commands.group import by as by_whom
 from softswitch.call.outputs import Fact, Keep
 from softswitch.config import KINDS, Model
-from softswitch.config.errors import ConfigError, Problem, did_you_mean, validate
+from softswitch.config.errors import CONFLICT, NOT_FOUND, ConfigError, Problem, did_you_mean, validate
 from softswitch.directory.commands import text_argument
 
 HIGHEST = 1000
@@ -35,7 +35,7 @@ class SupervisorCommands(CommandGroup):
         if type(priority) is not int or abs(priority) > HIGHEST:
             raise _wrong("priority", f"{priority!r} is no priority; allowed: {-HIGHEST} to {HIGHEST}")
         if self._exchange.acd.priority_of(id) is None:
-            raise _wrong("call", f"{id!r} does not wait in a queue; see call list")
+            raise _wrong("call", f"{id!r} does not wait in a queue; see call list", CONFLICT)
         self._exchange.acd_event(acd.CallPrioritised(id, priority), now, out)
         return {"call": id, "priority": priority}
 
@@ -99,8 +99,8 @@ class SupervisorCommands(CommandGroup):
 
 def _known(kind: str, name: str, known: Any) -> None:
     if name not in known:
-        raise _wrong("name", f"there is no {kind} {name!r}; {did_you_mean(name, known)}")
+        raise _wrong("name", f"there is no {kind} {name!r}; {did_you_mean(name, known)}", NOT_FOUND)
 
 
-def _wrong(place: str, message: str) -> ConfigError:
-    return ConfigError([Problem((place,), message)])
+def _wrong(place: str, message: str, code: str = "") -> ConfigError:
+    return ConfigError([Problem((place,), message, code)])
