@@ -36,6 +36,7 @@ sip:
 media: {{host: {host}, ports: 16384-61439, workers: {workers}}}
 log: {{level: warning}}
 limits: {{max_calls: 100000}}
+api: {{enabled: false}}
 """
 
 

@@ -6,15 +6,17 @@ import asyncio
 import ctypes
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from softswitch.config import Node
 from softswitch.config.files import load_node
-from softswitch.net.sockets import ENVIRONMENT, Listener, to_environment
-from softswitch.startup import CannotStart, prepare
+from softswitch.net.sockets import API_ENVIRONMENT, ENVIRONMENT, Listener, to_environment
+from softswitch.startup import Bound, CannotStart, prepare
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
@@ -24,17 +26,28 @@ _PR_SET_PDEATHSIG = 1
 _FEWEST_LEGS, _SPARE_LEGS = 2048, 64
 
 
+class Sockets(NamedTuple):
+    """Sockets that a process inherits, and the variables of its environment that say which is which."""
+
+    environment: dict[str, str]
+    descriptors: tuple[int, ...]
+
+
+NONE = Sockets({}, ())
+
+
 @dataclass
 class Child:
     """One process that should run: how to start it, and its present process.
 
     Of one that `waits` a successor is kept: it has its code loaded, which takes most of the time of a start,
-    and begins when it gets a line on its standard input. `sockets`: it inherits those of SIP.
+    and begins when it gets a line on its standard input. `sockets`: those that it inherits, by the variable
+    of the environment that says which they are.
     """
 
     name: str
     arguments: Sequence[str]
-    sockets: bool = False
+    sockets: Sockets = NONE
     waits: bool = False
     process: asyncio.subprocess.Process | None = None
     successor: asyncio.subprocess.Process | None = None
@@ -42,7 +55,7 @@ class Child:
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-def children_of(node: Node, config: Path) -> list[Child]:
+def children_of(node: Node, config: Path, bound: Bound) -> list[Child]:
     """In the order in which they are started; they are stopped in the opposite one."""
     count, level = node.media.worker_count, node.log.level
     # Any worker may come to hold every call: two legs each, and some in between.
@@ -83,8 +96,17 @@ def children_of(node: Node, config: Path) -> list[Child]:
         Child("feed", _command("softswitch.store.feed", state_dir=node.state_dir, socket=node.events_path)),
         Child("recorder", recorder),
         *media,
-        Child("switch", ["softswitch.node", str(config), "--wait"], sockets=True, waits=True),
+        Child("switch", ["softswitch.node", str(config), "--wait"], sip_sockets(bound.listeners), waits=True),
+        *([Child("api", ["softswitch.api", str(config)], api_socket(bound.api))] if bound.api else []),
     ]
+
+
+def sip_sockets(listeners: Sequence[Listener]) -> Sockets:
+    return Sockets({ENVIRONMENT: to_environment(listeners)}, tuple(each.sock.fileno() for each in listeners))
+
+
+def api_socket(sock: socket.socket) -> Sockets:
+    return Sockets({API_ENVIRONMENT: str(sock.fileno())}, (sock.fileno(),))
 
 
 def _precedence(node: Node, worker: int) -> list[str]:
@@ -104,9 +126,10 @@ def _command(module: str, **options: object) -> list[str]:
 class Parent:
     """Watches the children until it is told to stop."""
 
-    def __init__(self, node: Node, config: Path, listeners: list[Listener]) -> None:
-        self._children = children_of(node, config)
-        self._listeners = listeners
+    def __init__(self, node: Node, config: Path, bound: Bound) -> None:
+        self._node = node
+        self._children = children_of(node, config, bound)
+        self._listeners = bound.listeners
         self._stopping = asyncio.Event()
         self._failed = ""
 
@@ -127,7 +150,10 @@ class Parent:
                 addresses = ", ".join(
                     f"{each.transport} {each.address[0]}:{each.address[1]}" for each in self._listeners
                 )
-                print(f"softswitch: SIP on {addresses}; Ctrl-C or softswitch stop ends it", file=sys.stderr)
+                api = f"; API on {self._node.api.origin}" if self._node.api.enabled else ""
+                print(
+                    f"softswitch: SIP on {addresses}{api}; Ctrl-C or softswitch stop ends it", file=sys.stderr
+                )
                 print("ready", flush=True)
             await self._stopping.wait()
         finally:
@@ -192,19 +218,14 @@ class Parent:
         return process
 
     async def _start(self, child: Child) -> asyncio.subprocess.Process:
-        environment = dict(os.environ)
-        descriptors = []
-        if child.sockets:
-            environment[ENVIRONMENT] = to_environment(self._listeners)
-            descriptors = [listener.sock.fileno() for listener in self._listeners]
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             *child.arguments,
             stdin=asyncio.subprocess.PIPE if child.waits else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            env=environment,
-            pass_fds=descriptors,
+            env={**os.environ, **child.sockets.environment},
+            pass_fds=child.sockets.descriptors,
             start_new_session=True,
             preexec_fn=_end_with_parent,
         )
@@ -245,5 +266,4 @@ def _end_with_parent() -> None:
 def run(config: Path) -> None:
     """`softswitch run`: serve until stopped. CannotStart or StoreLocked says in one line what to do."""
     node = load_node(config)
-    listeners = prepare(node)
-    asyncio.run(Parent(node, config, listeners).run())
+    asyncio.run(Parent(node, config, prepare(node)).run())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import dataclass
 from pathlib import Path
 
 from softswitch.config import Node
 from softswitch.config.secrets import read_secrets
 from softswitch.control import MAX_PATH_BYTES, CommandError, ControlClient, NotRunning
-from softswitch.net.sockets import CannotListen, Listener, bind_all
-from softswitch.net.tls import CannotSecure, client_context
+from softswitch.net.sockets import CannotListen, Listener, bind_all, bind_api
+from softswitch.net.tls import CannotSecure, api_context, client_context
 from softswitch.prompts import PromptsMissing, load_manifest, prompts_directory
 from softswitch.store.lock import StoreLock, views_lock, writer_lock
 
@@ -21,8 +22,16 @@ class CannotStart(Exception):
     """One line for the operator: what could not be started and why."""
 
 
-def prepare(node: Node) -> list[Listener]:
-    """Check everything that can be checked and bind the SIP sockets.
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The sockets of a node: those of SIP, and that of the API if it has one."""
+
+    listeners: list[Listener]
+    api: socket.socket | None
+
+
+def prepare(node: Node) -> Bound:
+    """Check everything that can be checked and bind the sockets.
 
     CannotStart or StoreLocked says in one line what is wrong and what to do; nothing has been started then.
     """
@@ -40,7 +49,9 @@ def prepare(node: Node) -> list[Listener]:
         load_manifest(prompts_directory(node.prompts_dir))
         read_secrets(node.secrets_path)
         client_context(node.sip.tls)
-        return bind_all(node.sip.listen)
+        api_context(node.api)
+        api = bind_api(node.api) if node.api.enabled else None
+        return Bound(bind_all(node.sip.listen), api)
     except (PromptsMissing, CannotListen, CannotSecure, ValueError) as error:
         raise CannotStart(str(error)) from None
     except OSError as error:

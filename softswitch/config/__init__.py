@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from softswitch.config.acd import Agent, Queue, Statuses, TimelineStep
 from softswitch.config.api_key import ApiKey
+from softswitch.config.api import Api
 from softswitch.config.backend import Backend
 from softswitch.config.bans import Bans
 from softswitch.config.base import Model, Target
@@ -35,6 +36,7 @@ __all__ = [
     "SINGLES",
     "Agent",
     "ApiKey",
+    "Api",
     "Backend",
     "Bans",
     "Calendar",

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from softswitch.config.api import Api
 from softswitch.config.bans import Bans
 from softswitch.config.base import (
     AddressText,
@@ -376,6 +377,7 @@ class Node(Model):
     bans: Bans = Field(default=Bans(), description="Bans.")
     parking: Parking = Field(default=Parking(), description="Call park.")
     speech: Speech = Field(default=Speech(), description="Text to speech.")
+    api: Api = Field(default=Api(), description="The API: REST, events, webhooks.")
 
     @property
     def control_path(self) -> Path:
@@ -386,6 +388,11 @@ class Node(Model):
     def events_path(self) -> Path:
         """The Unix socket of the feed: facts and live statistics."""
         return self.run_dir / "events.sock"
+
+    @property
+    def api_path(self) -> Path:
+        """The database of the API: sessions and webhooks that are not delivered yet."""
+        return self.state_dir / "api.db"
 
     @property
     def trace_path(self) -> Path:
@@ -413,5 +420,6 @@ class Node(Model):
                 "python_flows": None if self.python_flows is None else base / self.python_flows,
                 "recording": recording,
                 "sip": self.sip.resolved(base),
+                "api": self.api.resolved(base),
             }
         )

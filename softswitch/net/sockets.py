@@ -12,10 +12,11 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from softswitch.config import Listen
+from softswitch.config import Api, Listen
 from softswitch.net.tls import CannotSecure, server_context
 
 ENVIRONMENT = "SOFTSWITCH_SOCKETS"
+API_ENVIRONMENT = "SOFTSWITCH_API_SOCKET"
 BUFFER_BYTES = 8 * 1024 * 1024
 BACKLOG = 256
 
@@ -47,7 +48,12 @@ def bind_all(listens: Sequence[Listen]) -> list[Listener]:
     return listeners
 
 
-def _bind(listen: Listen) -> socket.socket:
+def bind_api(api: Api) -> socket.socket:
+    """The socket of the API; CannotListen."""
+    return _bind(Listen(transport="TCP", host=api.host, port=api.port), "api")
+
+
+def _bind(listen: Listen, setting: str = "sip.listen") -> socket.socket:
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
     kind = socket.SOCK_DGRAM if listen.transport == "UDP" else socket.SOCK_STREAM
     sock = socket.socket(family, kind)
@@ -66,7 +72,7 @@ def _bind(listen: Listen) -> socket.socket:
             sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        raise CannotListen(_explain(listen, error)) from None
+        raise CannotListen(_explain(listen, error, setting)) from None
     return sock
 
 
@@ -84,18 +90,18 @@ def _where(listen: Listen) -> str:
     return f"{listen.transport} {host}:{listen.port}"
 
 
-def _explain(listen: Listen, error: OSError) -> str:
+def _explain(listen: Listen, error: OSError, setting: str) -> str:
     where = _where(listen)
     if error.errno == errno.EADDRINUSE:
         return (
             f"cannot listen on {where}: another program uses this port; "
-            "stop it (softswitch status tells whether it is ours) or change sip.listen"
+            f"stop it (softswitch status tells whether it is ours) or change {setting}"
         )
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"cannot listen on {where}: this machine has no such address; change host in sip.listen"
+        return f"cannot listen on {where}: this machine has no such address; change host in {setting}"
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"cannot listen on {where}: not permitted; use a port above 1023 in sip.listen"
-    return f"cannot listen on {where}: {error.strerror}; change sip.listen"
+        return f"cannot listen on {where}: not permitted; use a port above 1023 in {setting}"
+    return f"cannot listen on {where}: {error.strerror}; change {setting}"
 
 
 def to_environment(listeners: Sequence[Listener]) -> str:

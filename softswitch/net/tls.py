@@ -8,7 +8,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-from softswitch.config import Listen, TlsPeers
+from softswitch.config import Api, Listen, TlsPeers
 
 Shown = tuple[str, str | None]
 """Files of a certificate and of its key; None: the key is with the certificate."""
@@ -30,6 +30,16 @@ def server_context(listen: Listen) -> ssl.SSLContext:
         _trust(context, listen.client_authorities)
         required = listen.client_certificates == "required"
         context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
+    return context
+
+
+def api_context(api: Api) -> ssl.SSLContext | None:
+    """For clients of the API; None: it has no certificate."""
+    if api.certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _show(context, api.certificate, api.key)
     return context
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from softswitch.config import Listen, Log, Media, Node, Recording, Sip
+from softswitch.config import Api, Listen, Log, Media, Node, Recording, Sip
 
 HOST = "127.0.0.1"
 NUMBER = "100"
@@ -61,6 +61,7 @@ def node_settings(directory: Path, access: Access) -> Node:
         sip=Sip(listen=listen, nonce_secret=secrets.token_urlsafe(32)),
         media=Media(ports=f"{first}-{first + MEDIA_PORTS - 1}"),
         log=Log(level="warning"),
+        api=Api(enabled=False),
     )
 
 

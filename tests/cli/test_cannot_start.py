@@ -14,7 +14,8 @@ from tests.peers.ports import free_port
 def run(directory: Path, settings: str) -> subprocess.CompletedProcess[str]:
     port = free_port()
     (directory / "softswitch.yaml").write_text(
-        f"sip: {{listen: [{{transport: UDP, host: 127.0.0.1, port: {port}}}]}}\n{settings}\n"
+        f"sip: {{listen: [{{transport: UDP, host: 127.0.0.1, port: {port}}}]}}\n"
+        f"api: {{port: {free_port()}}}\n{settings}\n"
     )
     command = [sys.executable, "-m", "softswitch", "run", "-c", str(directory / "softswitch.yaml")]
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)

@@ -33,6 +33,7 @@ def place(run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     media = free_ports(400)
     settings = (directory / "softswitch.yaml").read_text()
     settings = settings.replace("port: 5060", f"port: {free_port()}")
+    settings = settings.replace("port: 8088", f"port: {free_port()}")
     settings = settings.replace("16384-20479", f"{media.start}-{media[-1]}")
     (directory / "softswitch.yaml").write_text(settings)
     assert run("apply centre.yaml").exit_code == 0

@@ -38,6 +38,7 @@ _NAMES = {
     "softswitch.media.recorder": "recorder",
     "softswitch.media.worker": "media",
     "softswitch.node": "switch",
+    "softswitch.api": "api",
 }
 _SETTINGS = """\
 sip:
@@ -50,6 +51,7 @@ sip:
 {media}recording:
   directory: {recordings}
 python_flows: python_flows
+api: {api}
 """
 
 
@@ -79,9 +81,10 @@ class RunningSystem:
         codecs: Sequence[str] = (),
         host6: str = "",
         python_flows: Mapping[str, str] = MappingProxyType({}),
+        api: Mapping[str, Any] | None = None,
     ) -> None:
         """`listen` are further SIP sockets, as the configuration has them; `codecs`, `host6` are of media;
-        `python_flows` are sources by name."""
+        `python_flows` are sources by name; `api` are its settings: without them there is none."""
         # A short path: Unix sockets allow no more than 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="ss-"))
         self.port = free_port()
@@ -102,6 +105,7 @@ class RunningSystem:
                     if value
                 ),
                 recordings=self.recordings,
+                api=json.dumps({"enabled": False} if api is None else {"port": free_port(), **api}),
             )
         )
         (self.directory / "python_flows").mkdir()

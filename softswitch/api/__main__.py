@@ -1,0 +1,58 @@
+"""The API process: `python -m softswitch.api CONFIG`, with the listening socket that the parent has bound."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from softswitch.api.app import create_app
+from softswitch.config.files import load_node
+from softswitch.net.sockets import API_ENVIRONMENT
+
+STOP_S = 3
+BACKLOG = 1024
+
+
+class Server(uvicorn.Server):
+    """Says `ready` when it listens, as all our processes do."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print("ready", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="REST, events and webhooks of a running switch.")
+    parser.add_argument("config", type=Path, help="softswitch.yaml")
+    node = load_node(parser.parse_args().config)
+    logging.basicConfig(format="api: %(levelname)s: %(message)s", level=node.log.level.upper())
+    api = node.api
+    config = uvicorn.Config(
+        create_app(node),
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        ws_per_message_deflate=False,
+        ws_max_size=64 * 1024,
+        timeout_graceful_shutdown=STOP_S,
+        backlog=BACKLOG,
+        ssl_certfile=api.certificate,
+        ssl_keyfile=api.key or api.certificate,
+    )
+    sock = socket.socket(fileno=int(os.environ[API_ENVIRONMENT]))
+    Server(config).run(sockets=[sock])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""Who asks: API keys and sessions, and what each role may do."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from softswitch.api.database import ApiDatabase
+from softswitch.api.problem import ApiError
+from softswitch.api.switch import Answers
+
+KEYS_AGE_S = 1.0
+TENANT = "default"
+"""Of whom this node is: callers of another tenant see and steer nothing."""
+ROLES = ("agent", "supervisor", "quality", "admin", "auditor")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`user` and `agent`: as whom a caller of the role agent acts; empty: nobody."""
+
+    name: str
+    role: str
+    tenant: str = TENANT
+    user: str = ""
+    agent: str = ""
+
+    @property
+    def by(self) -> str:
+        """Who it was, as facts say it."""
+        return f"api:{self.name}"
+
+    @property
+    def own(self) -> dict[str, str]:
+        """Arguments by which the switch lets an agent steer its own calls only."""
+        return {"own": self.user} if self.role == "agent" else {}
+
+
+def digest(token: str) -> str:
+    """SHA-256 of a token in hexadecimal; tokens are random, so that nothing slower is needed."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class Callers:
+    """Finds the caller of a token. Keys are those of the configuration, at most a second old; while no
+    switch answers, the last ones known."""
+
+    def __init__(self, answers: Answers, database: ApiDatabase, session_s: float) -> None:
+        self._answers = answers
+        self._database = database
+        self._session_s = session_s
+        self._keys: dict[str, Mapping[str, Any]] = {}
+        self._read: Any = None
+
+    async def find(self, token: str) -> Caller:
+        """ApiError 401 for a token that is not known or has expired, 403 for one of another tenant."""
+        known = digest(token)
+        await self._refresh()
+        key = self._keys.get(known)
+        if key is not None and not _expired(key.get("expires")):
+            caller = Caller(
+                key["name"], key["role"], key["tenant"], key.get("user") or "", key.get("agent") or ""
+            )
+        else:
+            caller = self._session(known)
+        if caller.tenant != TENANT:
+            raise ApiError(
+                403, f"{caller.name} is of another tenant than this node", "use a key of this tenant"
+            )
+        return caller
+
+    async def _refresh(self) -> None:
+        with contextlib.suppress(ApiError):
+            rows = await self._answers.read("api.keys", max_age_s=KEYS_AGE_S)
+            if rows is not self._read:
+                self._keys = {row["sha256"]: row for row in rows}
+                self._read = rows
+
+    def _session(self, known: str) -> Caller:
+        found = self._database.session(known, time.time())
+        if found is None:
+            raise unauthorized("this token is not known, or has expired")
+        return Caller(**found)
+
+    def sign_in(self, who: Mapping[str, Any]) -> tuple[str, float, Caller]:
+        """A new session: its token, until when it lasts (UTC seconds), and whose it is."""
+        token, until = "sss_" + secrets.token_urlsafe(32), time.time() + self._session_s
+        caller = Caller(
+            who["user"], who["role"], who.get("tenant") or TENANT, who["user"], who.get("agent") or ""
+        )
+        fields = {name: getattr(caller, name) for name in Caller.__slots__}
+        self._database.add_session(digest(token), fields, until)
+        return token, until, caller
+
+    def sign_out(self, token: str) -> None:
+        self._database.remove_session(digest(token))
+
+
+def unauthorized(detail: str) -> ApiError:
+    hint = "send Authorization: Bearer KEY; softswitch api-key add makes one"
+    return ApiError(401, detail, hint, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _expired(at: str | None) -> bool:
+    if not at:
+        return False
+    when = datetime.fromisoformat(at)
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() <= time.time()
+
+
+def allowed_roles(roles: Iterable[str]) -> Callable[[Caller], None]:
+    """ApiError 403 for callers of other roles."""
+    known = frozenset(roles)
+
+    def check(caller: Caller) -> None:
+        if caller.role not in known:
+            raise ApiError(
+                403, f"{caller.name} has the role {caller.role}; allowed: {', '.join(sorted(known))}"
+            )
+
+    return check

@@ -1,0 +1,15 @@
+"""The routes, one module for each thing; whether they need a caller."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from softswitch.api.routes import agents, configuration, health, session, status
+
+ROUTERS: tuple[tuple[APIRouter, bool], ...] = (
+    (health.router, False),
+    (session.router, True),
+    (status.router, True),
+    (configuration.router, True),
+    (agents.router, True),
+)

@@ -1,0 +1,135 @@
+"""Users, agents, queues and everything else that is configured, made from the settings models."""
+
+# Annotations here name models made at run time: they are looked up at once, not by name.
+from typing import Annotated, Any, Optional
+
+from fastapi import APIRouter, Body, Path, Response
+from pydantic import BaseModel, Field, create_model
+
+from softswitch.api.callers import Caller
+from softswitch.api.problem import ApiError
+from softswitch.api.requests import ADMIN, READERS, Here, Page, Pages, Sending, answer, may
+from softswitch.config import KINDS, Model
+from softswitch.config.errors import did_you_mean
+
+CONFIGURATION_AGE_S = 1.0
+WRITE_ONLY = frozenset({"password", "pin", "ha1", "secret", "sha256"})
+
+router = APIRouter(tags=["configuration"])
+Settings = Annotated[dict[str, Any], Body()]
+SCHEMAS: dict[str, Any] = {}
+"""Of the bodies, by the name of the model."""
+ObjectName = Annotated[str, Path(max_length=64, description="Its name.")]
+
+
+class Difference(BaseModel):
+    """One field that has changed."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+class ChangeView(BaseModel):
+    """One object that has changed."""
+
+    kind: str
+    name: str
+    action: str = Field(description="add, change or remove.")
+    fields: list[Difference]
+
+
+class Changes(BaseModel):
+    """What a request came to; empty: everything was so before."""
+
+    changes: list[ChangeView]
+    applied: bool
+
+
+def _shown(kind: str, model: type[Model]) -> type[BaseModel]:
+    """What is told of a stored object: no secret, hashed or not."""
+    fields: dict[str, Any] = {
+        name: (each.annotation, Field(description=each.description))
+        for name, each in model.model_fields.items()
+        if name not in WRITE_ONLY
+    }
+    fields["created_by"] = (str | None, Field(description="apply or command."))
+    if kind == "user":
+        fields["needs_password"] = (
+            bool,
+            Field(description="The realm has changed: give the password again."),
+        )
+    return create_model(f"{model.__name__}View", **fields)
+
+
+def _settings(model: type[Model], key: str) -> type[BaseModel]:
+    """Any of the settings but the name. Values are checked by the switch, which tells every mistake."""
+    fields: dict[str, Any] = {
+        name: (Optional[each.annotation], Field(default=None, description=each.description))  # noqa: UP045
+        for name, each in model.model_fields.items()
+        if name != key
+    }
+    return create_model(f"{model.__name__}Settings", **fields)
+
+
+def _body(name: str) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def add_kind(kind: str) -> None:
+    """The routes of one kind of object."""
+    model, group, key = KINDS[kind]
+    view, settings = _shown(kind, model), _settings(model, key)
+    # Its values are checked by the switch, which tells every mistake in the words of the settings.
+    schema = settings.model_json_schema(ref_template="#/components/schemas/{model}")
+    SCHEMAS.update({**schema.pop("$defs", {}), settings.__name__: schema})
+    body = {"requestBody": _body(settings.__name__)}
+
+    async def rows(services: Here) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = await services.answers.read(
+            f"{kind}.list", max_age_s=CONFIGURATION_AGE_S
+        )
+        return found
+
+    @router.get(f"/{group}", response_model=Page[view], name=f"list_{group}")  # type: ignore[valid-type]
+    async def list_objects(services: Here, paging: Pages, caller: Caller = may(*READERS)) -> Response:
+        return paging.page(await rows(services))
+
+    @router.get(f"/{group}/{{name}}", response_model=view, name=f"show_{kind}")
+    async def show(name: ObjectName, services: Here, caller: Caller = may(*READERS)) -> Response:
+        found = await rows(services)
+        row = next((row for row in found if row[key] == name), None)
+        if row is None:
+            raise ApiError(
+                404, f"there is no {kind} {name!r}", did_you_mean(name, [row[key] for row in found])
+            )
+        return answer(row)
+
+    async def write(
+        name: str, given: dict[str, Any], must: str | None, commands: Sending, caller: Caller
+    ) -> Any:
+        fields = {**given, key: name}
+        return await commands.send(f"{kind}.set", {"fields": fields, "must": must}, caller)
+
+    @router.post(
+        f"/{group}/{{name}}", response_model=Changes, status_code=201, name=f"add_{kind}", openapi_extra=body
+    )
+    async def add(
+        name: ObjectName, given: Settings, commands: Sending, caller: Caller = may(*ADMIN)
+    ) -> Response:
+        return answer(await write(name, given, "new", commands, caller), 201)
+
+    @router.patch(f"/{group}/{{name}}", response_model=Changes, name=f"change_{kind}", openapi_extra=body)
+    async def change(
+        name: ObjectName, given: Settings, commands: Sending, caller: Caller = may(*ADMIN)
+    ) -> Response:
+        return answer(await write(name, given, "exist", commands, caller))
+
+    @router.delete(f"/{group}/{{name}}", response_model=Changes, name=f"remove_{kind}")
+    async def remove(name: ObjectName, commands: Sending, caller: Caller = may(*ADMIN)) -> Response:
+        return answer(await commands.send(f"{kind}.remove", {"name": name}, caller))
+
+
+for _kind in KINDS:
+    add_kind(_kind)

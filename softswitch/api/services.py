@@ -1,0 +1,57 @@
+"""What the routes stand on: built once for a process and handed to each request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from softswitch.api.callers import Callers
+from softswitch.api.database import ApiDatabase
+from softswitch.api.problem import unavailable
+from softswitch.api.rates import Rates
+from softswitch.api.switch import Answers, SwitchClient
+from softswitch.config import Node
+from softswitch.store.queries import NoViews, open_views
+
+T = TypeVar("T")
+READERS = 2
+"""Threads for questions to the views: SQLite lets Python go on meanwhile."""
+
+
+@dataclass
+class Services:
+    node: Node
+    switch: SwitchClient = field(init=False)
+    answers: Answers = field(init=False)
+    database: ApiDatabase = field(init=False)
+    callers: Callers = field(init=False)
+    rates: Rates = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.switch = SwitchClient(self.node.control_path)
+        self.answers = Answers(self.switch)
+        self.database = ApiDatabase(self.node.api_path)
+        self.callers = Callers(self.answers, self.database, self.node.api.session_hours * 3600)
+        self.rates = Rates(self.node.api.requests_per_second)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="views")
+
+    async def views(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """What a question to the views gives. ApiError 503 while there are none."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._asked, question)
+
+    def _asked(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            with contextlib.closing(open_views(self.node.state_dir)) as db:
+                return question(db)
+        except NoViews as error:
+            raise unavailable(str(error), "they are built from the journal; try again soon") from None
+
+    def close(self) -> None:
+        self._readers.shutdown(wait=False, cancel_futures=True)
+        self.switch.close()
+        self.database.close()

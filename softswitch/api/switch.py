@@ -1,0 +1,130 @@
+"""Commands to the switch over its control socket, many at a time, and answers that are used again."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from softswitch.api.problem import unavailable
+from softswitch.control import ANSWER_S, MAX_LINE_BYTES, READ_ANSWER_S, CommandError, only_reads
+
+CONNECTIONS = 8
+CONNECT_S = 1.0
+RESTARTING = "the switch is not answering: it is being started again, or stopped"
+REPEAT = "repeat the request with the same Idempotency-Key: nothing is done twice"
+
+
+class SwitchClient:
+    """Connections to the control socket, made when needed and used by one command at a time.
+
+    ApiError 503 when no switch answers, CommandError when a command is refused.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._turn = asyncio.Semaphore(CONNECTIONS)
+        self._number = 0
+
+    async def call(self, command: str, args: dict[str, Any] | None = None, *, key: str = "") -> Any:
+        """The result of one command. With `key` it is carried out once, however often it is sent."""
+        self._number += 1
+        request = {"id": self._number, "command": command, "args": args or {}, "key": key or None}
+        line = orjson.dumps(request) + b"\n"
+        async with self._turn:
+            reply = await self._exchange(line, READ_ANSWER_S if only_reads(command) else ANSWER_S)
+        if not reply["ok"]:
+            raise CommandError.from_json(reply["error"])
+        return reply["result"]
+
+    async def _exchange(self, line: bytes, timeout_s: float) -> dict[str, Any]:
+        while self._idle:
+            connection = self._idle.pop()
+            # One that the former switch has left is known by now: what was not sent is sent again.
+            if not connection[0].at_eof():
+                return await self._ask(connection, line, timeout_s)
+            connection[1].close()
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                connection = await asyncio.open_unix_connection(self._path, limit=MAX_LINE_BYTES)
+        except (OSError, TimeoutError):
+            raise unavailable(RESTARTING, REPEAT) from None
+        return await self._ask(connection, line, timeout_s)
+
+    async def _ask(
+        self, connection: tuple[asyncio.StreamReader, asyncio.StreamWriter], line: bytes, timeout_s: float
+    ) -> dict[str, Any]:
+        reader, writer = connection
+        try:
+            async with asyncio.timeout(timeout_s):
+                writer.write(line)
+                await writer.drain()
+                answer = await reader.readline()
+        except BaseException as error:
+            writer.close()
+            if isinstance(error, OSError | TimeoutError | ValueError):
+                raise unavailable(RESTARTING, REPEAT) from None
+            raise
+        if not answer.endswith(b"\n"):
+            writer.close()
+            raise unavailable(RESTARTING, REPEAT)
+        self._idle.append(connection)
+        reply: dict[str, Any] = orjson.loads(answer)
+        return reply
+
+    def close(self) -> None:
+        for _, writer in self._idle:
+            writer.close()
+        self._idle.clear()
+
+
+class Answers:
+    """Answers of commands that only read: one question at a time, whoever asks, and not more often than
+    `max_age_s` says. So a flood of readers costs the switch a few questions a second."""
+
+    def __init__(self, switch: SwitchClient) -> None:
+        self._switch = switch
+        self._known: dict[tuple[str, bytes], tuple[float, Any]] = {}
+        self._asked: dict[tuple[str, bytes], asyncio.Task[Any]] = {}
+
+    async def read(self, command: str, args: dict[str, Any] | None = None, *, max_age_s: float) -> Any:
+        """Do not change what is returned: others get it too."""
+        wanted = (command, orjson.dumps(args or {}, option=orjson.OPT_SORT_KEYS))
+        known = self._known.get(wanted)
+        if known is not None and time.monotonic() - known[0] < max_age_s:
+            return known[1]
+        task = self._asked.get(wanted)
+        if task is None:
+            task = asyncio.create_task(self._ask(wanted, args))
+            self._asked[wanted] = task
+        # Whoever goes away does not take the answer from the others.
+        return await asyncio.shield(task)
+
+    def forget(self) -> None:
+        """Something was changed: what was known before is asked again."""
+        self._known.clear()
+        self._asked.clear()
+
+    async def _ask(self, wanted: tuple[str, bytes], args: dict[str, Any] | None) -> Any:
+        task = asyncio.current_task()
+        try:
+            started = time.monotonic()
+            found = await self._switch.call(wanted[0], args)
+            if self._asked.get(wanted) is task:
+                if len(self._known) > 1000:
+                    self._known.clear()
+                self._known[wanted] = (started, found)
+            return found
+        finally:
+            if self._asked.get(wanted) is task:
+                del self._asked[wanted]
+
+
+def new_key() -> str:
+    """For a request whose client has given none."""
+    return secrets.token_hex(16)
