@@ -129,7 +129,7 @@ class Parent:
     def __init__(self, node: Node, config: Path, bound: Bound) -> None:
         self._node = node
         self._children = children_of(node, config, bound)
-        self._listeners = bound.listeners
+        self._bound = bound
         self._stopping = asyncio.Event()
         self._failed = ""
 
@@ -148,7 +148,7 @@ class Parent:
                 await self._until_ready(child)
             if not self._stopping.is_set():
                 addresses = ", ".join(
-                    f"{each.transport} {each.address[0]}:{each.address[1]}" for each in self._listeners
+                    f"{each.transport} {each.address[0]}:{each.address[1]}" for each in self._bound.listeners
                 )
                 api = f"; API on {self._node.api.origin}" if self._node.api.enabled else ""
                 print(

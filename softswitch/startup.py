@@ -50,12 +50,21 @@ def prepare(node: Node) -> Bound:
         read_secrets(node.secrets_path)
         client_context(node.sip.tls)
         api_context(node.api)
-        api = bind_api(node.api) if node.api.enabled else None
-        return Bound(bind_all(node.sip.listen), api)
+        return _bound(node)
     except (PromptsMissing, CannotListen, CannotSecure, ValueError) as error:
         raise CannotStart(str(error)) from None
     except OSError as error:
         raise CannotStart(f"{error.filename}: {error.strerror}") from None
+
+
+def _bound(node: Node) -> Bound:
+    listeners = bind_all(node.sip.listen)
+    try:
+        return Bound(listeners, bind_api(node.api) if node.api.enabled else None)
+    except CannotListen:
+        for listener in listeners:
+            listener.sock.close()
+        raise
 
 
 def _check_path(run_dir: Path) -> None:

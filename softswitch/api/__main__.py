@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("config", type=Path, help="softswitch.yaml")
     node = load_node(parser.parse_args().config)
     logging.basicConfig(format="api: %(levelname)s: %(message)s", level=node.log.level.upper())
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     api = node.api
     config = uvicorn.Config(
         create_app(node),

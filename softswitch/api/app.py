@@ -77,7 +77,7 @@ def _describe(app: FastAPI) -> None:
         for router, _ in ROUTERS
         for route in router.routes
         if isinstance(route, APIRoute)
-        for method in route.methods
+        for method in route.methods or ()
         if (found := roles_of(route)) is not None
     }
     plain = app.openapi

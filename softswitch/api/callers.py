@@ -16,6 +16,7 @@ from softswitch.api.problem import ApiError
 from softswitch.api.switch import Answers
 
 KEYS_AGE_S = 1.0
+SESSION = "sss_"
 TENANT = "default"
 """Of whom this node is: callers of another tenant see and steer nothing."""
 ROLES = ("agent", "supervisor", "quality", "admin", "auditor")
@@ -58,10 +59,10 @@ class Callers:
         self._keys: dict[str, Mapping[str, Any]] = {}
         self._read: Any = None
 
-    async def find(self, token: str) -> Caller:
+    async def find(self, token: str, *, max_age_s: float = KEYS_AGE_S) -> Caller:
         """ApiError 401 for a token that is not known or has expired, 403 for one of another tenant."""
         known = digest(token)
-        await self._refresh()
+        await self._refresh(max_age_s)
         key = self._keys.get(known)
         if key is not None and not _expired(key.get("expires")):
             caller = Caller(
@@ -75,9 +76,9 @@ class Callers:
             )
         return caller
 
-    async def _refresh(self) -> None:
+    async def _refresh(self, max_age_s: float) -> None:
         with contextlib.suppress(ApiError):
-            rows = await self._answers.read("api.keys", max_age_s=KEYS_AGE_S)
+            rows = await self._answers.read("api.keys", max_age_s=max_age_s)
             if rows is not self._read:
                 self._keys = {row["sha256"]: row for row in rows}
                 self._read = rows
@@ -90,7 +91,7 @@ class Callers:
 
     def sign_in(self, who: Mapping[str, Any]) -> tuple[str, float, Caller]:
         """A new session: its token, until when it lasts (UTC seconds), and whose it is."""
-        token, until = "sss_" + secrets.token_urlsafe(32), time.time() + self._session_s
+        token, until = SESSION + secrets.token_urlsafe(32), time.time() + self._session_s
         caller = Caller(
             who["user"], who["role"], who.get("tenant") or TENANT, who["user"], who.get("agent") or ""
         )

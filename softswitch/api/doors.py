@@ -1,14 +1,16 @@
-"""What is looked at before a request is read: which name it calls us by, which page sends it, how large it is.
+"""What is looked at before a request is read: by which name, from which page, how large.
 
 Plain ASGI: one function call for each request.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Iterable
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from softswitch.api.problem import ApiError
@@ -18,7 +20,7 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 class Doors:
-    """Refuses names that are not ours (DNS rebinding), pages of other origins, and bodies that are too large."""
+    """Refuses names that are not ours (DNS rebinding), pages of other origins, bodies that are too large."""
 
     def __init__(self, app: ASGIApp, api: Api) -> None:
         self._app = app
@@ -72,17 +74,26 @@ class Doors:
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A body without Content-Length is counted while it comes."""
-        left = self._most
+        left, told = self._most, False
 
         async def counted() -> Message:
             nonlocal left
             message = await receive()
             left -= len(message.get("body", b""))
-            if left < 0:
-                raise self._too_large()
-            return message
+            return message if left >= 0 else {"type": "http.disconnect"}
 
-        await self._app(scope, counted, send)
+        async def answered(message: Message) -> None:
+            nonlocal told
+            if left >= 0:
+                await send(message)
+            elif not told:
+                told = True
+                await self._too_large().response()(scope, receive, send)
+
+        with contextlib.suppress(ClientDisconnect):
+            await self._app(scope, counted, answered)
+        if left < 0:
+            await answered({})
 
 
 def name_of(host: bytes) -> str:

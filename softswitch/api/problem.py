@@ -123,6 +123,11 @@ async def _invalid(_: Request, error: Exception) -> Response:
     ).response()
 
 
+def _place(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Without the part of the request; of a body as a whole that is all there is."""
+    return loc[1:] or loc
+
+
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = str(error.detail)

@@ -49,9 +49,11 @@ async def caller_of(request: Request) -> Caller:
     try:
         caller = await services.callers.find(token.strip())
     except ApiError as error:
-        if error.status == 401:
-            services.rates.failure(request.client.host if request.client else "")
-        raise
+        if error.status != 401:
+            raise
+        services.rates.failure(request.client.host if request.client else "")
+        # It may be a key that has just been made.
+        caller = await services.callers.find(token.strip(), max_age_s=0)
     services.rates.request(caller.name)
     return caller
 
@@ -68,6 +70,13 @@ def may(*roles: str) -> Any:
     allowed.roles = roles  # type: ignore[attr-defined]
     return Depends(allowed)
 
+
+Anybody = Annotated[Caller, may(*EVERYBODY)]
+Reader = Annotated[Caller, may(*READERS)]
+Steering = Annotated[Caller, may(*STEERING)]
+Leading = Annotated[Caller, may(*LEADING)]
+Admin = Annotated[Caller, may(*ADMIN)]
+Auditing = Annotated[Caller, may(*AUDIT)]
 
 IdempotencyKey = Annotated[
     str,

@@ -7,8 +7,8 @@ files, with the line of every mistake, is in `softswitch.config.files`.
 from __future__ import annotations
 
 from softswitch.config.acd import Agent, Queue, Statuses, TimelineStep
-from softswitch.config.api_key import ApiKey
 from softswitch.config.api import Api
+from softswitch.config.api_key import ApiKey
 from softswitch.config.backend import Backend
 from softswitch.config.bans import Bans
 from softswitch.config.base import Model, Target
@@ -35,8 +35,8 @@ __all__ = [
     "KINDS",
     "SINGLES",
     "Agent",
-    "ApiKey",
     "Api",
+    "ApiKey",
     "Backend",
     "Bans",
     "Calendar",

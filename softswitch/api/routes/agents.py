@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from softswitch.api.callers import Caller
 from softswitch.api.problem import ApiError
-from softswitch.api.requests import STEERING, Sending, answer, may
+from softswitch.api.requests import Sending, Steering, answer
 
 router = APIRouter(tags=["agents"])
 
@@ -31,15 +31,8 @@ def own_agent(caller: Caller, name: str) -> None:
         raise ApiError(403, f"{caller.name} is not the agent {name!r}", "agents steer themselves only")
 
 
-@router.post("/agents/{name}/sign_in")
-async def sign_in(
-    name: AgentName, given: SigningIn, commands: Sending, caller: Caller = may(*STEERING)
-) -> dict[str, Any]:
+@router.post("/agents/{name}/sign_in", response_model=dict[str, Any])
+async def sign_in(name: AgentName, given: SigningIn, commands: Sending, caller: Steering) -> Response:
     """Sign the agent in, as if by phone."""
     own_agent(caller, name)
-    return _answer(await commands.send("agent.sign_in", {"name": name, "at": given.at}, caller))
-
-
-def _answer(found: Any) -> Any:
-    response: Response = answer(found)
-    return response
+    return answer(await commands.send("agent.sign_in", {"name": name, "at": given.at}, caller))

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, create_model
 
 from softswitch.api.callers import Caller
 from softswitch.api.problem import ApiError
-from softswitch.api.requests import ADMIN, READERS, Here, Page, Pages, Sending, answer, may
+from softswitch.api.requests import Admin, Here, Page, Pages, Reader, Sending, answer
 from softswitch.config import KINDS, Model
 from softswitch.config.errors import did_you_mean
 
@@ -93,11 +93,11 @@ def add_kind(kind: str) -> None:
         return found
 
     @router.get(f"/{group}", response_model=Page[view], name=f"list_{group}")  # type: ignore[valid-type]
-    async def list_objects(services: Here, paging: Pages, caller: Caller = may(*READERS)) -> Response:
+    async def list_objects(services: Here, paging: Pages, caller: Reader) -> Response:
         return paging.page(await rows(services))
 
     @router.get(f"/{group}/{{name}}", response_model=view, name=f"show_{kind}")
-    async def show(name: ObjectName, services: Here, caller: Caller = may(*READERS)) -> Response:
+    async def show(name: ObjectName, services: Here, caller: Reader) -> Response:
         found = await rows(services)
         row = next((row for row in found if row[key] == name), None)
         if row is None:
@@ -115,19 +115,15 @@ def add_kind(kind: str) -> None:
     @router.post(
         f"/{group}/{{name}}", response_model=Changes, status_code=201, name=f"add_{kind}", openapi_extra=body
     )
-    async def add(
-        name: ObjectName, given: Settings, commands: Sending, caller: Caller = may(*ADMIN)
-    ) -> Response:
+    async def add(name: ObjectName, given: Settings, commands: Sending, caller: Admin) -> Response:
         return answer(await write(name, given, "new", commands, caller), 201)
 
     @router.patch(f"/{group}/{{name}}", response_model=Changes, name=f"change_{kind}", openapi_extra=body)
-    async def change(
-        name: ObjectName, given: Settings, commands: Sending, caller: Caller = may(*ADMIN)
-    ) -> Response:
+    async def change(name: ObjectName, given: Settings, commands: Sending, caller: Admin) -> Response:
         return answer(await write(name, given, "exist", commands, caller))
 
     @router.delete(f"/{group}/{{name}}", response_model=Changes, name=f"remove_{kind}")
-    async def remove(name: ObjectName, commands: Sending, caller: Caller = may(*ADMIN)) -> Response:
+    async def remove(name: ObjectName, commands: Sending, caller: Admin) -> Response:
         return answer(await commands.send(f"{kind}.remove", {"name": name}, caller))
 
 

@@ -31,6 +31,6 @@ async def ready(services: Here) -> Health:
     state = await services.answers.read("status", max_age_s=LIVE_AGE_S)
     if state["draining"]:
         raise unavailable("the switch is being stopped")
-    if not any(worker.get("ready") for worker in state["media"]):
+    if not any(worker["connected"] and worker["free_ports"] for worker in state["media"]):
         raise unavailable("no media worker is ready")
     return Health(status="ok")

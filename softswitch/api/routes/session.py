@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from softswitch.api.callers import Caller
-from softswitch.api.requests import EVERYBODY, Here, may
+from softswitch.api.problem import ApiError
+from softswitch.api.requests import Anybody, Here
 from softswitch.control import CommandError
 
 router = APIRouter(tags=["session"])
@@ -50,21 +51,21 @@ async def sign_in(given: SignIn, services: Here, request: Request) -> Session:
     """Begin a session. The token is told here only."""
     try:
         who = await services.switch.call("api.login", {"user": given.user, "password": given.password})
-    except CommandError:
+    except CommandError as error:
         services.rates.failure(request.client.host if request.client else "")
-        raise
+        raise ApiError(401, error.message, error.hint) from None
     token, until, caller = services.callers.sign_in(who)
     return Session(token=token, expires_at=datetime.fromtimestamp(until, UTC), caller=CallerView.of(caller))
 
 
 @router.get("/session")
-async def show(caller: Caller = may(*EVERYBODY)) -> CallerView:
+async def show(caller: Anybody) -> CallerView:
     """Who I am and what I may do."""
     return CallerView.of(caller)
 
 
 @router.delete("/session", status_code=204)
-async def sign_out(request: Request, services: Here, caller: Caller = may(*EVERYBODY)) -> Response:
+async def sign_out(request: Request, services: Here, caller: Anybody) -> Response:
     """End the session of this token; API keys are not sessions and stay."""
     services.callers.sign_out(request.headers["authorization"].partition(" ")[2].strip())
     return Response(status_code=204)

@@ -1,0 +1,71 @@
+"""One running system with an API for all tests that leave it as they found it, and a client of each role."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from softswitch.api.callers import ROLES, digest
+from tests.system.running import RunningSystem
+
+CENTRE = {
+    "users": {
+        "anna": {"password": "anna-secret", "role": "agent"},
+        "ben": {"password": "ben-secret"},
+        "sue": {"password": "sue-secret", "role": "supervisor", "permissions": ["supervise"]},
+    },
+    "agents": {"anna": {"user": "anna", "queues": ["sales"]}, "ben": {"user": "ben", "queues": ["sales"]}},
+    "queues": {"sales": {"wrap_up_s": 0}, "support": {}},
+    "numbers": {"201": "queue:sales", "100": "flow:menu"},
+    "flows": {"menu": {"steps": [{"say": "welcome"}]}},
+}
+
+As = Callable[[str], httpx.Client]
+
+
+@pytest.fixture(scope="session")
+def api_system() -> Iterator[RunningSystem]:
+    system = RunningSystem(CENTRE, api={"origins": ["https://crm.example.com"]})
+    try:
+        system.start()
+        system.apply()
+        yield system
+    finally:
+        system.close()
+
+
+@pytest.fixture(scope="session")
+def keys(api_system: RunningSystem) -> dict[str, str]:
+    """A key of each role; that of the agent acts as anna. `stranger` is an admin of another tenant."""
+    made = {}
+    for role in ROLES:
+        more = {"agent": "anna", "user": "anna"} if role == "agent" else {}
+        made[role] = new_key(api_system, name=f"test-{role}", role=role, **more)
+    made["stranger"] = new_key(api_system, name="test-stranger", role="admin", tenant="elsewhere")
+    return made
+
+
+def new_key(system: RunningSystem, **fields: str) -> str:
+    """A key that the system knows from now on."""
+    token = "ssk_" + secrets.token_urlsafe(32)
+    system.command("api_key.set", fields={**fields, "sha256": digest(token)})
+    return token
+
+
+@pytest.fixture(scope="session")
+def as_role(api_system: RunningSystem, keys: dict[str, str]) -> Iterator[As]:
+    """A client with the key of a role."""
+    clients: dict[str, httpx.Client] = {}
+
+    def client(role: str) -> httpx.Client:
+        if role not in clients:
+            headers = {"Authorization": f"Bearer {keys[role]}"}
+            clients[role] = httpx.Client(base_url=api_system.node.api.origin, headers=headers, timeout=10)
+        return clients[role]
+
+    yield client
+    for each in clients.values():
+        each.close()
