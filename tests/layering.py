@@ -24,6 +24,7 @@ LAYERS = {
     "progress_tones": 2,
     "acd": 3,
     "backend": 3,
+    "webhook": 3,
     "ivr": 3,
     "python_flows": 4,
     "directory": 4,
@@ -54,7 +55,9 @@ ONLY = {
     "phone": {"sip", "sdp", "rtp", "media.tones", "control", "store", "config", "reasons"},
 }
 
-PURE = {"backend", "sip", "sdp", "rtp", "call", "ivr", "acd", "directory", "numbering", "calendars"}
+PURE = {
+    "backend", "webhook", "sip", "sdp", "rtp", "call", "ivr", "acd", "directory", "numbering", "calendars",
+}  # fmt: skip
 
 # Tables of data with functions over them: as pure as the standard library's.
 PURE_LIBRARIES = {"numbering": {"phonenumbers"}}

@@ -8,7 +8,7 @@ from softswitch.check.finding import Finding, error, ok, warning
 from softswitch.config import Centre, Node
 from softswitch.config import Flow as Settings
 from softswitch.ivr.flow import Flow, FlowError
-from softswitch.net.backend_client import Refused, secret
+from softswitch.net.guarded_http import Refused, secret
 from softswitch.speech.engine import engine_of, no_engine
 
 

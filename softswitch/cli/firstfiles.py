@@ -25,6 +25,7 @@ from softswitch.config import (
     Trunk,
     User,
     Voicemail,
+    Webhook,
 )
 from softswitch.config.calendar import CalendarDay
 from softswitch.config.commented import commented, yaml_value
@@ -68,6 +69,7 @@ flows:
 _CLASS = CallingClass(name="neighbours", prefixes=("+43", "+41"))
 _BACKEND = Backend(name="crm", urls=("https://crm.example.com/api",))
 _API_KEY = ApiKey(name="wallboard", role="supervisor", sha256="0" * 64)
+_WEBHOOK = Webhook(name="crm", url="https://crm.example.com/events", secret="whsec_" + "A" * 32)
 _VOICEMAIL = Voicemail(name="alice", users=("alice",))
 _ROUTE = OutboundRoute(name="everything", trunks=("carrier",))
 _ROOM = Conference(name="team")
@@ -128,6 +130,8 @@ def centre_file(password: Callable[[], str], pin: Callable[[], str]) -> str:
             *_as_comment(_group("voicemail", "", [_VOICEMAIL], ("name",))),
             "\n# Programs that may use the API; softswitch api-key add makes one without this file.\n",
             *_as_comment(_group("api_keys", "", [_API_KEY], ("name",))),
+            "\n# Programs that are told what happens; softswitch webhook add makes one with a secret.\n",
+            *_as_comment(_group("webhooks", "", [_WEBHOOK], ("name", "secret"))),
         ]
     )
 
@@ -149,7 +153,8 @@ def _group(
     | list[Backend]
     | list[Voicemail]
     | list[Conference]
-    | list[ApiKey],
+    | list[ApiKey]
+    | list[Webhook],
     without: tuple[str, ...],
 ) -> Iterator[str]:
     """A group by name; the keys are explained at the first object, the others have only what they set."""

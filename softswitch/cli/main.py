@@ -42,6 +42,7 @@ from softswitch.cli.trace import trace
 from softswitch.cli.trunk import trunk
 from softswitch.cli.user import user
 from softswitch.cli.voicemail import voicemail
+from softswitch.cli.webhook import webhook
 from softswitch.cli.why import why
 from softswitch.config.errors import ConfigError
 from softswitch.control import CommandError, NotRunning
@@ -136,6 +137,7 @@ for _command in (
     mailbox,
     voicemail,
     api_key,
+    webhook,
     why,
     doctor,
 ):

@@ -30,6 +30,7 @@ from softswitch.config.node import Limits, Log, Media, Node, PortRange, Sip
 from softswitch.config.recording import Recording
 from softswitch.config.trunk import Trunk
 from softswitch.config.voicemail import Voicemail
+from softswitch.config.webhook import Webhook
 
 __all__ = [
     "KINDS",
@@ -66,4 +67,5 @@ __all__ = [
     "Trunk",
     "User",
     "Voicemail",
+    "Webhook",
 ]

@@ -130,6 +130,9 @@ HEADER = r"^[A-Za-z][A-Za-z0-9-]{0,63}$"
 SECRET_SOURCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+)$"
 BASE_URL = r"^https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~%/-]*)?$"
 URL_PATH = r"^/[A-Za-z0-9._~%/-]*$"
+WEBHOOK_URL = r"^https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~%/-]*)?(\?[A-Za-z0-9._~%&=+-]*)?$"
+WEBHOOK_SECRET = r"^whsec_[A-Za-z0-9+/]{32,86}={0,2}( whsec_[A-Za-z0-9+/]{32,86}={0,2})?$"
+EVENTS = r"^[a-z0-9_*]+$"
 HA1 = r"^([0-9a-f]{32}|[0-9a-f]{64})$"
 SHA256 = r"^[0-9a-f]{64}$"
 HOST = r"^[A-Za-z0-9.:_-]+$"
@@ -150,6 +153,9 @@ PATTERNS = {
     SECRET_SOURCE: "env:NAME or file:/PATH",
     BASE_URL: "http:// or https:// with a host and, if need be, port and path",
     URL_PATH: "a path that begins with /",
+    WEBHOOK_URL: "http:// or https:// with a host and, if need be, port, path and query",
+    WEBHOOK_SECRET: "whsec_ and 24 to 64 octets in base64, and if need be a second one after a space",
+    EVENTS: "small letters, digits, _ and *",
     HA1: "32 or 64 digits of 0-9a-f",
     SHA256: "64 digits of 0-9a-f",
     ORIGIN: "https://HOST or https://HOST:PORT without anything behind it",

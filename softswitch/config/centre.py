@@ -28,6 +28,7 @@ from softswitch.config.conference import Conference
 from softswitch.config.dialplan import CallingClass, Numbering, OutboundRoute
 from softswitch.config.trunk import Trunk
 from softswitch.config.voicemail import Voicemail
+from softswitch.config.webhook import Webhook
 
 Permission = Literal["supervise", "dial_out", "pickup"]
 
@@ -285,6 +286,9 @@ class Centre(Model):
     )
     voicemail: dict[Name, Voicemail] = Field(default={}, description="Voice mailboxes.")
     api_keys: dict[Name, ApiKey] = Field(default={}, description="Programs that may use the API.")
+    webhooks: dict[Name, Webhook] = Field(
+        default={}, description="Programs that are told over HTTP what happens."
+    )
     numbering: Numbering = Field(default=Numbering(), description="How numbers are read.")
     statuses: Statuses = Field(default=Statuses(), description="What agents may say of themselves.")
     supervision: Supervision = Field(default=Supervision(), description="Who listens to whom.")
@@ -338,6 +342,7 @@ KINDS: dict[str, Kind] = {
     "calendar": Kind(Calendar, "calendars"),
     "conference": Kind(Conference, "conferences"),
     "api_key": Kind(ApiKey, "api_keys"),
+    "webhook": Kind(Webhook, "webhooks"),
 }
 SINGLES: dict[str, type[Model]] = {
     "feature_codes": FeatureCodes,

@@ -14,7 +14,7 @@ M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
 
 SHOWN_CHOICES = 20
-SECRET_KEYS = frozenset({"password", "pin", "ha1", "sha256", "nonce_secret"})
+SECRET_KEYS = frozenset({"password", "pin", "ha1", "sha256", "nonce_secret", "secret"})
 
 
 NOT_FOUND = "not_found"

@@ -1,4 +1,4 @@
-"""The file of secrets that must be known in clear: passwords towards trunks, PINs of agents."""
+"""The file of secrets that must be known in clear: passwords towards trunks, PINs, keys of webhooks."""
 
 from __future__ import annotations
 

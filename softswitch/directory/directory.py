@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from softswitch.config import KINDS, SINGLES, Centre, Flow, Model, Queue, User
+from softswitch.config import KINDS, SINGLES, Centre, Flow, Model, Queue, User, Webhook
 from softswitch.config.base import ALGORITHMS
 from softswitch.config.errors import (
     CONFLICT,
@@ -26,7 +26,9 @@ from softswitch.directory.usable import Usable
 from softswitch.sip.digest import ha1
 
 # The field of a kind that must be known in clear: it is kept in the secrets, never in the journal.
-SECRET_FIELDS = {"trunk": "password", "agent": "pin", "voicemail": "pin"}
+SECRET_FIELDS = {"trunk": "password", "agent": "pin", "voicemail": "pin", "webhook": "secret"}
+# Kinds whose secret stays when none is given.
+KEEPING_SECRET = ("webhook",)
 
 
 class Directory:
@@ -159,6 +161,9 @@ class Directory:
             model = self._hashed(model)
         key, secret_field = f"{kind}/{name}", SECRET_FIELDS.get(kind)
         secret = getattr(model, secret_field) if secret_field else None
+        if secret is None and secret_field and kind in KEEPING_SECRET:
+            secret = self.secrets.get(key)
+            model = model.model_copy(update={secret_field: secret})
         hidden = {secret_field} if secret_field else set()
         after = model.model_dump(mode="json", exclude_defaults=True, exclude=hidden)
         before = self._stored.get(key)
@@ -194,6 +199,7 @@ class Directory:
         """Every mistake of the configuration `after` the changes, in which `names` are known."""
         return [
             *_without_password(changes),
+            *_without_key(changes),
             *check_references(after, names),
             *self.flows.problems(after, names),
             *self._missing_prompts(changes),
@@ -241,4 +247,13 @@ def _without_password(changes: Iterable[Change]) -> list[Problem]:
         Problem(path, "a new user needs a password (or ha1); add password: ...")
         for path, user in nameless
         if not user.ha1
+    ]
+
+
+def _without_key(changes: Iterable[Change]) -> list[Problem]:
+    message = "a new webhook needs a secret (softswitch webhook add makes one); add secret: whsec_..."
+    return [
+        Problem(("webhooks", change.name), message)
+        for change in changes
+        if isinstance(change.model, Webhook) and change.secret is None
     ]

@@ -27,6 +27,7 @@ def check_references(centre: Centre, names: Names) -> list[Problem]:
         *_numbers(centre, names),
         *_voicemail(centre, names),
         *_api_keys(centre, names),
+        *_webhooks(centre, names),
         *check_dial_plan(centre, names),
     ]
 
@@ -152,6 +153,13 @@ def _api_keys(centre: Centre, names: Names) -> Iterator[Problem]:
         if (owner := owners.setdefault(key.sha256, key.name)) != key.name:
             message = f"is that of {owner}; a token belongs to one key, make another one"
             yield Problem(("api_keys", key.name, "sha256"), message)
+
+
+def _webhooks(centre: Centre, names: Names) -> Iterator[Problem]:
+    for webhook in centre.webhooks.values():
+        for kind, wanted in (("queue", webhook.queues), ("agent", webhook.agents)):
+            for place, name in enumerate(wanted):
+                yield from missing(names, ("webhooks", webhook.name, f"{kind}s", place), kind, name)
 
 
 def _numbers(centre: Centre, names: Names) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from softswitch.call.commands.group import Arguments, Command, by
 from softswitch.call.commands.queues import QueueCommands
 from softswitch.call.commands.recordings import RecordingCommands
 from softswitch.call.commands.supervisor import SupervisorCommands
+from softswitch.call.commands.webhooks import WebhookCommands
 from softswitch.config.errors import CONFLICT, NOT_FOUND, ConfigError, Problem
 from softswitch.directory.commands import text_argument
 
@@ -32,6 +33,7 @@ _GROUPS = (
     SupervisorCommands,
     ConferenceCommands,
     AccessCommands,
+    WebhookCommands,
 )
 
 
