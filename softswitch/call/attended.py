@@ -8,6 +8,7 @@ from softswitch.acd import events as acd
 from softswitch.call.identity import NO_INTRODUCTION
 from softswitch.call.leg import Leg
 from softswitch.call.routing import NoRoute
+from softswitch.call.screen_pop import comes_to
 from softswitch.call.transfer import Transfer, destination
 from softswitch.reasons import REASONS
 
@@ -95,6 +96,7 @@ def _merge(older: Leg, newer: Leg, now: float, out: list[Any]) -> None:
         call.end("no_ports", "switch", now, out)
         return
     call.converse(comes, queue, now, out, recording=recording, record=second_recording is not None)
+    comes_to(call, comes.party, "transfer", now, out)
     stays.connected_to(comes.party, now, out)
     comes.connected_to(stays.party, now, out)
 

@@ -82,6 +82,7 @@ class Backends:
             "seconds": round(answer.seconds, 3),
         }
         out.append(Fact("backend_answered", fields))
+        self._exchange.lookups.answered(answer, now, out)
         if call is not None and call.activity is not None:
             call.activity.backend_answered(answer, now, out)
 

@@ -286,7 +286,7 @@ class Call:
         self.conversation.start(record or recorded(self, leg, queue), now, out)
         self.exchange.engage(leg.party, self.id, True, now, out)
         if queue is not None and leg.party.agent is not None:
-            self.exchange.last_agents.remember(self.caller.number, leg.party.agent, queue, now, out)
+            self.exchange.last_agents.remember(self, leg.party.agent, queue, now, out)
         if transfer is not None:
             transfer.succeeded(now, out)
         self.keep(out)

@@ -19,6 +19,7 @@ from softswitch.call.identity import Introduction
 from softswitch.call.leg import Leg
 from softswitch.call.party import Party
 from softswitch.call.routing import NoRoute
+from softswitch.call.screen_pop import Stay, pop_lines, tell_offer
 from softswitch.call.waiting import OFFER_OUTCOMES, Offered, Waiting, shown_to_agent
 from softswitch.call.ways import outward_groups
 from softswitch.ivr.events import EnterQueue
@@ -100,7 +101,10 @@ class CallbackActivity(Activity):
     def _ring_agent(self, offer: OfferCall, now: float, out: list[Any]) -> None:
         party = Party("user", offer.user, offer.user, agent=offer.agent)
         contacts = self.call.exchange.registrar.contacts(offer.user, now)
+        place, language = self.callback.place, self.callback.language
+        tell_offer(self.call, Stay(self.queue, place.queued_at, place.priority, language), offer, now, out)
         self._agents = Hunt(self.call, self, [Group(party, contacts, shown_to_agent(self.call, self.queue))])
+        self._agents.headers = pop_lines(self.call, self.queue, offer.user)
         self._agents.start(now, out)
 
     def _ring_customer(self, now: float, out: list[Any]) -> None:
@@ -300,6 +304,7 @@ def begin_attempt(
     }
     call.fact("call_started", started, out)
     call.data.begin(callback.data, f"callback {callback.id}", now, out)
+    exchange.lookups.queued(call, callback.queue, callback.place.caller, now, out)
     activity = call.activity = CallbackActivity(call, callback)
     call.keep(out)
     return activity

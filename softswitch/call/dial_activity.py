@@ -13,6 +13,7 @@ from softswitch.call.identity import reached
 from softswitch.call.leg import Leg
 from softswitch.call.party import Party
 from softswitch.call.redirection import redirect
+from softswitch.call.screen_pop import comes_to, pop_lines
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
@@ -51,6 +52,10 @@ class DialActivity(Activity):
                 self._fail(reason, now, out)
             return
         self.call.wake_at(now + self._ring_s)
+        if self.user is not None and self.hunt.possible:
+            exchange.lookups.rings(self.call, self.user, now, out)
+            comes_to(self.call, Party("user", self.user, self.user), "call", now, out)
+            self.hunt.headers = pop_lines(self.call, "", self.user)
         self.hunt.start(now, out)
 
     def left(self, reason: str, now: float, out: list[Any]) -> None:

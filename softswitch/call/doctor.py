@@ -27,7 +27,7 @@ OVERDUE_S = 5.0
 """A deadline that passed so long ago without being taken up is a fault, not a busy moment."""
 ROUNDS = 5
 VOICEMAIL = ("voice_message/", "greeting/", "message_recording/")
-CALLS = ("acd/", "call/", "call_data/", "recording/", "last_agent/")
+CALLS = ("acd/", "call/", "call_data/", "lookup/", "recording/", "last_agent/")
 KEPT = ("ban/", "watch/", "mailbox/", "forward/", "binding/", *CALLS, *VOICEMAIL)
 # Not kept at every change: numbers that have a reserve over a restart.
 UNKEPT = ("session", "count", "local_cseq", "version")
@@ -221,6 +221,7 @@ def live_state(exchange: Exchange) -> dict[str, Any]:
     state |= {f"call/{id}": call.to_state() for id, call in exchange.calls.items()}
     with_data = (call for call in exchange.calls.values() if call.data.values)
     state |= {f"call_data/{call.id}": call.data.to_state() for call in with_data}
+    state |= exchange.lookups.to_state()
     state |= {f"recording/{id}": each.to_state() for id, each in exchange.recordings.items()}
     state |= {
         f"binding/{user}": {"bindings": [each.to_state() for each in bindings]}

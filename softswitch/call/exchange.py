@@ -29,6 +29,7 @@ from softswitch.call.dialplan import DialPlan
 from softswitch.call.flows import Flows
 from softswitch.call.forwarding import Forwards
 from softswitch.call.last_agents import LastAgents
+from softswitch.call.lookups import Lookups
 from softswitch.call.mailboxes import Mailboxes
 from softswitch.call.media import MediaPlane
 from softswitch.call.media_events import media_event
@@ -143,6 +144,7 @@ class Exchange:
         self.mailboxes = Mailboxes(self)
         self.last_agents = LastAgents(self)
         self.backends = Backends(self)
+        self.lookups = Lookups(self)
         self.voicemail = VoicemailStore(self)
         self.opening = OpeningHours(self)
         self.watching = Watching(self)
@@ -347,6 +349,7 @@ class Exchange:
         """A call of these parties has ended: agents who were busy with it are free."""
         self.calls.pop(call.id, None)
         self.supervising.call_over(call, now, out)
+        self.lookups.forget(call.id, out)
         for party in parties:
             self.engage(party, call.id, False, now, out)
         for party in parties:

@@ -13,7 +13,8 @@ from softswitch.call.message_taking import Taking
 from softswitch.call.speaking import Saying, Spoken
 from softswitch.call.waiting import Waiting
 from softswitch.ivr import events as ivr
-from softswitch.ivr.kinds.request import WHY, taken
+from softswitch.ivr.inquiry import taken
+from softswitch.ivr.kinds.request import WHY
 from softswitch.ivr.run import FlowRun, Phase
 
 if TYPE_CHECKING:

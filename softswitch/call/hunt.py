@@ -69,7 +69,7 @@ class Hunt:
     """Rings groups of contacts: those of one group together, one group after the other.
 
     The next group has its turn if the former could not be reached; an answer such as busy holds for all.
-    It has no time limit of its own.
+    It has no time limit of its own. `headers` are further lines of each INVITE.
     """
 
     def __init__(
@@ -89,6 +89,12 @@ class Hunt:
         self._reason = reason
         self._rank = (9, 0)
         self.redirected: list[Redirected] = []
+        self.headers = ""
+
+    @property
+    def possible(self) -> bool:
+        """Whether there is anything left that could ring."""
+        return bool(self._groups)
 
     def start(self, now: float, out: list[Any]) -> None:
         """Ring the next group; fails at once when there is none or no media port is left."""
@@ -120,7 +126,7 @@ class Hunt:
             if recorded(self.call, leg, None):
                 codecs = to_answer(None, codecs)
             if leg.allocate(inbound.worker if inbound.port else None):
-                if not leg.dial(binding, group.caller, codecs, now, out):
+                if not leg.dial(binding, group.caller, codecs, now, out, self.headers):
                     self._reason = "not_acceptable_media"
                     leg.hang_up("not_acceptable_media", now, out)
                     continue

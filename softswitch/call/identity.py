@@ -66,6 +66,12 @@ def claimed(message: Message, trunk: Trunk) -> tuple[str, str]:
     return telephone(address.uri) or "anonymous", address.display
 
 
+def caller_name(call: Call) -> str:
+    """The display name of who calls, in one line; '' where there is none."""
+    user = call.exchange.centre.users.get(call.caller.name) if call.caller.kind == "user" else None
+    return header_safe(call.caller.display or (user.display if user is not None else ""))
+
+
 def introduce(call: Call, party: Party, caller: Address) -> tuple[Address, str]:
     """From, and the header lines about the caller, of an INVITE to `party` to whom `caller` may be shown."""
     trunk = trunk_of(call.exchange.centre, party)

@@ -52,9 +52,16 @@ class Leg(LegMedia):
     # What the call asks of it
 
     def dial(
-        self, binding: Binding, caller: Address, codecs: Sequence[str], now: float, out: list[Any]
+        self,
+        binding: Binding,
+        caller: Address,
+        codecs: Sequence[str],
+        now: float,
+        out: list[Any],
+        more: str = "",
     ) -> bool:
-        """Send INVITE to where the party can be reached, our offer led by `codecs` to avoid transcoding.
+        """Send INVITE to where the party can be reached, our offer led by `codecs` to avoid transcoding, with
+        `more` header lines.
 
         False: the party must be called with SRTP, and this way is not fit for it; nothing has been sent.
         """
@@ -73,7 +80,7 @@ class Leg(LegMedia):
             sdp=sdp,
             credentials=binding.credentials,
             max_forwards=self.call.max_forwards,
-            headers="".join([*self.call.diversions, self.call.referred_by, asking, introduction]),
+            headers="".join([*self.call.diversions, self.call.referred_by, asking, more, introduction]),
             sip_call_id=self.sip_call_id,
             routes=binding.path,
             now=now,

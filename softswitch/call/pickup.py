@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from softswitch.call.dial_activity import DialActivity
 from softswitch.call.identity import connected
 from softswitch.call.routing import feature_of, user_named
+from softswitch.call.screen_pop import comes_to
 from softswitch.sip.values import Replaces, first
 
 if TYPE_CHECKING:
@@ -106,4 +107,6 @@ def pick_up(
         leg.refuse("not_acceptable_media", now, out)
     else:
         leg.owner = call
+        if picker is not call.caller:
+            comes_to(call, picker, "pick_up", now, out)
         activity.picked_up(leg, now, out)

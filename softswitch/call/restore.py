@@ -86,6 +86,8 @@ def restore(
     _restore_reports(exchange, state, now, out)
     for call in [*exchange.calls.values()]:
         _resume(call, state[f"call/{call.id}"]["activity"] or {}, now, out)
+    for id, kept in _under(state, "lookup/"):
+        exchange.lookups.restore(id, kept, now, out)
     under_way: list[Recording | Recorded] = [*exchange.recordings.values()]
     under_way += exchange.voicemail.recording.values()
     for recording in under_way:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.attended import adopt
+from softswitch.call.screen_pop import comes_to
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
@@ -34,5 +35,7 @@ def take_call(own: Call, conversation: Conversation, former: Leg, now: float, ou
         call.end("no_ports", "switch", now, out)
         return
     call.converse(stays if call.inbound is leg else leg, queue, now, out, recording=recording)
+    if leg is not call.inbound:
+        comes_to(call, leg.party, "take_over", now, out)
     stays.connected_to(leg.party, now, out)
     leg.connected_to(stays.party, now, out)

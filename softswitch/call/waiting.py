@@ -15,6 +15,7 @@ from softswitch.call.keeping import KEPT, Keeping
 from softswitch.call.leg import Leg
 from softswitch.call.party import Party
 from softswitch.call.routing import NoRoute
+from softswitch.call.screen_pop import Stay, pop_lines, tell_offer
 from softswitch.call.seats import way_to
 from softswitch.call.ways import outward_groups
 from softswitch.config import Target
@@ -145,6 +146,8 @@ class Waiting:
     def start(self, now: float, out: list[Any], queued_at: float | None = None) -> None:
         """Queue the call; `queued_at` (monotonic) is the earlier time of a call that was queued before."""
         self.queued_at = now if queued_at is None else queued_at
+        if queued_at is None:
+            self.call.exchange.lookups.queued(self.call, self.queue, self.caller, now, out)
         self._play_music(out)
         self.queue_again(now, out)
 
@@ -239,6 +242,8 @@ class Waiting:
     def offer(self, offer: OfferCall, now: float, out: list[Any]) -> None:
         """Ring the phones of the agent whom the queue chose."""
         self._offered[offer.offer] = Offered(offer, now)
+        stay = Stay(self.queue, self.queued_at, self.entry.priority, self.language)
+        tell_offer(self.call, stay, offer, now, out)
         self.ring(now, out)
 
     def ring(self, now: float, out: list[Any]) -> None:
@@ -255,6 +260,7 @@ class Waiting:
     def _hunt_for(self, offered: Offered, now: float, out: list[Any]) -> None:
         offer = offered.offer
         offered.hunt = Hunt(self.call, self, *ways_to_agent(self.call, self.queue, offer, now))
+        offered.hunt.headers = pop_lines(self.call, self.queue, offer.user)
         offered.hunt.start(now, out)
 
     def withdraw(self, offer: str, reason: str, now: float, out: list[Any]) -> None:

@@ -26,7 +26,7 @@ queue = noun(
     ),
     sample="sales",
     sample_options="--ring-timeout-s 20 --wrap-up-s 30",
-    without=("callback",),
+    without=("callback", "lookup"),
 )
 
 

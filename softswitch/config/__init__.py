@@ -26,6 +26,7 @@ from softswitch.config.centre import (
 from softswitch.config.conference import Conference
 from softswitch.config.dialplan import CallingClass, Numbering, OutboundRoute
 from softswitch.config.listen import Listen, TlsPeers
+from softswitch.config.lookup import Lookup, ScreenPop
 from softswitch.config.node import Limits, Log, Media, Node, PortRange, Sip
 from softswitch.config.recording import Recording
 from softswitch.config.trunk import Trunk
@@ -49,6 +50,7 @@ __all__ = [
     "Limits",
     "Listen",
     "Log",
+    "Lookup",
     "Media",
     "Model",
     "Node",
@@ -58,6 +60,7 @@ __all__ = [
     "PortRange",
     "Queue",
     "Recording",
+    "ScreenPop",
     "Sip",
     "Statuses",
     "Supervision",

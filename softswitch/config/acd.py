@@ -22,6 +22,7 @@ from softswitch.config.base import (
 )
 from softswitch.config.callback import CallbackSettings
 from softswitch.config.expression import CALLER, WAITED, Expression
+from softswitch.config.lookup import Lookup, PopUrl
 
 Language = Literal["en", "zh"]
 Strategy = Literal[
@@ -268,6 +269,17 @@ class Queue(Model):
         default=None,
         description="How callers who keep their place are called back; unset: they cannot. callback: {} takes"
         " every default.",
+    )
+
+    lookup: Lookup | None = Field(
+        default=None,
+        description="Asked when a call enters the queue, for call data; no offer waits for the answer. Unset:"
+        " screen_pop.lookup.",
+    )
+    pop_url: PopUrl | None = Field(
+        default=None,
+        description="Address that the agent's phone and programs are told with each call, such as"
+        " https://crm.example.com/pop?number={caller}; unset: screen_pop.url.",
     )
 
     @model_validator(mode="after")

@@ -26,6 +26,7 @@ from softswitch.config.base import (
 from softswitch.config.calendar import Calendar
 from softswitch.config.conference import Conference
 from softswitch.config.dialplan import CallingClass, Numbering, OutboundRoute
+from softswitch.config.lookup import ScreenPop
 from softswitch.config.trunk import Trunk
 from softswitch.config.voicemail import Voicemail
 from softswitch.config.webhook import Webhook
@@ -292,6 +293,7 @@ class Centre(Model):
     numbering: Numbering = Field(default=Numbering(), description="How numbers are read.")
     statuses: Statuses = Field(default=Statuses(), description="What agents may say of themselves.")
     supervision: Supervision = Field(default=Supervision(), description="Who listens to whom.")
+    screen_pop: ScreenPop = Field(default=ScreenPop(), description="What agents are told about callers.")
     feature_codes: FeatureCodes = Field(
         default=FeatureCodes(), description="Service codes; null: the service cannot be dialled."
     )
@@ -349,5 +351,6 @@ SINGLES: dict[str, type[Model]] = {
     "statuses": Statuses,
     "numbering": Numbering,
     "supervision": Supervision,
+    "screen_pop": ScreenPop,
 }
 """Groups of which there is one, without names."""

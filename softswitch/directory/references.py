@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from softswitch.config import KINDS, Centre, Queue, Target, Trunk
+from softswitch.config import KINDS, Centre, Lookup, Queue, Target, Trunk
 from softswitch.config.base import split_host_port
 from softswitch.config.errors import Path, Problem, did_you_mean
 from softswitch.config.expression import Expression
 from softswitch.config.trunk_address import WeightedAddress
 from softswitch.directory.dialplan import check_dial_plan
 from softswitch.directory.names import Names, missing
+from softswitch.ivr.reading import OF_EVERY_FLOW
 from softswitch.numbering.plan import NumberingPlan
 
 
@@ -23,6 +24,7 @@ def check_references(centre: Centre, names: Names) -> list[Problem]:
     return [
         *_agents(centre, names),
         *_queues(centre, names),
+        *_screen_pop(centre, names),
         *_trunks(centre, names),
         *_numbers(centre, names),
         *_voicemail(centre, names),
@@ -62,11 +64,27 @@ def _queues(centre: Centre, names: Names) -> Iterator[Problem]:
         if queue.survey is not None:
             yield from missing(names, (*path, "survey"), "flow", queue.survey)
         yield from _overflow(centre, names, (*path, "on_empty"), queue.on_empty)
+        if queue.lookup is not None:
+            yield from _lookup(names, (*path, "lookup"), queue.lookup)
         if queue.hours is not None:
             yield from missing(names, (*path, "hours"), "calendar", queue.hours)
         for place, step in enumerate(queue.timeline):
             yield from _overflow(centre, names, (*path, "timeline", place, "to"), step.to)
     yield from _skills(centre)
+
+
+def _lookup(names: Names, path: Path, lookup: Lookup) -> Iterator[Problem]:
+    if "{" not in lookup.backend:
+        yield from missing(names, (*path, "backend"), "backend", lookup.backend)
+    for name in lookup.into:
+        if name in OF_EVERY_FLOW:
+            message = f"every flow has this by itself; not allowed: {', '.join(OF_EVERY_FLOW)}"
+            yield Problem((*path, "into", name), message)
+
+
+def _screen_pop(centre: Centre, names: Names) -> Iterator[Problem]:
+    if centre.screen_pop.lookup is not None:
+        yield from _lookup(names, ("screen_pop", "lookup"), centre.screen_pop.lookup)
 
 
 def _overflow(centre: Centre, names: Names, path: Path, text: str | None) -> Iterator[Problem]:

@@ -16,8 +16,8 @@ from typing import Any
 from softswitch.ivr import events as ivr
 from softswitch.ivr import numbers
 from softswitch.ivr.flow import Flow, Flows
+from softswitch.ivr.inquiry import taken
 from softswitch.ivr.kinds.menu import KEYPAD
-from softswitch.ivr.kinds.request import taken
 from softswitch.ivr.run import FlowRun, Phase
 from softswitch.ivr.spoken import Text
 

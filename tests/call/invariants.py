@@ -240,6 +240,7 @@ def _check_timers(world: World) -> None:
             "patience": legs,
             "qualify": {""},
             "hours": {""},
+            "backends": {""},
             "voicemail": {""},
             "ban": exchange.bans.to_state(),
             "refusal": exchange.authenticator.delayed,

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from softswitch.ivr.events import AskBackend, HangUp, PlayMusic, PlayPrompts, Returned, StopPrompts
 from softswitch.ivr.flow import Flow, FlowError
-from softswitch.ivr.kinds.request import PATIENCE_S, taken
+from softswitch.ivr.inquiry import taken
+from softswitch.ivr.kinds.request import PATIENCE_S
 from tests.ivr.conversation import Conversation
 
 ASK = {"backend": "crm", "path": "/customers/{caller}"}

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from softswitch.config.lookup import ANSWER_PLACE, REQUEST_PATH
 from softswitch.ivr.events import AskBackend, Output, PlayMusic, PlayPrompts, Returned, StopPrompts
+from softswitch.ivr.inquiry import asked_path
 from softswitch.ivr.reading import Fields, Given
 from softswitch.ivr.spoken import Spoken, substitute
 from softswitch.ivr.steps import Step
@@ -17,11 +19,8 @@ if TYPE_CHECKING:
     from softswitch.ivr.run import FlowRun
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-PATH = re.compile(r"/[A-Za-z0-9._~!$'()*,;:@%/{}-]*")
-PLACE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
-UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-LONGEST = 1000
-"""Characters of a value that is taken from an answer."""
+PATH = re.compile(REQUEST_PATH)
+PLACE = re.compile(ANSWER_PLACE)
 PATIENCE_S = 0.5
 """How long a caller hears nothing before `meanwhile`: most answers are there by then."""
 WHY = "request_error"
@@ -100,7 +99,7 @@ class Request(Step):
                 AskBackend(
                     substitute(self.backend, run.variables),
                     self.method,
-                    self._path(run.variables),
+                    asked_path(self.target, self.query, run.variables),
                     None if self.body is None else json.dumps(_filled(self.body, run.variables)),
                     self.timeout_s,
                     self.into,
@@ -118,21 +117,6 @@ class Request(Step):
         run.variables.update(event.values)
         ways = {"ok": self.next, "timeout": self.on_timeout}
         run.go(ways.get(event.outcome, self.on_failure), now, out)
-
-    def _path(self, variables: dict[str, str]) -> str:
-        escaped = {name: quote(value) for name, value in variables.items()}
-        path = substitute(self.target, escaped)
-        # A value must not lead out of the path, and dots are not escaped.
-        path = "/".join("%2E" * len(part) if part in (".", "..") else part for part in path.split("/"))
-        pairs = ((name, quote(substitute(value, variables))) for name, value in self.query)
-        query = "&".join(f"{quote(name)}={value}" for name, value in pairs)
-        return f"{path}?{query}" if query else path
-
-
-def quote(text: str) -> str:
-    """Everything but unreserved characters percent-encoded (RFC 3986 §2.1)."""
-    octets = text.encode(errors="replace")
-    return "".join(chr(each) if each in UNRESERVED else f"%{each:02X}" for each in octets)
 
 
 def _meanwhile(fields: Fields) -> tuple[str, tuple[Spoken, ...]]:
@@ -172,27 +156,3 @@ def _filled(value: Any, variables: dict[str, str]) -> Any:
     if isinstance(value, list):
         return [_filled(each, variables) for each in value]
     return value
-
-
-def taken(value: Any, into: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    """Variables from an answer; what is not there, or is no single value, is ''."""
-    return {name: _text(_at(value, place)) for name, place in into}
-
-
-def _at(value: Any, place: str) -> Any:
-    for part in place.split("."):
-        if isinstance(value, dict):
-            value = value.get(part)
-        elif isinstance(value, list) and part.isascii() and part.isdigit() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            return None
-    return value
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if not isinstance(value, (str, int, float)):
-        return ""
-    return "".join(each if each.isprintable() else " " for each in str(value)[:LONGEST])
