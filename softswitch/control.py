@@ -3,7 +3,8 @@
 Request `{"id": 1, "command": "user.list", "args": {}, "key": "..."}`, answer
 `{"id": 1, "ok": true, "result": ...}` or
 `{"id": 1, "ok": false, "error": {"message": ..., "hint": ..., "code": ..., "problems": [...]}}`.
-A request that repeats a `key` gets the first answer again and is not carried out twice.
+A request with a `key` that was used already gets the first answer again and is not carried out twice: two at
+a time wait for each other, and whoever carries commands out remembers those that have changed something.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ import socket
 import struct
 import sys
 import traceback
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -26,14 +27,16 @@ import orjson
 from softswitch.config.errors import BUSY, INVALID, SHUTTING_DOWN, ConfigError, Problem
 
 MAX_LINE_BYTES = 32 * 1024 * 1024
-REMEMBERED_KEYS = 1000
+LONGEST_KEY = 200
+NO_KEY = f"this is no key; allowed: text of at most {LONGEST_KEY} printable characters"
+READING_VERBS = (".list", ".show", ".explain", ".history", ".keys")
 ANSWER_S = 30.0
 # What is only read is there at once: a switch that takes longer hangs.
 READ_ANSWER_S = 5.0
 # What sun_path of a Unix socket address holds, less the closing zero.
 MAX_PATH_BYTES = 107
 
-Handle = Callable[[str, dict[str, Any]], Any]
+Handle = Callable[[str, dict[str, Any], str], Any]
 Reply = dict[str, Any]
 
 
@@ -72,7 +75,8 @@ class NotRunning(Exception):
 class ControlServer:
     """Answers commands on a Unix socket that only its owner may use (mode 0600).
 
-    `handle(command, args)` returns the result, or an awaitable of it, or raises CommandError or ConfigError.
+    `handle(command, args, key)` returns the result, or an awaitable of it, or raises CommandError or
+    ConfigError; `key` is empty where the client gave none, and no two with one key are handled at a time.
     Anything else it raises is written to standard error and answered as an internal error.
     """
 
@@ -80,7 +84,7 @@ class ControlServer:
         self._path = path
         self._handle = handle
         self._sock = sock
-        self._answers: OrderedDict[str, Reply] = OrderedDict()
+        self._under_way: dict[str, asyncio.Event] = {}
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -128,23 +132,29 @@ class ControlServer:
         try:
             request = orjson.loads(line)
             command, args = request["command"], request.get("args", {})
-            number, key = request.get("id"), request.get("key")
+            number, key = request.get("id"), request.get("key") or ""
         except (ValueError, KeyError, TypeError, AttributeError):
             error = CommandError("this is no command", "send one JSON object a line", code=INVALID)
             return _refusal(None, error)
         if not isinstance(command, str) or not isinstance(args, dict):
             error = CommandError("this is no command", "command is text, args an object", code=INVALID)
             return _refusal(number, error)
-        if isinstance(key, str) and key in self._answers:
-            return {**self._answers[key], "id": number}
-        reply = await self._answer(number, command, args)
-        if isinstance(key, str):
-            self._remember(key, reply)
-        return reply
-
-    async def _answer(self, number: Any, command: str, args: dict[str, Any]) -> Reply:
+        if not isinstance(key, str) or len(key) > LONGEST_KEY or not key.isprintable():
+            return _refusal(number, CommandError(NO_KEY, code=INVALID))
+        if not key:
+            return await self._answer(number, command, args, key)
+        while key in self._under_way:
+            await self._under_way[key].wait()
+        done = self._under_way[key] = asyncio.Event()
         try:
-            result = self._handle(command, args)
+            return await self._answer(number, command, args, key)
+        finally:
+            del self._under_way[key]
+            done.set()
+
+    async def _answer(self, number: Any, command: str, args: dict[str, Any], key: str) -> Reply:
+        try:
+            result = self._handle(command, args, key)
             if inspect.isawaitable(result):
                 result = await result
             return {"id": number, "ok": True, "result": result}
@@ -156,11 +166,6 @@ class ControlServer:
             traceback.print_exc(file=sys.stderr)
             message = f"the switch failed to carry out {command}"
             return _refusal(number, CommandError(message, "its log says why; nothing else is affected"))
-
-    def _remember(self, key: str, reply: Reply) -> None:
-        self._answers[key] = reply
-        if len(self._answers) > REMEMBERED_KEYS:
-            self._answers.popitem(last=False)
 
 
 def refused(error: ConfigError) -> CommandError:
@@ -211,9 +216,11 @@ def _somebody_listens(path: Path) -> bool:
         return True
 
 
-def only_reads(command: str) -> bool:
+def only_reads(command: str, args: Mapping[str, Any] = MappingProxyType({})) -> bool:
     """Whether a command changes nothing and has its answer in memory."""
-    return command == "status" or command.endswith(".list")
+    if command == "apply":
+        return bool(args.get("dry_run"))
+    return command == "status" or command.endswith(READING_VERBS)
 
 
 class ControlClient:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import inspect
 import logging
 import os
 import secrets
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,10 @@ from softswitch.call.outputs import Fact, Keep, RemoveFiles
 from softswitch.call.restore import restore
 from softswitch.call.speaking import Speak, Spoken
 from softswitch.config import Node
-from softswitch.config.errors import CONFLICT, NOT_FOUND, ConfigError
+from softswitch.config.errors import CONFLICT, NOT_FOUND, SHUTTING_DOWN, ConfigError
 from softswitch.config.files import load_node
 from softswitch.config.secrets import read_secrets, write_secrets
-from softswitch.control import CommandError, ControlServer
+from softswitch.control import CommandError, ControlServer, only_reads
 from softswitch.directory import ConfigCommands, Directory, Outcome
 from softswitch.directory.prompts import Texts
 from softswitch.media import libcrypto
@@ -45,7 +46,7 @@ from softswitch.python_flows import Program, compile_program, load_programs
 from softswitch.speech.engine import no_engine
 from softswitch.speech.speaker import Speaker
 from softswitch.store.audit import kept_at, views_differ
-from softswitch.store.erasure import InUse, require_unused
+from softswitch.store.erasure import InUse, mentions, require_unused
 from softswitch.store.journal import Journal
 from softswitch.store.livestate import load
 from softswitch.store.subjects import normalised
@@ -53,6 +54,10 @@ from softswitch.store.subjects import normalised
 SYNC_EVERY_S = 1.0
 GOODBYE_S = 1.0
 MEDIA_WAIT_S = 1.0
+
+WHILE_DRAINING = ("stop", "recording.note")
+"""Changing commands that are carried out to the end."""
+REPEAT = "send the command again, with the same key, when it is there again"
 
 VIEWS_WRONG = {
     "invariant": "views_differ",
@@ -110,6 +115,11 @@ class Switch:
         self.driver.outside[Attempt] = self._backend_client.attempt
         self._config = ConfigCommands(directory, lambda values: write_secrets(node.secrets_path, values))
         self._commands = SwitchCommands(self.exchange)
+        self._several_turns: dict[str, Callable[[dict[str, Any]], Any]] = {
+            "stop": self._stop_all,
+            "subject.erase": lambda args: self._erase_subject(str(args.get("number") or "")),
+            "doctor": lambda args: self._doctor(mend=bool(args.get("mend", True)), views=True),
+        }
         self._control = ControlServer(node.control_path, self.command)
         self._stop = asyncio.Event()
         self._media_up = asyncio.Event()
@@ -163,21 +173,47 @@ class Switch:
         loop = asyncio.get_running_loop()
         loop.run_in_executor(None, remove_within, self.node.recording.directory, removal.paths)
 
-    def command(self, name: str, args: dict[str, Any]) -> Any:
-        """A command from the control socket."""
-        if name == "stop":
-            os.kill(os.getppid(), signal.SIGTERM)
-            return {"stopping": True}
-        if name == "subject.erase":
-            return self._erase_subject(str(args.get("number") or ""))
-        if name == "doctor":
-            return self._doctor(mend=bool(args.get("mend", True)), views=True)
+    def command(self, name: str, args: dict[str, Any], key: str = "") -> Any:
+        """A command from the control socket; with `key` it is carried out once, however often it is sent."""
+        changes = not only_reads(name, args)
+        key = key if changes else ""
+        keys = self.exchange.idempotency
+        former = keys.former(key, name, args)
+        if former is not None:
+            return former.reply
+        if changes and self.exchange.draining and name not in WHILE_DRAINING:
+            raise CommandError("the switch is shutting down", REPEAT, code=SHUTTING_DOWN)
+        several_turns = self._several_turns.get(name)
+        if several_turns is None:
+            return self.driver.turn(
+                lambda now, out: keys.once(
+                    key, name, args, lambda: self._in_one_turn(name, args, now, out), out
+                )
+            )
+        reply = several_turns(args)
+        if inspect.isawaitable(reply):
+            return self._remembered(key, name, args, reply)
+        self.driver.turn(lambda now, out: keys.remember(key, name, args, reply, out))
+        return reply
+
+    def _in_one_turn(self, name: str, args: dict[str, Any], now: float, out: list[Any]) -> Any:
+        """All that comes of it is in the journal with one write, the key too."""
         if self._config.knows(name):
-            return self.driver.turn(lambda now, out: self._configure(name, args, now, out))
+            return self._configure(name, args, now, out)
         if not self._commands.knows(name):
             hint = "this switch may be older than the command line"
             raise CommandError(f"there is no command {name!r}", hint, code=NOT_FOUND)
-        return self.driver.turn(lambda now, out: self._commands.handle(name, args, now, out))
+        return self._commands.handle(name, args, now, out)
+
+    async def _remembered(self, key: str, name: str, args: dict[str, Any], reply: Awaitable[Any]) -> Any:
+        result = await reply
+        keys = self.exchange.idempotency
+        self.driver.turn(lambda now, out: keys.remember(key, name, args, result, out))
+        return result
+
+    def _stop_all(self, args: dict[str, Any]) -> dict[str, Any]:
+        os.kill(os.getppid(), signal.SIGTERM)
+        return {"stopping": True}
 
     def _erase_subject(self, number: str) -> dict[str, Any]:
         """Forget a telephone number in the journal, in memory and in the trace."""
@@ -186,14 +222,16 @@ class Switch:
             require_unused(state, number)
         except InUse as error:
             raise CommandError(str(error), "softswitch status shows the calls", code=CONFLICT) from None
-        wanted = normalised(number)
-        self.driver.turn(
-            lambda now, out: self.exchange.last_agents.forget(lambda each: normalised(each) == wanted, out)
-        )
+        self.driver.turn(lambda now, out: self._forget_number(number, out))
         erased = self.journal.erase_subject(number)
         if self._trace is not None:
             self._trace.wipe()
         return {"subjects": erased}
+
+    def _forget_number(self, number: str, out: list[Any]) -> None:
+        wanted = normalised(number)
+        self.exchange.last_agents.forget(lambda each: normalised(each) == wanted, out)
+        self.exchange.idempotency.forget(mentions(number), out)
 
     async def _doctor(self, *, mend: bool, views: bool) -> list[dict[str, Any]]:
         """Rows of what does not hold: in memory, in the journal, and in the views."""

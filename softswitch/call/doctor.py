@@ -28,7 +28,7 @@ OVERDUE_S = 5.0
 ROUNDS = 5
 VOICEMAIL = ("voice_message/", "greeting/", "message_recording/")
 CALLS = ("acd/", "call/", "call_data/", "lookup/", "recording/", "last_agent/")
-KEPT = ("ban/", "watch/", "mailbox/", "forward/", "binding/", *CALLS, *VOICEMAIL)
+KEPT = ("ban/", "watch/", "mailbox/", "forward/", "binding/", "command/", *CALLS, *VOICEMAIL)
 # Not kept at every change: numbers that have a reserve over a restart.
 UNKEPT = ("session", "count", "local_cseq", "version")
 BY_HAND = "look at the call, and end it with: softswitch call hang-up {}"
@@ -234,6 +234,7 @@ def live_state(exchange: Exchange) -> dict[str, Any]:
     counts = exchange.mailboxes.all().items()
     state |= {f"mailbox/{user}": {"new": each.new, "old": each.old} for user, each in counts}
     state |= {f"last_agent/{number}": each for number, each in exchange.last_agents.to_state().items()}
+    state |= {f"command/{key}": each for key, each in exchange.idempotency.to_state().items()}
     state |= exchange.voicemail.to_state()
     return state | {f"forward/{user}": kinds for user, kinds in exchange.forwards.to_state().items()}
 

@@ -28,6 +28,7 @@ from softswitch.call.configured import take_up
 from softswitch.call.dialplan import DialPlan
 from softswitch.call.flows import Flows
 from softswitch.call.forwarding import Forwards
+from softswitch.call.idempotency import IdempotencyKeys
 from softswitch.call.last_agents import LastAgents
 from softswitch.call.lookups import Lookups
 from softswitch.call.mailboxes import Mailboxes
@@ -151,6 +152,7 @@ class Exchange:
         self.supervising = Supervising(self)
         self.actions = Actions(self)
         self.access = Access(self)
+        self.idempotency = IdempotencyKeys(nonce_secret)
         self.conferences = Conferences(self)
         self.proxying = Proxying(self, nonce_secret)
 

@@ -71,6 +71,8 @@ def restore(
         exchange.last_agents.restore(number, kept)
     for id, kept in _under(state, "action/"):
         exchange.actions.restore(id, kept)
+    for key, kept in sorted(_under(state, "command/"), key=lambda each: int(each[1]["number"])):
+        exchange.idempotency.restore(key, kept)
     for _, kept in _under(state, "voice_message/"):
         exchange.voicemail.restore(kept)
     for name, kept in _under(state, "greeting/"):

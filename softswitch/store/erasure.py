@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from softswitch.store.process import Copier
 from softswitch.store.queries import Row
 from softswitch.store.subjects import SubjectBook, normalised
 
-REMEMBERED = "last_agent/"
+LAST_AGENT, REPLY = "last_agent/", "command/"
+REMEMBERED = (LAST_AGENT, REPLY)
+"""Live state that only remembers, and in which a number is not in use."""
 _BY_CALL = (
     "legs", "queue_calls", "offers", "segments", "flow_steps", "recordings", "surveys", "dispositions",
 )  # fmt: skip
@@ -34,22 +36,27 @@ def texts_of(state_dir: Path, number: str) -> list[str]:
     return sorted({number, *SubjectBook(state_dir).texts_of(number).values()})
 
 
+def mentions(number: str) -> Callable[[Any], bool]:
+    """Tells of any value whether the digits of the number stand in it."""
+    wanted = re.compile(rb"(?<![0-9])%s(?![0-9])" % normalised(number).encode())
+    return lambda value: wanted.search(orjson.dumps(value, default=str)) is not None
+
+
 def require_unused(state: Mapping[str, Any], number: str) -> None:
     """Raise InUse when live state or configuration has the number: a call, a number of the house."""
-    wanted = re.compile(rb"(?<![0-9])%s(?![0-9])" % normalised(number).encode())
-    users = [
-        key for key, value in state.items()
-        if not key.startswith(REMEMBERED) and wanted.search(orjson.dumps([key, value], default=str))
-    ]  # fmt: skip
+    has = mentions(number)
+    users = [key for key, value in state.items() if not key.startswith(REMEMBERED) and has([key, value])]
     if users:
         raise InUse(f"{number} is in use by {', '.join(users[:5])}; erase it when that is over")
 
 
-def remembered(state: Iterable[str], number: str) -> dict[str, None]:
+def remembered(state: Mapping[str, Any], number: str) -> dict[str, None]:
     """What live state only remembers of the number, to be kept no more."""
-    of = normalised(number)
-    return {key: None for key in state
-            if key.startswith(REMEMBERED) and normalised(key.removeprefix(REMEMBERED)) == of}
+    of, has = normalised(number), mentions(number)
+    callers = [key for key in state
+               if key.startswith(LAST_AGENT) and normalised(key.removeprefix(LAST_AGENT)) == of]
+    replies = [key for key, value in state.items() if key.startswith(REPLY) and has([key, value])]
+    return dict.fromkeys([*callers, *replies])
 
 
 def erase_without_switch(state_dir: Path, node: str, number: str) -> list[str]:

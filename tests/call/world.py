@@ -353,9 +353,18 @@ class World:
         self.command("agent.sign_in", name=name)
         return phone
 
-    def command(self, command: str, **args: Any) -> Any:
+    def command(self, command: str, *, key: str = "", **args: Any) -> Any:
+        """With `key`, once."""
         answers: list[Any] = []
-        self.turn(lambda now, out: answers.append(self.commands.handle(command, args, now, out)))
+
+        def act(now: float, out: list[Any]) -> None:
+            answers.append(
+                self.exchange.idempotency.once(
+                    key, command, args, lambda: self.commands.handle(command, args, now, out), out
+                )
+            )
+
+        self.turn(act)
         return answers[0]
 
     def turn(self, work: Any) -> None:

@@ -48,7 +48,7 @@ class Serving:
         directory.restore(load(self.node.state_dir, journal)[0])
         commands = ConfigCommands(directory, functools.partial(write_secrets, self.node.secrets_path))
 
-        def handle(command: str, args: dict[str, Any]) -> Any:
+        def handle(command: str, args: dict[str, Any], key: str) -> Any:
             self.commands.append(command)
             if command == "status":
                 return {

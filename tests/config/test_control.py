@@ -16,7 +16,14 @@ import pytest
 
 from softswitch.config.errors import CONFLICT, INVALID, NOT_FOUND, ConfigError, Problem
 from softswitch.control import CommandError as Refused
-from softswitch.control import ControlClient, ControlServer, NotRunning, bind_control_socket, refused
+from softswitch.control import (
+    ControlClient,
+    ControlServer,
+    NotRunning,
+    bind_control_socket,
+    only_reads,
+    refused,
+)
 
 
 class Switch:
@@ -24,9 +31,12 @@ class Switch:
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, dict[str, Any]]] = []
+        self.keys: list[str] = []
+        self.released = asyncio.Event()
 
-    def handle(self, command: str, args: dict[str, Any]) -> Any:
+    def handle(self, command: str, args: dict[str, Any], key: str) -> Any:
         self.seen.append((command, args))
+        self.keys.append(key)
         if command == "refuse":
             raise Refused("no such call", "see softswitch call list", code=NOT_FOUND)
         if command == "misconfigured":
@@ -35,11 +45,19 @@ class Switch:
             raise ZeroDivisionError("secret detail")
         if command == "later":
             return self._later()
+        if command == "hold":
+            return self._held(len([each for each in self.seen if each[0] == "hold"]))
+        if command == "release":
+            self.released.set()
         return {"echo": args, "count": len(self.seen)}
 
     async def _later(self) -> str:
         await asyncio.sleep(0)
         return "later"
+
+    async def _held(self, number: int) -> str:
+        await self.released.wait()
+        return f"held {number}"
 
 
 def talk(path: Path, switch: Switch, client: Callable[[], Any]) -> Any:
@@ -125,17 +143,57 @@ def test_a_failure_tells_the_log_and_not_the_client(path: Path, capsys: pytest.C
     assert "ZeroDivisionError: secret detail" in capsys.readouterr().err
 
 
-def test_a_repeated_key_is_carried_out_once(path: Path) -> None:
+def test_the_key_goes_to_who_carries_it_out(path: Path) -> None:
     switch = Switch()
 
-    def client() -> list[Any]:
-        with ControlClient(path) as first:
-            answers = [first.call("a", key="k1")]
-        with ControlClient(path) as second:
-            return [*answers, second.call("a", key="k1"), second.call("a", key="k2")]
+    def client() -> None:
+        with ControlClient(path) as control:
+            control.call("a", key="k1")
+            control.call("b")
 
-    assert [answer["count"] for answer in talk(path, switch, client)] == [1, 1, 2]
-    assert len(switch.seen) == 2
+    talk(path, switch, client)
+    assert switch.keys == ["k1", ""]
+
+
+def test_of_two_requests_with_one_key_the_second_waits_for_the_first(path: Path) -> None:
+    """While others are served."""
+    switch = Switch()
+
+    def ask(raw: socket.socket) -> None:
+        raw.connect(os.fspath(path))
+        raw.sendall(orjson.dumps({"command": "hold", "key": "k"}) + b"\n")
+
+    def others() -> None:
+        """On a connection of their own: what came before on others has been looked at then."""
+        with ControlClient(path) as control:
+            control.call("other", key="k2")
+
+    def client() -> list[str]:
+        with socket.socket(socket.AF_UNIX) as first, socket.socket(socket.AF_UNIX) as second:
+            ask(first)
+            others()
+            ask(second)
+            others()
+            assert [each[0] for each in switch.seen] == ["hold", "other", "other"]
+            with ControlClient(path) as control:
+                control.call("release")
+            lines = [raw.makefile("rb") for raw in (first, second)]
+            replies = [orjson.loads(line.readline())["result"] for line in lines]
+            for line in lines:
+                line.close()
+            return replies
+
+    assert talk(path, switch, client) == ["held 1", "held 2"]
+
+
+@pytest.mark.parametrize("key", ["x" * 201, "a\nb", 7, ["k"]])
+def test_a_wrong_key_is_refused(path: Path, key: Any) -> None:
+    switch = Switch()
+    line = orjson.dumps({"command": "a", "key": key}) + b"\n"
+    (reply,) = talk(path, switch, lambda: exchange(path, line))
+    assert (reply["ok"], reply["error"]["code"]) == (False, INVALID)
+    assert "at most 200 printable characters" in reply["error"]["message"]
+    assert switch.seen == []
 
 
 @pytest.mark.parametrize(
@@ -236,3 +294,19 @@ def test_a_refused_configuration_has_the_code_of_all_its_mistakes(
     error = ConfigError(Problem((place,), "is wrong", code) for place, code in enumerate(codes))
     assert refused(error).code == expected
     assert Refused.from_json(refused(error).to_json()).code == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "args", "reads"),
+    [
+        ("status", {}, True),
+        ("call.list", {}, True),
+        ("route.explain", {}, True),
+        ("apply", {"dry_run": True}, True),
+        ("apply", {}, False),
+        ("call.hang_up", {}, False),
+        ("api.login", {}, False),
+    ],
+)
+def test_what_only_reads(command: str, args: dict[str, Any], reads: bool) -> None:
+    assert only_reads(command, args) is reads

@@ -128,6 +128,15 @@ def test_what_is_in_use_is_not_erased(tmp_path: Path) -> None:
     require_unused({"configuration": {"numbers": ["+4930123456789"]}}, CALLER)
 
 
+def test_what_is_only_remembered_is_forgotten(tmp_path: Path) -> None:
+    log = journal(tmp_path)
+    replies = {"command/k1": {"reply": {"number": CALLER}}, "command/k2": {"reply": {"number": OTHER}}}
+    log.append([{"type": "command_done", "data": {}, "keep": {f"last_agent/{CALLER}": {}, **replies}}])
+    log.close()
+    assert len(erase_without_switch(tmp_path, "node1", CALLER)) == 1
+    assert [*load(tmp_path)[0]] == ["command/k2"]
+
+
 def test_commands(tmp_path: Path) -> None:
     written(tmp_path)
     (tmp_path / "softswitch.yaml").write_text(f"run_dir: {tmp_path}\nstate_dir: {tmp_path}\n")
