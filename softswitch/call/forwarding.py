@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from softswitch.call.activity import Activity
+from softswitch.call.feature_activity import FeatureActivity
 from softswitch.call.outputs import Fact, Keep
 from softswitch.call.party import Party
 from softswitch.call.routing import NoRoute, Route
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from softswitch.config import Centre
 
 MOST_FORWARDS = 5
-CONFIRMATION_S = 20.0
 AFTER = {
     "user_busy": "busy",
     "user_rejected": "busy",
@@ -110,28 +109,18 @@ def forward(
     return None
 
 
-class ForwardingActivity(Activity):
-    """One use of a feature code for forwarding or do-not-disturb: sets it, confirms, hangs up."""
-
-    kind = "service"
-    abandoned = "normal_hang_up_caller"
+class ForwardingActivity(FeatureActivity):
+    """A code that sets forwarding or do-not-disturb, or takes it back."""
 
     def __init__(self, call: Call, service: str, number: str) -> None:
         super().__init__(call)
         self.service = service
         self.number = number
 
-    def start(self, now: float, out: list[Any]) -> None:
+    def act(self, now: float, out: list[Any]) -> str:
         call = self.call
         kind, on = SERVICES[self.service]
         value = (True if kind == "do_not_disturb" else self.number) if on else None
         call.exchange.forwards.set(call.caller.name, kind, value, out)
         call.exchange.seats.quieted(call.caller.name, now, out)
-        call.play(call.exchange.prompt_paths("en", ("thank_you",), out), out)
-        call.wake_at(now + CONFIRMATION_S)
-
-    def player_finished(self, now: float, out: list[Any]) -> None:
-        self.call.end("flow_finished", "switch", now, out)
-
-    def timeout(self, now: float, out: list[Any]) -> None:
-        self.call.end("flow_finished", "switch", now, out)
+        return "thank_you"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.acd import events as acd
 from softswitch.calendars import Opening, opening
-from softswitch.call.activity import Activity
+from softswitch.call.feature_activity import FeatureActivity
 from softswitch.call.routing import NoRoute
 from softswitch.config import Target
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 BY_HOURS = "hours"
 """What closes a queue here, beside what a person has closed."""
 OUTSIDE_HOURS = "outside_hours"
-CONFIRMATION_S = 20.0
 # All spans and all offsets of time zones are whole minutes. The hair keeps rounding from waking us before it.
 MINUTE_S, HAIR_S = 60.0, 0.01
 START_S = 0.5
@@ -81,18 +80,15 @@ def queue_meant(exchange: Exchange, user: str, number: str) -> str:
     return queue
 
 
-class QueueServiceActivity(Activity):
-    """One use of the code that closes or opens a queue: does it, confirms, hangs up."""
-
-    kind = "service"
-    abandoned = "normal_hang_up_caller"
+class QueueServiceActivity(FeatureActivity):
+    """The code that closes or opens a queue."""
 
     def __init__(self, call: Call, service: str, queue: str) -> None:
         super().__init__(call)
         self.service = service
         self.queue = queue
 
-    def start(self, now: float, out: list[Any]) -> None:
+    def act(self, now: float, out: list[Any]) -> str:
         call, by = self.call, self.call.caller.name
         event = (
             acd.QueueOpened(self.queue, by)
@@ -100,11 +96,4 @@ class QueueServiceActivity(Activity):
             else acd.QueueClosed(self.queue, "feature_code", by)
         )
         call.exchange.acd_event(event, now, out)
-        call.play(call.exchange.prompt_paths("en", ("thank_you",), out), out)
-        call.wake_at(now + CONFIRMATION_S)
-
-    def player_finished(self, now: float, out: list[Any]) -> None:
-        self.call.end("flow_finished", "switch", now, out)
-
-    def timeout(self, now: float, out: list[Any]) -> None:
-        self.call.end("flow_finished", "switch", now, out)
+        return "thank_you"

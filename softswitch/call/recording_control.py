@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from softswitch.call.activity import Activity
 from softswitch.call.conference_activity import second_conversation, three_way
+from softswitch.call.feature_activity import FeatureActivity
 from softswitch.call.routing import NoRoute
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
     from softswitch.call.leg import Leg
 
-CONFIRMATION_S = 20.0
 ACTIONS = {"pause_recording": "pause", "resume_recording": "resume", "record": "start"}
 """What a feature code does."""
 _MOST_KEYS = 24
@@ -78,34 +77,23 @@ class Keys:
         return typed[:-1].rpartition(code)[2]
 
 
-class RecordingActivity(Activity):
-    """One use of a feature code from another line: acts on the user's conversation, confirms, hangs up."""
-
-    kind = "service"
-    abandoned = "normal_hang_up_caller"
+class RecordingActivity(FeatureActivity):
+    """A code that acts on the user's conversation from another line."""
 
     def __init__(self, call: Call, service: str) -> None:
         super().__init__(call)
         self.service = service
 
-    def start(self, now: float, out: list[Any]) -> None:
+    def act(self, now: float, out: list[Any]) -> str:
         call = self.call
         conversation = conversation_of(call.exchange, call.caller.name, call)
         try:
             if conversation is None:
                 raise NotRecorded("no conversation")
             control(conversation, ACTIONS[self.service], call.caller.name, now, out)
-            prompt = "thank_you"
         except NotRecorded:
-            prompt = "invalid_choice"
-        call.play(call.exchange.prompt_paths("en", (prompt,), out), out)
-        call.wake_at(now + CONFIRMATION_S)
-
-    def player_finished(self, now: float, out: list[Any]) -> None:
-        self.call.end("flow_finished", "switch", now, out)
-
-    def timeout(self, now: float, out: list[Any]) -> None:
-        self.call.end("flow_finished", "switch", now, out)
+            return "invalid_choice"
+        return "thank_you"
 
 
 def conversation_of(exchange: Exchange, user: str, but: Call | None = None) -> Conversation | None:
