@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from softswitch.acd import events as acd
 from softswitch.call.activity import Activity
 from softswitch.call.identity import NO_INTRODUCTION
+from softswitch.call.pins import PinEntry, Typed
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from softswitch.call.party import Party
     from softswitch.call.recording import Recording
 
-PIN_TRIES = 3
 PIN_TIMEOUT_S = 20.0
 
 
@@ -136,25 +136,18 @@ class ConferenceDoor(Activity):
         super().__init__(call)
         self.room = room
         self.pin = pin
-        self._keys = ""
-        self._tries = PIN_TRIES
+        self._entry = PinEntry(call)
 
     def start(self, now: float, out: list[Any]) -> None:
         self._say("enter_pin", now, out)
 
     def leg_digit(self, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
-        self.call.stop_playing(out)
-        if digit != "#":
-            self._keys += digit
-        if digit != "#" and len(self._keys) < len(self.pin):
-            return
-        given, self._keys = self._keys, ""
-        self._tries -= 1
-        if given == self.pin:
+        typed = self._entry.key(digit, self.pin, now, out)
+        if typed is Typed.RIGHT:
             enter(self.call, self.room, now, out)
-        elif self._tries:
+        elif typed is Typed.WRONG:
             self._say("invalid_choice", now, out)
-        else:
+        elif typed is Typed.REFUSED:
             self.call.end("authentication_failed", "switch", now, out)
 
     def timeout(self, now: float, out: list[Any]) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.acd import events as acd
 from softswitch.acd.agent import USER_SEAT
-from softswitch.call.activity import Activity
+from softswitch.call.feature_activity import FeatureActivity
+from softswitch.call.pins import PinEntry, Typed
 from softswitch.call.routing import NoRoute
 from softswitch.call.seats import outside_seat
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from softswitch.call.leg import Leg
     from softswitch.config import Agent
 
-ANSWER_TIMEOUT_S = 20.0
-"""How long the caller has for number and PIN, and a prompt to be played."""
-TRIES = 3
 MOST_KEYS = 12
 
 CONFIRMATIONS = {
@@ -79,11 +77,9 @@ def _argument(exchange: Exchange, service: str, given: int) -> str:
     return str(given) if service == "wrap_up" else reasons[given - 1]
 
 
-class ServiceActivity(Activity):
-    """One use of an agent's service: asks who it is and for the PIN where that is needed, acts, confirms,
-    hangs up. At the agent's own phones a PIN is asked for at sign-in only, if there is one."""
-
-    kind = "service"
+class ServiceActivity(FeatureActivity):
+    """An agent's service: asks who it is and for the PIN where that is needed. At the agent's own phones a
+    PIN is asked for at sign-in only, if there is one."""
 
     def __init__(
         self, call: Call, service: str, agent: Agent | None, argument: str = "", language: str = "en"
@@ -93,22 +89,21 @@ class ServiceActivity(Activity):
         self.argument = argument
         self.agent = agent
         self.language = language
-        self._number = agent.number or "" if agent is not None else ""
-        self._asked = ""
-        self._keys = ""
-        self._tries = TRIES
+        self._number = ""
+        self._pin: PinEntry | None = None
+        self._done = False
 
     @property
     def abandoned(self) -> str:  # type: ignore[override]
-        return "normal_hang_up_caller" if self._asked == "done" else "abandoned_in_flow"
+        return "normal_hang_up_caller" if self._done else "abandoned_in_flow"
 
     def start(self, now: float, out: list[Any]) -> None:
-        if self.agent is None and not self._number:
-            self._ask("number", "enter_agent_number", now, out)
+        if self.agent is None:
+            self.say("enter_agent_number", now, out)
         elif self._needs_pin:
-            self._ask("pin", "enter_pin", now, out)
+            self._ask_pin(self.agent.number or self.agent.name, now, out)
         else:
-            self._act(now, out)
+            self._serve(now, out)
 
     @property
     def _needs_pin(self) -> bool:
@@ -126,73 +121,63 @@ class ServiceActivity(Activity):
         return caller.name == self.agent.user or (sits and self.service != "sign_in")
 
     def leg_digit(self, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
-        if self._asked not in _CHECKS:
+        if self._done:
             return
+        if self._pin is None:
+            self._number_digit(digit, now, out)
+            return
+        typed = self._pin.key(digit, self.agent.pin if self.agent is not None else None, now, out)
+        if typed is Typed.RIGHT:
+            self._serve(now, out)
+        elif typed is Typed.WRONG:
+            self.say("wrong_pin", now, out)
+        elif typed is Typed.REFUSED:
+            self.call.end("authentication_failed", "switch", now, out)
+
+    def _number_digit(self, digit: str, now: float, out: list[Any]) -> None:
+        """Whether there is such an agent is not told before the PIN."""
         self.call.stop_playing(out)
         if digit != "#":
-            self._keys += digit
-        if digit == "#" or self._complete():
-            keys, self._keys = self._keys, ""
-            _CHECKS[self._asked](self, keys, now, out)
+            self._number += digit
+        if digit == "#" or self._is_complete:
+            exchange = self.call.exchange
+            self.agent = exchange.centre.agents.get(numbered(exchange, self._number) or "")
+            self._ask_pin(self._number, now, out)
 
-    def _complete(self) -> bool:
+    @property
+    def _is_complete(self) -> bool:
         """Whether nothing can follow."""
-        if len(self._keys) >= MOST_KEYS:
-            return True
-        if self._asked == "pin":
-            return self.agent is not None and len(self._keys) >= len(self.agent.pin or "")
         numbers = [each.number or "" for each in self.call.exchange.centre.agents.values()]
-        return [each for each in numbers if each.startswith(self._keys)] == [self._keys]
+        may_be = [each for each in numbers if each.startswith(self._number)]
+        return len(self._number) >= MOST_KEYS or may_be == [self._number]
+
+    def _ask_pin(self, who: str, now: float, out: list[Any]) -> None:
+        self._pin = PinEntry(self.call, who)
+        self.say("enter_pin", now, out)
 
     def player_finished(self, now: float, out: list[Any]) -> None:
-        if self._asked == "done":
-            self.call.end("flow_finished", "switch", now, out)
+        if self._done:
+            super().player_finished(now, out)
 
     def timeout(self, now: float, out: list[Any]) -> None:
-        done = self._asked == "done"
-        self.call.end("flow_finished" if done else "authentication_failed", "switch", now, out)
-
-    def _check_number(self, keys: str, now: float, out: list[Any]) -> None:
-        """Whether there is such an agent is not told before the PIN."""
-        self._number = keys
-        name = numbered(self.call.exchange, keys)
-        self.agent = self.call.exchange.centre.agents.get(name or "")
-        self._ask("pin", "enter_pin", now, out)
-
-    def _check_pin(self, keys: str, now: float, out: list[Any]) -> None:
-        guard, who = self.call.exchange.pin_guard, self._number or (self.agent.name if self.agent else "")
-        right = self.agent is not None and self.agent.pin is not None and keys == self.agent.pin
-        if right and not guard.locked(who, now):
-            guard.passed(who)
-            self._act(now, out)
-            return
-        guard.failed(who, self.call, now, out)
-        self._tries -= 1
-        if self._tries:
-            self._ask("pin", "wrong_pin", now, out)
+        if self._done:
+            super().timeout(now, out)
         else:
             self.call.end("authentication_failed", "switch", now, out)
 
-    def _act(self, now: float, out: list[Any]) -> None:
+    def _serve(self, now: float, out: list[Any]) -> None:
+        self._done = True
+        super().start(now, out)
+
+    def act(self, now: float, out: list[Any]) -> str:
         assert self.agent is not None
-        exchange, caller = self.call.exchange, self.call.caller
-        self._asked = "done"
+        exchange, caller, agent = self.call.exchange, self.call.caller, self.agent.name
         if self.service != "sign_in":
-            exchange.acd_event(service_event(self.service, self.agent.name, self.argument), now, out)
-        elif caller.kind == "user":
-            exchange.seats.sign_in(self.agent.name, USER_SEAT + caller.name, BY_PHONE, now, out)
-        else:
-            seat = outside_seat(exchange, self.agent.name, caller.number)
-            if not seat:
-                self._ask("done", "not_permitted", now, out)
-                return
-            exchange.seats.sign_in(self.agent.name, seat, BY_PHONE, now, out)
-        self._ask("done", CONFIRMATIONS[self.service], now, out)
-
-    def _ask(self, what: str, prompt: str, now: float, out: list[Any]) -> None:
-        self._asked = what
-        self.call.play(self.call.exchange.prompt_paths(self.language, (prompt,), out), out)
-        self.call.wake_at(now + ANSWER_TIMEOUT_S)
-
-
-_CHECKS = {"number": ServiceActivity._check_number, "pin": ServiceActivity._check_pin}
+            exchange.acd_event(service_event(self.service, agent, self.argument), now, out)
+            return CONFIRMATIONS[self.service]
+        is_user = caller.kind == "user"
+        seat = USER_SEAT + caller.name if is_user else outside_seat(exchange, agent, caller.number)
+        if not seat:
+            return "not_permitted"
+        exchange.seats.sign_in(agent, seat, BY_PHONE, now, out)
+        return CONFIRMATIONS[self.service]

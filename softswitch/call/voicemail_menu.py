@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.activity import Activity
 from softswitch.call.message_taking import GREETING, TAKEN, Taking
 from softswitch.call.party import Party
+from softswitch.call.pins import PinEntry, Typed
 from softswitch.call.routing import NoRoute
 from softswitch.call.voicemail import Message
 from softswitch.ivr.numbers import digits, number
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from softswitch.call.leg import Leg
     from softswitch.config import Voicemail
 
-PIN_TRIES = 3
 KEY_WAIT_S = 20.0
 """How long the caller may think after the last prompt."""
 
@@ -38,8 +37,7 @@ class VoicemailActivity(Activity):
         super().__init__(call)
         self.mailbox = mailbox
         self._known = known
-        self._keys = ""
-        self._tries = PIN_TRIES
+        self._pin = PinEntry(call, f"voicemail:{mailbox}")
         self._messages: list[Message] = []
         self._place = -1
         self.taking: Taking | None = None
@@ -69,7 +67,7 @@ class VoicemailActivity(Activity):
         if self.taking is not None:
             self.taking.digit(digit, now, out)
         elif not self._known:
-            self._pin_digit(settings, digit, now, out)
+            self._pin_digit(settings.pin or "", digit, now, out)
         else:
             keys = _IN_MENU if self._place < 0 else _AFTER_MESSAGE
             action = keys.get(digit)
@@ -105,24 +103,13 @@ class VoicemailActivity(Activity):
 
     # The PIN
 
-    def _pin_digit(self, settings: Voicemail, digit: str, now: float, out: list[Any]) -> None:
-        self.call.stop_playing(out)
-        if digit != "#":
-            self._keys += digit
-        pin = settings.pin or ""
-        if digit != "#" and len(self._keys) < len(pin):
-            return
-        given, self._keys = self._keys, ""
-        pins, who = self.call.exchange.pin_guard, f"voicemail:{self.mailbox}"
-        if hmac.compare_digest(given, pin) and not pins.locked(who, now):
-            pins.passed(who)
+    def _pin_digit(self, pin: str, digit: str, now: float, out: list[Any]) -> None:
+        typed = self._pin.key(digit, pin, now, out)
+        if typed is Typed.RIGHT:
             self._open(now, out)
-            return
-        self._tries -= 1
-        pins.failed(who, self.call, now, out)
-        if self._tries:
+        elif typed is Typed.WRONG:
             self._say(("wrong_pin", "enter_pin"), now, out)
-        else:
+        elif typed is Typed.REFUSED:
             self._end("authentication_failed", now, out)
 
     def _open(self, now: float, out: list[Any]) -> None:
