@@ -14,6 +14,7 @@ from softswitch.reasons import REASONS
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
+    from softswitch.call.recording import Recording
     from softswitch.sip.refer import Referral
     from softswitch.sip.values import Replaces
 
@@ -92,13 +93,8 @@ def _merge(older: Leg, newer: Leg, now: float, out: list[Any]) -> None:
     older.hang_up("transferred", now, out)
     call.released(older.party, now, out)
     gone.end("transferred", "switch", now, out)
-    if comes.worker != stays.worker and not comes.move(stays.worker, now, out):
-        call.end("no_ports", "switch", now, out)
-        return
-    call.converse(comes, queue, now, out, recording=recording, record=second_recording is not None)
-    comes_to(call, comes.party, "transfer", now, out)
-    stays.connected_to(comes.party, now, out)
-    comes.connected_to(stays.party, now, out)
+    record = second_recording is not None
+    talk_on(call, stays, comes, queue, "transfer", now, out, recording=recording, record=record)
 
 
 def adopt(call: Call, leg: Leg, now: float, out: list[Any]) -> None:
@@ -113,6 +109,30 @@ def adopt(call: Call, leg: Leg, now: float, out: list[Any]) -> None:
     call.legs[leg.id] = leg
     exchange.adopted[leg.id] = call.id
     call.fact("leg_moved", {"leg": leg.id, "from_call": former.id}, out)
+
+
+def talk_on(
+    call: Call,
+    stays: Leg,
+    comes: Leg,
+    queue: str | None,
+    why: str,
+    now: float,
+    out: list[Any],
+    *,
+    recording: Recording | None,
+    record: bool = False,
+) -> None:
+    """The conversation of a leg of the call with one that was adopted; both are told who the other is."""
+    if comes.worker != stays.worker and not comes.move(stays.worker, now, out):
+        call.end("no_ports", "switch", now, out)
+        return
+    callee = stays if comes is call.inbound else comes
+    call.converse(callee, queue, now, out, recording=recording, record=record)
+    if comes is callee:
+        comes_to(call, comes.party, why, now, out)
+    stays.connected_to(comes.party, now, out)
+    comes.connected_to(stays.party, now, out)
 
 
 def _tell(by: Leg, sent: Leg, to: Leg, other: Call, out: list[Any]) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from softswitch.call.attended import adopt
-from softswitch.call.screen_pop import comes_to
+from softswitch.call.attended import adopt, talk_on
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
@@ -31,11 +30,4 @@ def take_call(own: Call, conversation: Conversation, former: Leg, now: float, ou
     former.hang_up("taken_over", now, out)
     call.released(former.party, now, out)
     own.end("taken_over", "caller", now, out)
-    if leg.worker != stays.worker and not leg.move(stays.worker, now, out):
-        call.end("no_ports", "switch", now, out)
-        return
-    call.converse(stays if call.inbound is leg else leg, queue, now, out, recording=recording)
-    if leg is not call.inbound:
-        comes_to(call, leg.party, "take_over", now, out)
-    stays.connected_to(leg.party, now, out)
-    leg.connected_to(stays.party, now, out)
+    talk_on(call, stays, leg, queue, "take_over", now, out, recording=recording)
