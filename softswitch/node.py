@@ -21,9 +21,10 @@ import uvloop
 
 from softswitch.backend.events import Attempt, AttemptEnded
 from softswitch.call.commands import SwitchCommands
+from softswitch.call.configured import changed
 from softswitch.call.doctor import keep_again, kept_findings, live_state, row, tell, treat
 from softswitch.call.exchange import Exchange, Prompts
-from softswitch.call.outputs import Fact, Keep, RemoveFiles
+from softswitch.call.outputs import Fact, RemoveFiles
 from softswitch.call.restore import restore
 from softswitch.call.speaking import Speak, Spoken
 from softswitch.config import Node
@@ -274,10 +275,7 @@ class Switch:
         outcome: Outcome = self._config.handle(name, args)
         if programs is not None and outcome.result["applied"]:
             self._take_programs(programs, now, out)
-        for fact in outcome.facts:
-            out.append(Fact(fact["type"], fact["data"]))
-            out.extend(Keep(key, value) for key, value in fact["keep"].items())
-        self.exchange.configured(((each.kind, each.name, each.model) for each in outcome.changes), now, out)
+        changed(self.exchange, outcome.changes, now, out)
         return outcome.result
 
     def _programs(self) -> dict[str, Program]:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from softswitch.acd import events as acd
+from softswitch.call.outputs import Fact, Keep
 from softswitch.call.speaking import prepare
 
 if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
     from softswitch.config import Agent, Queue, Trunk, User
+    from softswitch.directory import Change
+
+
+def changed(exchange: Exchange, changes: Sequence[Change], now: float, out: list[Any]) -> None:
+    """The directory has carried out these changes: journal and exchange follow."""
+    for fact in (change.fact() for change in changes):
+        out.append(Fact(fact["type"], fact["data"]))
+        out.extend(Keep(key, value) for key, value in fact["keep"].items())
+    exchange.configured(((each.kind, each.name, each.model) for each in changes), now, out)
 
 
 def take_up(exchange: Exchange, kind: str, name: str, value: Any, now: float, out: list[Any]) -> None:

@@ -22,7 +22,10 @@ class Outcome:
 
     result: Any
     changes: tuple[Change, ...] = ()
-    facts: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def facts(self) -> tuple[dict[str, Any], ...]:
+        return tuple(change.fact() for change in self.changes)
 
 
 class ConfigCommands:
@@ -61,7 +64,7 @@ class ConfigCommands:
             shown = [change.to_json() for change in changes]
             return Outcome({"changes": shown, "applied": False, "left": left})
         done = self._commit(changes)
-        return Outcome({**done.result, "left": left}, done.changes, done.facts)
+        return Outcome({**done.result, "left": left}, done.changes)
 
     def _centre(self, tree: Any, prune: bool) -> Centre:
         """The typed tree; ConfigError with its mistakes and with those of what is right by itself."""
@@ -121,8 +124,8 @@ class ConfigCommands:
         if any(change.secret_changed for change in changes):
             self._save_secrets(self._directory.secrets_after(changes))
         shown = [change.to_json() for change in changes]
-        facts = self._directory.apply(changes)
-        return Outcome({"changes": shown, "applied": True}, tuple(changes), tuple(facts))
+        self._directory.apply(changes)
+        return Outcome({"changes": shown, "applied": True}, tuple(changes))
 
 
 def text_argument(args: Mapping[str, Any], name: str) -> str:

@@ -144,8 +144,8 @@ class Directory:
                 secrets[change.key] = change.secret
         return secrets
 
-    def apply(self, changes: Iterable[Change]) -> list[dict[str, Any]]:
-        """Carry out planned changes; one fact {type, data, keep} for each."""
+    def apply(self, changes: Iterable[Change]) -> None:
+        """Carry out planned changes."""
         changes = list(changes)
         self.centre = self._centre_after(changes)
         self.secrets = self.secrets_after(changes)
@@ -154,7 +154,6 @@ class Directory:
                 del self._stored[change.key], self._origins[change.key]
             else:
                 self._stored[change.key], self._origins[change.key] = change.after, change.origin
-        return [change.fact() for change in changes]
 
     def _change(self, kind: str, name: str, model: Model, origin: str) -> Change:
         if isinstance(model, User):

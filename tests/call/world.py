@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from softswitch.backend.events import Attempt
 from softswitch.call.commands import SwitchCommands
+from softswitch.call.configured import changed
 from softswitch.call.exchange import Exchange, Prompts
 from softswitch.call.leg import Leg
 from softswitch.call.outputs import Fact, Keep, MediaCommand, RemoveFiles
@@ -323,11 +324,7 @@ class World:
                     "prune": prune,
                 },
             )
-            for fact in outcome.facts:
-                out.extend(Keep(key, value) for key, value in fact["keep"].items())
-            self.exchange.configured(
-                ((each.kind, each.name, each.model) for each in outcome.changes), now, out
-            )
+            changed(self.exchange, outcome.changes, now, out)
 
         self.turn(act)
 

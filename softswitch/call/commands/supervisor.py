@@ -7,7 +7,8 @@ from typing import Any
 from softswitch.acd import events as acd
 from softswitch.call.commands.group import Arguments, Command, CommandGroup
 from softswitch.call.commands.group import by as by_whom
-from softswitch.call.outputs import Fact, Keep
+from softswitch.call.configured import changed
+from softswitch.call.outputs import Fact
 from softswitch.config import KINDS, Model
 from softswitch.config.errors import CONFLICT, NOT_FOUND, ConfigError, Problem, did_you_mean, validate
 from softswitch.directory.commands import text_argument
@@ -85,16 +86,14 @@ class SupervisorCommands(CommandGroup):
 
     def _set(self, kind: str, name: str, fields: dict[str, Any], now: float, out: list[Any]) -> None:
         """Change an object of the configuration, as its `set` would."""
-        directory, exchange = self._exchange.directory, self._exchange
+        exchange = self._exchange
         objects: dict[str, Model] = getattr(exchange.centre, KINDS[kind].group)
         _known(kind, name, objects)
         stored = objects[name]
         model = validate(type(stored), {**stored.model_dump(exclude_defaults=True), **fields})
-        changes = directory.plan_set(kind, model)
-        for fact in directory.apply(changes):
-            out.append(Fact(fact["type"], fact["data"]))
-            out.extend(Keep(key, value) for key, value in fact["keep"].items())
-        exchange.configured(((each.kind, each.name, each.model) for each in changes), now, out)
+        changes = exchange.directory.plan_set(kind, model)
+        exchange.directory.apply(changes)
+        changed(exchange, changes, now, out)
 
 
 def _known(kind: str, name: str, known: Any) -> None:
