@@ -108,8 +108,7 @@ class Matching:
     def ring_timeout(self, offer_id: str, now: float, out: list[Output]) -> None:
         """The phone rang for too long, or did not even say that it rings."""
         offer = self.offers[offer_id]
-        rang = self._roster.agents[offer.agent].state is AgentState.RINGING
-        outcome = "no_answer" if rang else "unreachable"
+        outcome = self._really(offer, "no_answer")
         out.append(WithdrawOffer(offer_id, offer.agent, f"agent_{outcome}"))
         self.failed(offer_id, outcome, "", now, out)
 
@@ -118,6 +117,7 @@ class Matching:
         offer = self.offers.get(offer_id)
         if offer is None:
             return
+        outcome = self._really(offer, outcome)
         usual = f"agent_{outcome}"
         self._close(offer, outcome, reason or usual, now, out)
         agent = self._roster.agents[offer.agent]
@@ -159,6 +159,12 @@ class Matching:
     def restored(self, agents: Iterable[Agent]) -> None:
         """Go on counting turns where a former process stopped."""
         self._turns = max((turn for agent in agents for turn in agent.turns.values()), default=0)
+
+    def _really(self, offer: Offer, outcome: str) -> str:
+        """A call that never rang was not missed by the agent, who cannot have heard it; some phones answer
+        480 for do-not-disturb."""
+        rang = self._roster.agents[offer.agent].state is AgentState.RINGING
+        return outcome if rang or outcome != "no_answer" else "unreachable"
 
     def _missed(self, agent: Agent) -> float | None:
         """Seconds until an agent who did not answer is offered another call; None: they have left."""

@@ -181,6 +181,19 @@ def test_an_unreachable_phone_is_tried_again_after_a_while() -> None:
     assert only_offer(floor.wait(0.2)).agent == "ann"
 
 
+@pytest.mark.parametrize("rang", [True, False])
+def test_a_phone_that_refuses_by_no_answer_counts_as_a_miss_only_if_it_rang(rang: bool) -> None:
+    floor = Floor()
+    floor.staff("ann")
+    offer = only_offer(floor.tell(CallQueued("c1", "sales"))).offer
+    if rang:
+        floor.tell(AgentRinging(offer))
+    (ended,) = facts(floor.tell(OfferFailed(offer, "no_answer", "user_no_answer")), "offer_ended")
+    assert ended["outcome"] == ("no_answer" if rang else "unreachable")
+    assert floor.agent("ann")["reason"] == ("user_no_answer" if rang else "agent_unreachable")
+    assert len(offers(floor.wait(61))) == (0 if rang else 1)
+
+
 def test_a_phone_that_does_not_even_ring_is_unreachable_until_it_registers_again() -> None:
     floor = Floor()
     floor.staff("ann")
