@@ -84,7 +84,8 @@ def parser_of(found: dict[str, Bench]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="bench", required=True, metavar="LIST | NAME")
     commands.add_parser("LIST", help="list the benches and the peers")
     for name, bench in found.items():
-        described = commands.add_parser(name, help=bench.SUMMARY, description=bench.__doc__)
+        summary = bench.SUMMARY.replace("%", "%%")
+        described = commands.add_parser(name, help=summary, description=bench.__doc__)
         described.add_argument("--json", action="store_true", help="one JSON object on the last line")
         bench.add_options(described)
     return parser

@@ -92,6 +92,12 @@ def test_every_bench_says_what_it_does(name: str, capsys: pytest.CaptureFixture[
     assert ended.value.code == 0 and f"bench {name}" in capsys.readouterr().out
 
 
+def test_help_says_what_each_bench_is_for(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0 and "more than 25 % dearer" in " ".join(capsys.readouterr().out.split())
+
+
 def test_peer_must_be_a_source_tree(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["call", "--against", "/nowhere"])
