@@ -124,15 +124,16 @@ Undo = tuple[str, tuple[Deed, ...]]
 
 
 def _signing(exchange: Exchange, args: Arguments, now: float) -> Undo | None:
-    """Back to signed in or out, with the status that was there."""
+    """Back to signed in or out, at the seat and with the status that were there."""
     name = str(args.get("name"))
     row = exchange.acd.snapshot(now)["agents"].get(name)
     if row is None:
         return None
     if not row["signed_in"]:
         return f"agent/{name}", (Deed("agent.sign_out", {"name": name}),)
+    seat = {"name": name, "at": row["number"] or row["user"] or ""}
     status = {"name": name, "status": row["status"], "reason": row["reason"]}
-    return f"agent/{name}", (Deed("agent.sign_in", {"name": name}), Deed("agent.status", status))
+    return f"agent/{name}", (Deed("agent.sign_in", seat), Deed("agent.status", status))
 
 
 def _closing(exchange: Exchange, args: Arguments, now: float) -> Undo | None:

@@ -9,6 +9,7 @@ import pytest
 from softswitch.config.errors import ConfigError
 from tests.call.world import CENTRE, Phone, World
 
+MOBILE = "+491701234567"
 CENTRE_OF_TWO: dict[str, Any] = {
     **CENTRE,
     "agents": {
@@ -133,6 +134,36 @@ def test_a_break_is_a_break_again(world: World) -> None:
     assert agent_state(world, "a1") == was
 
 
+def test_an_agent_sits_again_where_they_sat(world: World) -> None:
+    def seat() -> tuple[str | None, str]:
+        row = world.command("status")["agents"]["a1"]
+        return row["user"], row["number"]
+
+    outside = {"user": "alice", "queues": ["sales"], "pin": "123", "outside_numbers": [MOBILE]}
+    world.configure({**CENTRE_OF_TWO, "agents": {"a1": outside}})
+    world.command("agent.sign_in", name="a1", at="bob")
+    for at, there in ((MOBILE, (None, MOBILE)), ("carol", ("carol", ""))):
+        was = seat()
+        world.command("agent.sign_in", name="a1", at=at)
+        assert seat() == there != was
+        moving = latest(world)
+        world.command("agent.sign_out", name="a1")
+        world.command("action.undo", action=latest(world))
+        assert seat() == there
+        if at == "carol":
+            world.command("action.undo", action=moving)
+            assert seat() == was
+
+
+def test_what_is_given_of_tiers_is_all_of_it(world: World) -> None:
+    world.command("agent.queues", name="a2", add=["support"])
+    assert world.exchange.centre.agents["a2"].tiers == {"sales": 2}
+    world.command("agent.queues", name="a2", tiers={})
+    assert world.exchange.centre.agents["a2"].tiers == {}
+    world.command("action.undo", action=latest(world))
+    assert world.exchange.centre.agents["a2"].tiers == {"sales": 2}
+
+
 def test_a_closed_queue_is_open_again_and_the_other_way_round(world: World) -> None:
     def closed() -> dict[str, str]:
         found: dict[str, str] = world.command("status")["queues"]["sales"]["closed_by"]
@@ -172,6 +203,11 @@ def test_what_was_changed_again_since_then_is_not_taken_back(world: World) -> No
         ("queue.overflow", {"name": "sales", "tier": 0}, "tier"),
         ("queue.announce", {"name": "sales", "prompt": "no_such"}, "no prompt 'no_such'"),
         ("agent.queues", {"name": "a1", "add": ["nothing"]}, "nothing"),
+        ("agent.queues", {"name": "a1", "queues": "sales"}, "'sales' is no list of names of queues"),
+        ("agent.queues", {"name": "a1", "add": {"sales": 1}}, "add: .* is no list of names of queues"),
+        ("agent.queues", {"name": "a1", "remove": [1]}, r"remove: \[1\] is no list of names of queues"),
+        ("agent.queues", {"name": "a1", "tiers": [2]}, r"tiers: \[2\] gives no numbers by queue"),
+        ("agent.queues", {"name": "a1", "levels": {"sales": "low"}}, "levels"),
         ("agent.queues", {"name": "zoe", "add": ["sales"]}, "no agent 'zoe'"),
         ("action.undo", {"action": "x99"}, "no action 'x99'"),
     ],

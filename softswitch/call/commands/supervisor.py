@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from softswitch.acd import events as acd
@@ -71,12 +72,12 @@ class SupervisorCommands(CommandGroup):
         agents = self._exchange.centre.agents
         _known("agent", name, agents)
         agent = agents[name]
-        queues = args.get("queues")
+        queues = _names(args, "queues")
         if queues is None:
-            added, removed = args.get("add") or [], args.get("remove") or []
+            added, removed = _names(args, "add") or [], _names(args, "remove") or []
             queues = [each for each in (*agent.queues, *added) if each not in removed]
         queues = [*dict.fromkeys(queues)]
-        given = {place: args.get(place) or getattr(agent, place) for place in _PLACES}
+        given = {place: _by_queue(args, place, getattr(agent, place)) for place in _PLACES}
         places = {
             place: {queue: at for queue, at in each.items() if queue in queues}
             for place, each in given.items()
@@ -94,6 +95,23 @@ class SupervisorCommands(CommandGroup):
         changes = exchange.directory.plan_set(kind, model)
         exchange.directory.apply(changes)
         changed(exchange, changes, now, out)
+
+
+def _names(args: Arguments, name: str) -> list[str] | None:
+    given = args.get(name)
+    if given is None:
+        return None
+    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+        raise _wrong(name, f"{given!r} is no list of names of queues")
+    return given
+
+
+def _by_queue(args: Arguments, name: str, present: Mapping[str, int]) -> Mapping[str, Any]:
+    """What is given, all of it; what there is already where nothing is."""
+    given = args.get(name)
+    if given is not None and not isinstance(given, dict):
+        raise _wrong(name, f"{given!r} gives no numbers by queue; allowed: such as {{sales: 2}}")
+    return present if given is None else given
 
 
 def _known(kind: str, name: str, known: Any) -> None:
