@@ -96,8 +96,10 @@ class ConferenceActivity(Activity):
         return False
 
     def _leave(self, legs: Sequence[Leg], now: float, out: list[Any]) -> None:
+        """The call has talked until the last of its legs is out of it, whoever was the caller at first."""
         seconds = self.conference.leave(legs, now, out)
-        self.call.talk_s += seconds.get(self.call.inbound.id, 0.0)
+        if not self.legs:
+            self.call.talk_s += max(seconds.values())
 
     def _settle(self, now: float, out: list[Any]) -> None:
         """A conference that became of a talk is over when one alone is left."""

@@ -68,7 +68,9 @@ def _player_finished(
     call = exchange.call_of(event["id"])
     if event["reason"] == "failed":
         out.append(Fact("alarm_raised", {"code": "prompt_failed", "message": event.get("detail", "")}))
-    if call is not None:
+    if call is None:  # a tone that others heard, who have hung up
+        exchange.media.forget(worker, "player", event["id"])
+    else:
         call.player_finished(event["id"], now, out)
 
 

@@ -121,6 +121,14 @@ def test_all_hear_that_somebody_comes_unless_the_room_is_quiet(hall: Hall) -> No
     assert not [each for each in hall.held("player").values() if each["legs"]]
 
 
+def test_a_tone_that_outlives_the_conference_is_forgotten(hall: Hall) -> None:
+    hall["carol"].call("700")
+    hall["bob"].call("700")
+    for name in ("bob", "carol"):
+        hall[name].hang_up()
+    hall.hear()
+
+
 def test_a_room_has_a_door_and_as_many_seats_as_it_has(hall: Hall) -> None:
     hall["carol"].call("701")
     hall.press("carol", "1111")
@@ -161,6 +169,8 @@ def test_a_muted_member_hears_and_is_not_heard(hall: Hall) -> None:
     assert bridge["edges"] == []
     with pytest.raises(ConfigError, match="in no conference"):
         hall.world.command("conference.mute", leg="c1.l1")
+    with pytest.raises(ConfigError, match="muted: 'false' says neither; allowed: true, false"):
+        hall.world.command("conference.mute", leg=bob, muted="false")
 
 
 @pytest.mark.parametrize("by", ["keys", "command"])
@@ -193,6 +203,26 @@ def test_two_conversations_become_one_of_three(
     hall.check()
     assert hall.world.exchange.calls == {} and ended(hall[max(rest)])
     assert not [*hall.world.exchange.conferences.all()]
+
+
+@pytest.mark.parametrize(("first_out", "talked"), [("carol", [5, 8]), ("bob", [10, 8])])
+def test_a_call_has_talked_until_the_last_of_it_is_out(
+    hall: Hall, first_out: str, talked: list[float]
+) -> None:
+    """Carol and bob talk for 2 s, all three for 3 s, the two who are left for 5 s: no second counts twice."""
+    hall.talk(hall["carol"], hall["bob"])
+    hall.world.wait(2)
+    hall.consults(hall["bob"], hall["dave"])
+    calls = [*hall.world.exchange.calls]
+    hall.press("bob", "*66")
+    hall.hear()
+    hall.world.wait(3)
+    hall[first_out].hang_up()
+    hall.world.wait(5)
+    hall["dave"].hang_up()
+    hall.check()
+    ends = {each["call"]: each["talk_s"] for each in hall.world.of("call_ended")}
+    assert [ends[call] for call in calls] == pytest.approx(talked, abs=0.1)
 
 
 def test_the_agent_wraps_up_after_the_conference_and_not_before(hall: Hall) -> None:

@@ -36,7 +36,9 @@ class ConferenceCommands(CommandGroup):
 
     def _mute(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         """args: leg, muted (true)."""
-        leg, muted = text_argument(args, "leg"), bool(args.get("muted", True))
+        leg, muted = text_argument(args, "leg"), args.get("muted", True)
+        if not isinstance(muted, bool):
+            raise ConfigError([Problem(("muted",), f"{muted!r} says neither; allowed: true, false")])
         found = [each for each in self._exchange.conferences.all() if leg in each.members]
         if not found:
             message = f"{leg!r} is in no conference; see conference show"
