@@ -5,7 +5,7 @@
 #include <Python.h>
 #include <stdint.h>
 
-#define MAX_ARRAYS 76
+#define MAX_ARRAYS 80
 
 typedef struct {
     Py_buffer view[MAX_ARRAYS];
@@ -34,6 +34,7 @@ PyObject *wide_address(PyObject *module, PyObject *const *args, Py_ssize_t nargs
 PyObject *wide_keep(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *wide_salt(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *ring_place(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *ring_first_time(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *ring_store(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *loop_admit(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *loop_relay(PyObject *module, PyObject *const *args, Py_ssize_t nargs);

@@ -50,7 +50,8 @@ typedef struct {
     const uint8_t *in_ring, *listen;
     const int64_t *move, *move_since;
     const uint8_t *noisy;
-    int64_t *begin, *end, *placed, *placed_late, *late;
+    int64_t *begin, *end, *placed, *placed_late, *late, *counted_ext;
+    uint64_t *counted;
 } Ring;
 
 typedef struct {

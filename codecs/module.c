@@ -127,8 +127,10 @@ static PyMethodDef methods[] = {
     KERNEL("interleave", kernel_interleave,
            "interleave(samples i2[2n,w], rings i2[...], base i8[n], written i8[n], frames i8[n])\n\nAppend pairs of rows"
            " as stereo to rings that begin at base, in samples, and are `frames` long."),
+    KERNEL("first_time", ring_first_time,
+           "first_time(top Q, counted Q, leg i4[n], ext i8[n], out u1[n])\n\nWhich packets are no copies of former ones."),
     KERNEL("store", ring_store,
-           "store(ring, have, rows, offset, size, index, leg, kind, pos, leg columns, odd, L, m, floor, clock) -> odd\n\n"
+           "store(ring, have, rows, offset, size, index, leg, kind, pos, leg columns, ext, odd, L, m, floor, clock) -> odd\n\n"
            "place, with counters, for the rows of legs in the ring that are G.711 and are not being moved; the"
            " numbers of others are listed in odd."),
     KERNEL("lay", ring_lay,

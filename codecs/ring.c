@@ -129,6 +129,45 @@ static int is_listed(const int32_t *odd, Py_ssize_t odds, const int32_t *leg, in
     return 0;
 }
 
+/* Whether this packet of a stream comes for the first time; `counted` has a bit for each of the 64 up to `top`.
+ * By its number and not by its place: places move (playout.py), and then a copy would not be known again. */
+static int first_time(int64_t *top, uint64_t *counted, int64_t ext)
+{
+    int64_t ahead = ext - *top;
+    if (ahead > 0) {
+        *counted = ahead < 64 ? *counted << ahead | 1 : 1;
+        *top = ext;
+        return 1;
+    }
+    uint64_t bit = ahead > -64 ? (uint64_t)1 << -ahead : 0;
+    int known = (*counted & bit) != 0;
+    *counted |= bit;
+    return !known;
+}
+
+PyObject *ring_first_time(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    Arrays a;
+    (void)module;
+    if (arrays_open(&a, "first_time", "QQiqB", args, nargs) < 0)
+        return NULL;
+    Py_ssize_t legs = array_items(&a, 0), n = array_items(&a, 2);
+    if (arrays_at_least(&a, "first_time", legs, 1, 1) < 0 || arrays_at_least(&a, "first_time", n, 3, 4) < 0 ||
+        arrays_within(&a, "first_time", 2, n, legs) < 0) {
+        arrays_close(&a);
+        return NULL;
+    }
+    int64_t *top = a.view[0].buf;
+    uint64_t *counted = a.view[1].buf;
+    const int32_t *leg = a.view[2].buf;
+    const int64_t *ext = a.view[3].buf;
+    uint8_t *out = a.view[4].buf;
+    for (Py_ssize_t k = 0; k < n; k++)
+        out[k] = (uint8_t)first_time(&top[leg[k]], &counted[leg[k]], ext[k]);
+    arrays_close(&a);
+    Py_RETURN_NONE;
+}
+
 Py_ssize_t store_rows(const Batch *b, const Admitted *found, Py_ssize_t n, const Ring *r, int64_t floor,
                       int64_t clock, int32_t *odd)
 {
@@ -139,7 +178,7 @@ Py_ssize_t store_rows(const Batch *b, const Admitted *found, Py_ssize_t n, const
         if (!r->in_ring[l] || !r->listen[l])
             continue;
         if (kind == TELEPHONE_EVENT) { /* nothing to hear, and nothing lost */
-            r->placed[l]++;
+            r->placed[l] += first_time(&r->counted_ext[l], &r->counted[l], found->ext[k]);
             continue;
         }
         const uint8_t *payload = b->rows + row * b->stride + at;
@@ -156,8 +195,9 @@ Py_ssize_t store_rows(const Batch *b, const Admitted *found, Py_ssize_t n, const
                                    linear);
         r->begin[l] = pos < r->begin[l] ? pos : r->begin[l];
         r->end[l] = pos + octets > r->end[l] ? pos + octets : r->end[l];
-        r->placed[l] += status == 0;
-        r->placed_late[l] += status == 2;
+        int first = first_time(&r->counted_ext[l], &r->counted[l], found->ext[k]);
+        r->placed[l] += first && status != 2;
+        r->placed_late[l] += first && status == 2;
         r->late[l] += pos + octets <= clock;
     }
     return odds;
@@ -165,7 +205,7 @@ Py_ssize_t store_rows(const Batch *b, const Admitted *found, Py_ssize_t n, const
 
 PyObject *ring_store(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
-    static const char spec[] = "HBbiiiibqbbqqbQQQQQI";
+    static const char spec[] = "HBbiiiibqbbqqbQQQQQQQqI";
     Arrays a;
     (void)module;
     if (arrays_open(&a, "store", spec, args, nargs) < 0)
@@ -177,7 +217,7 @@ PyObject *ring_store(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     int64_t clock = nargs > wanted + 3 ? PyLong_AsLongLong(args[wanted + 3]) : 0;
     if (!ring_fits(&a, "store", L) || m <= 0 || array_items(&a, 0) < legs * L ||
         arrays_at_least(&a, "store", m, 3, 4) < 0 || arrays_at_least(&a, "store", n, 6, 8) < 0 ||
-        arrays_at_least(&a, "store", legs, 10, 18) < 0 || arrays_at_least(&a, "store", n, 19, 19) < 0 ||
+        arrays_at_least(&a, "store", legs, 10, 20) < 0 || arrays_at_least(&a, "store", n, 21, 22) < 0 ||
         arrays_within(&a, "store", 5, n, m) < 0 || arrays_within(&a, "store", 6, n, legs) < 0 || PyErr_Occurred()) {
         arrays_close(&a);
         if (!PyErr_Occurred())
@@ -186,11 +226,13 @@ PyObject *ring_store(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     }
     Py_buffer *v = a.view;
     Batch batch = {.capacity = m, .stride = v[2].len / m, .rows = v[2].buf, .offset = v[3].buf, .size = v[4].buf};
-    Admitted found = {.index = v[5].buf, .leg = v[6].buf, .kind = v[7].buf, .pos = v[8].buf};
+    Admitted found = {.index = v[5].buf, .leg = v[6].buf, .kind = v[7].buf, .pos = v[8].buf,
+                      .ext = v[21].buf};
     Ring ring = {.length = L, .samples = v[0].buf, .have = v[1].buf, .in_ring = v[9].buf, .listen = v[10].buf,
                  .move = v[11].buf, .move_since = v[12].buf, .noisy = v[13].buf, .begin = v[14].buf,
-                 .end = v[15].buf, .placed = v[16].buf, .placed_late = v[17].buf, .late = v[18].buf};
-    Py_ssize_t odds = store_rows(&batch, &found, n, &ring, floor, clock, v[19].buf);
+                 .end = v[15].buf, .placed = v[16].buf, .placed_late = v[17].buf, .late = v[18].buf,
+                 .counted_ext = v[19].buf, .counted = v[20].buf};
+    Py_ssize_t odds = store_rows(&batch, &found, n, &ring, floor, clock, v[22].buf);
     arrays_close(&a);
     return PyLong_FromSsize_t(odds);
 }

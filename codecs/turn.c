@@ -20,12 +20,12 @@ static const char PASSAGE[] = "softswitch.passage";
 static const char SPEC[] = "BiiihHIIBII"           /* batch */
                            "bihbbbiiQQQQQQIIIBBQQb" /* incoming */
                            "IIBIQQIB"              /* admitted */
-                           "HBbqqbQQQQQ"           /* ring */
+                           "HBbqqbQQQQQQQ"         /* ring */
                            "ibbQIQ"                /* relay */
                            "bbiiQQQQIBB"           /* outgoing */
                            "b"                     /* transcode */
                            "IIIQI";                /* sending, and packets for the ring that need more */
-enum { BATCH = 0, INCOMING = 11, ADMITTED = 33, RING = 41, RELAY = 52, OUTGOING = 58, TRANSCODE = 69, SENDING = 70 };
+enum { BATCH = 0, INCOMING = 11, ADMITTED = 33, RING = 41, RELAY = 54, OUTGOING = 60, TRANSCODE = 71, SENDING = 72 };
 
 static void passage_free(PyObject *capsule)
 {
@@ -71,7 +71,7 @@ static void passage_point(Passage *p, Py_ssize_t legs, Py_ssize_t packets, Py_ss
     p->ring = (Ring){.length = length, .samples = v[0].buf, .have = v[1].buf, .in_ring = v[2].buf,
                      .listen = p->arrays.view[RELAY + 1].buf, .move = v[3].buf, .move_since = v[4].buf,
                      .noisy = v[5].buf, .begin = v[6].buf, .end = v[7].buf, .placed = v[8].buf,
-                     .placed_late = v[9].buf, .late = v[10].buf};
+                     .placed_late = v[9].buf, .late = v[10].buf, .counted_ext = v[11].buf, .counted = v[12].buf};
     v = p->arrays.view + RELAY;
     Py_buffer *o = p->arrays.view + OUTGOING;
     p->relay = (Relay){.legs = legs, .ear = v[0].buf, .listen = v[1].buf, .sending_digits = v[2].buf, .seq = v[3].buf,

@@ -28,7 +28,7 @@ from softswitch.media.legs import (
 from softswitch.media.opus import DTX_OCTETS
 from softswitch.media.packets import Indices, PacketBatch
 from softswitch.media.playout import LEAST_LEAD, Playout
-from softswitch.media.ring import LATE, MAX_LEAD, NEW, RECORDER_LAG, SampleRing
+from softswitch.media.ring import LATE, MAX_LEAD, RECORDER_LAG, SampleRing
 from softswitch.media.wideband import Wideband
 
 LEARN_PACKETS = 5
@@ -232,6 +232,7 @@ class Receiver:
         legs.late_run[leg] = 0
         legs.lead_min[leg] = -NEVER
         legs.event_seen[leg] = False
+        legs.counted_ext[leg], legs.counted[leg] = NEVER, 0
         ear = legs.relay_ear[leg]
         if ear >= 0:
             legs.relay_fresh[ear] = True
@@ -263,7 +264,9 @@ class Receiver:
         """What is to be heard or recorded into the ring, by the kernel but for what needs more than that."""
         if not self._ring.in_use:
             return
-        odd = self._ring.store(batch, arrivals.index, arrivals.leg, arrivals.kind, arrivals.pos, clock)
+        odd = self._ring.store(
+            batch, arrivals.index, arrivals.leg, arrivals.kind, arrivals.pos, arrivals.ext, clock
+        )
         if len(odd):
             self._place(batch, arrivals.select(odd), clock)
 
@@ -273,7 +276,9 @@ class Receiver:
         if not chosen.any():
             return
         audio = arrivals.kind <= AUDIO_OPUS
-        np.add.at(legs.placed, leg[chosen & ~audio], 1)  # nothing to hear, and nothing lost
+        other = chosen & ~audio
+        if other.any():  # nothing to hear, and nothing lost
+            self._count(arrivals.select(other), np.zeros(int(other.sum()), bool))
         noise = chosen & (arrivals.kind == COMFORT_NOISE)
         if noise.any():
             self.noise.receive(batch, arrivals.index[noise], leg[noise], arrivals.pos[noise])
@@ -299,7 +304,7 @@ class Receiver:
             later = steps > 0
             ring.place(batch, index[later], leg[later], (pos - steps)[later], law[later], floor)
         self.noise.sound(leg, pos)
-        self._account(leg, pos, size, ring.place(batch, index, leg, pos, law, floor), clock)
+        self._account(arrivals, pos, size, ring.place(batch, index, leg, pos, law, floor), clock)
 
     def _place_wide(self, batch: PacketBatch, arrivals: Arrivals, clock: int) -> None:
         leg, pos, floor = arrivals.leg, arrivals.pos, clock - RECORDER_LAG
@@ -319,19 +324,29 @@ class Receiver:
             self._wideband.place(leg[later], before, wide[later], size[later], floor)
         self.noise.sound(leg, pos)
         self._wideband.place(leg, pos, wide, size, floor)
-        self._account(leg, pos, size, self._ring.lay(leg, pos, narrow, size, floor), clock)
+        self._account(arrivals, pos, size, self._ring.lay(leg, pos, narrow, size, floor), clock)
         if dtx.any():
             self.noise.announce(leg[dtx], (pos + size)[dtx], noise_level(narrow[dtx, :FRAME]))
 
     def _account(
-        self, leg: Indices, pos: NDArray[np.int64], size: Indices, status: NDArray[np.uint8], clock: int
+        self, arrivals: Arrivals, pos: NDArray[np.int64], size: Indices, status: NDArray[np.uint8], clock: int
     ) -> None:
-        legs = self._legs
+        legs, leg = self._legs, arrivals.leg
         np.minimum.at(legs.in_begin, leg, pos)
         np.maximum.at(legs.in_end, leg, pos + size)
-        np.add.at(legs.placed, leg[status == NEW], 1)
-        np.add.at(legs.placed_late, leg[status == LATE], 1)
+        self._count(arrivals, status == LATE)
         np.add.at(legs.late, leg[pos + size <= clock], 1)
+
+    def _count(self, arrivals: Arrivals, late: NDArray[np.bool_]) -> None:
+        """Counts each packet that is no copy of one before it."""
+        legs = self._legs
+        first = np.empty(len(arrivals.leg), np.uint8)
+        _codecs.first_time(
+            legs.counted_ext, legs.counted, np.ascontiguousarray(arrivals.leg),
+            np.ascontiguousarray(arrivals.ext), first,
+        )  # fmt: skip
+        np.add.at(legs.placed, arrivals.leg[(first != 0) & ~late], 1)
+        np.add.at(legs.placed_late, arrivals.leg[(first != 0) & late], 1)
 
 
 def room(packets: int) -> Arrivals:

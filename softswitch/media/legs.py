@@ -207,6 +207,8 @@ COLUMNS: dict[str, tuple[Any, Any]] = {
     # counters
     "expected_before": (np.int64, 0), "received": (np.int64, 0), "late": (np.int64, 0),
     "dropped_source": (np.int64, 0), "placed": (np.int64, 0), "placed_late": (np.int64, 0),
+    # which packets of the stream are in `placed` or `placed_late`: the last 64 up to this number
+    "counted_ext": (np.int64, NEVER), "counted": (np.uint64, 0),
     "sent": (np.int64, 0), "sent_octets": (np.int64, 0), "silent": (bool, False),
     # the stream out
     "out_ssrc": (np.uint32, 0), "out_ext": (np.int64, 0), "out_ts": (np.uint32, 0),
@@ -232,8 +234,8 @@ _SOURCE = ("remote_ip", "remote_wide", "remote_port", "locked", "rank", "run")
 _STREAMS = (
     "expected_ssrc", "in_started", "in_ssrc", "in_ext", "in_first", "in_ts", "in_pos", "transit", "jitter",
     "event_ts", "event_seen", "expected_before", "received", "late", "dropped_source", "placed",
-    "placed_late", "sent", "sent_octets", "srtp", "srtp_key", "dropped_crypto", "out_ssrc", "out_ext",
-    "out_ts", "out_at", "started",
+    "placed_late", "counted_ext", "counted", "sent", "sent_octets", "srtp", "srtp_key", "dropped_crypto",
+    "out_ssrc", "out_ext", "out_ts", "out_at", "started",
 )  # fmt: skip
 """What a leg keeps when another worker takes it up: where its packets come from, and both of its streams."""
 COUNTERS = ("received", "sent", "late", "dropped_source", "dropped_crypto")
@@ -289,6 +291,8 @@ class LegTable:
     dropped_source: NDArray[np.int64]
     placed: NDArray[np.int64]
     placed_late: NDArray[np.int64]
+    counted_ext: NDArray[np.int64]
+    counted: NDArray[np.uint64]
     sent: NDArray[np.int64]
     sent_octets: NDArray[np.int64]
     silent: NDArray[np.bool_]

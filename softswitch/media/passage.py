@@ -63,7 +63,7 @@ class Passage:
             found.index, found.leg, found.kind, found.ts, found.ext, found.pos, self._odd,
             np.zeros(legs.capacity, np.uint8),
             *self._ring.arrays, legs.in_ring, legs.move, legs.move_since, legs.noisy, legs.in_begin,
-            legs.in_end, legs.placed, legs.placed_late, legs.late,
+            legs.in_end, legs.placed, legs.placed_late, legs.late, legs.counted_ext, legs.counted,
             legs.relay_ear, legs.listen, legs.sending_digits, legs.relay_seq, legs.relay_ts, legs.relayed_at,
             legs.payload_types, legs.law, legs.out_ssrc, legs.scale, legs.out_ext, legs.out_at, legs.sent,
             legs.sent_octets, legs.out_ts, legs.started, legs.relay_fresh, TRANSCODE, *self._out,

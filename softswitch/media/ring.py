@@ -76,7 +76,7 @@ class SampleRing:
 
     def store(
         self, batch: PacketBatch, index: Indices, leg: Indices, kind: NDArray[np.uint8],
-        position: NDArray[np.int64], clock: int,
+        position: NDArray[np.int64], ext: NDArray[np.int64], clock: int,
     ) -> Indices:
         """Decodes and counts the G.711 among these packets where the leg is in the ring and nothing else is
         to be done with them; returns the numbers of those that are left."""
@@ -85,8 +85,8 @@ class SampleRing:
         count = _codecs.store(
             self._samples, self._have, batch.rows, batch.offset, batch.size, index, leg, kind, position,
             legs.in_ring, legs.listen, legs.move, legs.move_since, legs.noisy, legs.in_begin, legs.in_end,
-            legs.placed, legs.placed_late, legs.late, odd, self._length, batch.capacity, clock - RECORDER_LAG,
-            clock,
+            legs.placed, legs.placed_late, legs.late, legs.counted_ext, legs.counted, ext, odd,
+            self._length, batch.capacity, clock - RECORDER_LAG, clock,
         )  # fmt: skip
         return odd[:count]
 

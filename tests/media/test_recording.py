@@ -16,7 +16,7 @@ from softswitch.media.recorder import Recorder
 from softswitch.media.tap import TapSlot
 from softswitch.media.tap_layout import TapState
 from softswitch.media.tones import tone, tone_power
-from tests.media.rig import FRAME, Phone, Rig
+from tests.media.rig import FRAME, Phone, Rig, rtp
 
 
 @pytest.fixture
@@ -126,6 +126,55 @@ def test_duplicates_are_not_counted_twice(recorded: tuple[Rig, Phone, Phone, Tap
             rig.step()
     rig.do("delete", kind="recorder", id="R")
     assert slot.counters()["received"]["left"] == 50
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "G722"])
+@pytest.mark.parametrize("seed", range(3))
+def test_copies_are_known_however_late_they_are_and_wherever_their_place_was_moved(
+    rig: Rig, codec: str, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    quiet = random.integers(-100, 100, 80_000).astype(np.int16)  # quiet: whatever has to be moved is moved
+    a = rig.phone("a", quiet, codec)
+    rig.phone("b")
+    rig.bridge("a", "b")
+    rig.do("put_recorder", id="R", left="a", right="b", path="/rec/x.wav")
+    slot, leg = rig.taps.find("R"), rig.engine.legs.index["a"]
+    assert slot is not None
+    due: dict[int, list[bytes]] = {}
+    came, moved, wake = 0, False, 0
+    while wake < 4000 or due:
+        if wake % 4 == 0 and wake < 4000:
+            packet, first = a.packet(a.at), wake + int(random.integers(0, 12 if wake > 2000 else 4))
+            a.at += 1
+            if random.random() > 0.15:
+                came += 1
+                due.setdefault(first, []).append(packet)
+                if random.random() < 0.3:
+                    due.setdefault(first + int(random.integers(1, 9)), []).append(packet)
+        for packet in due.pop(wake, []):
+            rig.arrive(a, packet)
+        rig.step()
+        moved |= bool(rig.engine.legs.move[leg])
+        wake += 1
+    for _ in range(40):
+        rig.step()
+    rig.do("delete", kind="recorder", id="R")
+    counted = {counter: sides["left"] for counter, sides in slot.counters().items()}
+    assert moved and counted["received"] + counted["late"] == came
+
+
+def test_copies_of_keys_are_not_counted_twice(recorded: tuple[Rig, Phone, Phone, TapSlot]) -> None:
+    rig, a, _, slot = recorded
+    rig.run(0.2)
+    for number in range(6):
+        key = rtp(a.seq + a.at, a.ts + 10 * FRAME, a.ssrc, bytes([5, 10, 0, 160 * number % 256]), 101)
+        a.at += 1
+        for _ in range(2):
+            rig.arrive(a, key)
+        rig.step()
+    rig.do("delete", kind="recorder", id="R")
+    assert slot.counters()["received"]["left"] == slot.counters()["expected"]["left"] == a.at
 
 
 def test_a_side_that_falls_silent_is_silence_and_no_loss(recorded: tuple[Rig, Phone, Phone, TapSlot]) -> None:
