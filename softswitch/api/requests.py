@@ -9,12 +9,13 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import orjson
 from fastapi import Depends, Header, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from softswitch.api.callers import ROLES, Caller, allowed_roles, unauthorized
 from softswitch.api.problem import ApiError
 from softswitch.api.services import Services
 from softswitch.api.switch import new_key
+from softswitch.store.moments import FORMS, moment
 
 T = TypeVar("T")
 EVERYBODY = ROLES
@@ -144,6 +145,41 @@ class Paging(BaseModel):
 
 
 Pages = Annotated[Paging, Query()]
+
+Moment = Annotated[
+    float,
+    BeforeValidator(lambda given: moment(given) if isinstance(given, str) else given),
+    WithJsonSchema({"type": "string", "description": f"Such as {FORMS}; without a zone: local time there."}),
+]
+"""A point of time in a query; UTC seconds."""
+
+
+class Places(BaseModel):
+    """Which part is wanted of a list that is sorted: what comes newly to its beginning moves nothing."""
+
+    limit: int = Field(default=100, ge=1, le=MOST_ROWS, description="Most rows.")
+    cursor: str = Field(default="", max_length=400, description="`next` of the page before.")
+
+    def after(self, *kinds: type) -> tuple[Any, ...] | None:
+        """Behind which row the page begins: its columns that the list is sorted by, of these types. ApiError
+        422 for a cursor that was not given out."""
+        if not self.cursor:
+            return None
+        try:
+            place = orjson.loads(base64.urlsafe_b64decode(self.cursor.encode()))
+        except (ValueError, binascii.Error):
+            place = None
+        if not isinstance(place, list) or [type(each) for each in place] != [*kinds]:
+            raise ApiError(422, f"cursor {self.cursor!r} is none", "take it from `next` of the page before")
+        return tuple(place)
+
+    def page(self, rows: Sequence[Mapping[str, Any]], *columns: str) -> Response:
+        """These rows, of which one more was asked for than `limit`; the list is sorted by `columns`."""
+        found, after = rows[: self.limit], None
+        if len(rows) > self.limit:
+            place = orjson.dumps([found[-1][column] for column in columns])
+            after = base64.urlsafe_b64encode(place).decode()
+        return answer({"items": found, "next": after})
 
 
 def answer(found: Any, status: int = 200) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import TypeVar
 
 from softswitch.api.callers import Callers
 from softswitch.api.database import ApiDatabase
-from softswitch.api.problem import unavailable
+from softswitch.api.problem import ApiError, unavailable
 from softswitch.api.rates import Rates
 from softswitch.api.switch import Answers, SwitchClient
 from softswitch.config import Node
@@ -21,6 +22,9 @@ from softswitch.store.queries import NoViews, open_views
 T = TypeVar("T")
 READERS = 2
 """Threads for questions to the views: SQLite lets Python go on meanwhile."""
+LONGEST_S = 30.0
+OPERATIONS = 200_000
+"""Of SQLite, between two looks at the clock."""
 
 
 @dataclass
@@ -39,19 +43,33 @@ class Services:
         self.callers = Callers(self.answers, self.database, self.node.api.session_hours * 3600)
         self.rates = Rates(self.node.api.requests_per_second)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="views")
+        self._reporters = ThreadPoolExecutor(READERS, thread_name_prefix="reports")
 
-    async def views(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        """What a question to the views gives. ApiError 503 while there are none."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._asked, question)
+    async def views(self, question: Callable[[sqlite3.Connection], T], *, slow: bool = False) -> T:
+        """What a question to the views gives; `slow` ones have threads of their own, so that they hold up
+        each other only. ApiError 503 while there are no views, 422 when it takes too long."""
+        threads = self._reporters if slow else self._readers
+        return await asyncio.get_running_loop().run_in_executor(threads, self._asked, question)
 
     def _asked(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        until = time.monotonic() + LONGEST_S
         try:
             with contextlib.closing(open_views(self.node.state_dir)) as db:
+                db.set_progress_handler(lambda: time.monotonic() > until, OPERATIONS)
                 return question(db)
         except NoViews as error:
             raise unavailable(str(error), "they are built from the journal; try again soon") from None
+        except sqlite3.OperationalError as error:
+            if time.monotonic() > until:
+                raise ApiError(
+                    422,
+                    f"this takes longer than {LONGEST_S:g} s",
+                    "ask for less: a shorter time, more filters",
+                ) from None
+            raise unavailable(f"the records cannot be read now: {error}") from None
 
     def close(self) -> None:
-        self._readers.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._readers, self._reporters):
+            threads.shutdown(wait=False, cancel_futures=True)
         self.switch.close()
         self.database.close()

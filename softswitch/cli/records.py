@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ import click
 from softswitch.cli.connection import is_running
 from softswitch.cli.options import F, UserError, node_of
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _SETTLE_S = 2.0
 
 
@@ -52,16 +51,14 @@ class Moment(click.ParamType[float]):
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from softswitch.store.moments import moment
+
         if isinstance(value, float):
             return value
-        number, unit = value[:-1], value[-1:]
         try:
-            if unit in _UNITS and number.isdigit():
-                return (datetime.now() - timedelta(**{_UNITS[unit]: int(number)})).timestamp()
-            return datetime.fromisoformat(value).timestamp()
-        except (ValueError, OverflowError):
-            message = f"{value!r} is no time; allowed: 2026-01-31, 2026-01-31T08:00, or an age as 30m, 8h, 7d"
-            self.fail(message, param, ctx)
+            return moment(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 def period_options(function: F) -> F:

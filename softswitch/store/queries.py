@@ -12,6 +12,8 @@ from softswitch.store.schema import POSITION_TABLE, database_path
 from softswitch.store.segments import complete_end, journal_directory
 
 Row = dict[str, Any]
+Place = tuple[float, str]
+"""Of a row in a list that is sorted by time: its time, and its id."""
 _BUSY_TIMEOUT_S = 5.0
 _POLL_S = 0.02
 CALL_FIELDS = (
@@ -67,13 +69,15 @@ def list_calls(
     db: sqlite3.Connection, *, since: float | None = None, until: float | None = None,
     queue: str | None = None, agent: str | None = None, number: str | None = None,
     outcome: str | None = None, reason: str | None = None, direction: str | None = None,
-    ended: bool | None = True, limit: int = 100, offset: int = 0,
+    ended: bool | None = True, limit: int = 100, offset: int = 0, older_than: Place | None = None,
 ) -> list[Row]:
     """CDRs, newest first. `since` and `until` (UTC seconds) bound `started_at`, the latter excluded.
 
     `ended` True: finished calls, False: those going on, None: both. `number`: either side has it.
+    `older_than`: only what stands after this call in the list.
     """
     where = _Where()
+    where.older("started_at", "call", older_than)
     where.between("started_at", since, until)
     where.equal(queue=queue, agent=agent, outcome=outcome, reason=reason, direction=direction)
     if number is not None:
@@ -131,7 +135,7 @@ def list_recordings(
     queue: str | None = None, agent: str | None = None, call: str | None = None,
     finished: bool | None = None, limit: int = 100, offset: int = 0, recording: str | None = None,
     number: str | None = None, longer_s: float | None = None, shorter_s: float | None = None,
-    **call_fields: str | None,
+    older_than: Place | None = None, **call_fields: str | None,
 ) -> list[Row]:
     """Recordings, newest first, with the numbers of their call. Bounds are for `started_at`.
 
@@ -139,6 +143,7 @@ def list_recordings(
     (CALL_FIELDS) and what they must be.
     """
     where = _Where(prefix="recordings.")
+    where.older("started_at", "recording", older_than)
     where.between("started_at", since, until)
     where.equal(queue=queue, agent=agent, call=call, recording=recording)
     where.is_set("finished_at", finished)
@@ -176,13 +181,32 @@ def list_agents(
 
 
 def list_agent_states(
-    db: sqlite3.Connection, agent: str, *, since: float | None = None, until: float | None = None
+    db: sqlite3.Connection, agent: str, *, since: float | None = None, until: float | None = None,
+    after: int | None = None, limit: int = -1,
 ) -> list[Row]:
-    """The agent's timeline in order; the last interval is the present one (`until_at` None)."""
+    """The agent's timeline in order; the last interval is the present one (`until_at` None). `after` is a
+    log position."""
     where = _Where()
     where.between("from_at", since, until)
     where.equal(agent=agent)
-    return where.select(db, "SELECT * FROM agent_states", "log_position", -1, 0)
+    if after is not None:
+        where.add("log_position > ?", after)
+    return where.select(db, "SELECT * FROM agent_states", "log_position", limit, 0)
+
+
+def parts_of_call(db: sqlite3.Connection, call: str) -> dict[str, list[Row]]:
+    """The rows of a call in every other table, by its name, in their order."""
+    return {
+        table: db.execute(f"SELECT * FROM {table} WHERE call = ? ORDER BY {order}", (call,)).fetchall()
+        for table, order in _PARTS_OF_CALL.items()
+    }
+
+
+_PARTS_OF_CALL = {
+    "legs": "started_at, leg", "segments": "log_position, leg", "queue_calls": "visit",
+    "offers": "log_position", "flow_steps": "log_position", "recordings": "started_at, recording",
+    "supervisions": "log_position", "surveys": "log_position", "dispositions": "log_position",
+}  # fmt: skip
 
 
 def _reached(state_dir: Path, wanted: int) -> bool:
@@ -223,6 +247,10 @@ class _Where:
             self.add(f"{self._prefix}{column} >= ?", since)
         if until is not None:
             self.add(f"{self._prefix}{column} < ?", until)
+
+    def older(self, at: str, id: str, than: Place | None) -> None:
+        if than is not None:
+            self.add(f"({self._prefix}{at}, {self._prefix}{id}) < (?, ?)", *than)
 
     def is_set(self, column: str, wanted: bool | None) -> None:
         if wanted is not None:

@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from softswitch.api.callers import ROLES, digest
+from tests.api.document import Document
+from tests.api.past import past as past
 from tests.system.running import RunningSystem
 
 CENTRE = {
@@ -16,10 +18,12 @@ CENTRE = {
         "anna": {"password": "anna-secret", "role": "agent"},
         "ben": {"password": "ben-secret"},
         "sue": {"password": "sue-secret", "role": "supervisor", "permissions": ["supervise"]},
+        "carl": {"password": "carl-secret"},
     },
     "agents": {"anna": {"user": "anna", "queues": ["sales"]}, "ben": {"user": "ben", "queues": ["sales"]}},
     "queues": {"sales": {"wrap_up_s": 0}, "support": {}},
-    "numbers": {"201": "queue:sales", "100": "flow:menu"},
+    "numbers": {"201": "queue:sales", "100": "flow:menu", "500": "voicemail:anna"},
+    "voicemail": {"anna": {"users": ["anna"], "pin": "4711"}},
     "flows": {"menu": {"steps": [{"say": "welcome"}]}},
 }
 
@@ -69,3 +73,9 @@ def as_role(api_system: RunningSystem, keys: dict[str, str]) -> Iterator[As]:
     yield client
     for each in clients.values():
         each.close()
+
+
+@pytest.fixture(scope="session")
+def document(as_role: As) -> Document:
+    """What the API says of itself."""
+    return Document(as_role("admin").get("/v1/openapi.json").json())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from softswitch.api.routes import agents, configuration, health, session, status
+from softswitch.api.routes import agents, configuration, health, records, session, status
 
 ROUTERS: tuple[tuple[APIRouter, bool], ...] = (
     (health.router, False),
@@ -12,4 +12,5 @@ ROUTERS: tuple[tuple[APIRouter, bool], ...] = (
     (status.router, True),
     (configuration.router, True),
     (agents.router, True),
+    (records.router, True),
 )

@@ -1,0 +1,85 @@
+"""What is on record: real calls, as each role may see them, and as the OpenAPI document says."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.api.conftest import As
+from tests.api.document import Document
+from tests.api.past import Past
+
+READERS = ("supervisor", "quality", "admin", "auditor")
+
+
+def test_a_list_of_calls_goes_on_where_it_was(as_role: As, document: Document, past: Past) -> None:
+    reader, seen, cursor = as_role("supervisor"), [], ""
+    while cursor is not None:
+        query = {"limit": 1, "number": "carl", "cursor": cursor}
+        page = document.check(reader.get("/v1/cdrs", params=query), "/v1/cdrs")
+        seen += [row["call"] for row in page["items"]]
+        cursor = page["next"]
+    wanted = [past.other["call"], past.message["call"], past.abandoned["call"], past.conversation["call"]]
+    assert seen == wanted
+    for query, calls in (
+        ({"outcome": "abandoned", "number": "carl"}, [past.abandoned]),
+        ({"agent": "anna"}, [past.conversation]),
+        ({"queue": "sales", "agent": "ben"}, [past.other]),
+        ({"until": "1970-01-02"}, []),
+    ):
+        found = reader.get("/v1/cdrs", params=query).json()["items"]
+        assert [row["call"] for row in found] == [each["call"] for each in calls]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["cursor=x", "cursor=WzEsMl0=", "since=soon", "limit=0", "limit=1001", "since=nan", "since=9999999d"],
+)
+def test_what_is_no_filter_is_refused(as_role: As, query: str) -> None:
+    refused = as_role("supervisor").get(f"/v1/cdrs?{query}")
+    assert refused.status_code == 422 and refused.json()["detail"]
+
+
+def test_agents_see_their_own_calls_only(as_role: As, past: Past) -> None:
+    agent = as_role("agent")
+    own = agent.get("/v1/cdrs?agent=own").json()["items"]
+    assert [row["call"] for row in own] == [past.conversation["call"]]
+    for path in (
+        "/v1/cdrs",
+        "/v1/cdrs?agent=ben",
+        f"/v1/cdrs/{past.conversation['call']}",
+        "/v1/agents/ben/history",
+    ):
+        assert agent.get(path).status_code == 403, path
+    assert agent.get("/v1/agents/anna/history").status_code == 200
+    assert as_role("quality").get("/v1/cdrs?agent=own").status_code == 422
+
+
+def test_a_call_with_all_its_parts(as_role: As, document: Document, past: Past) -> None:
+    call = past.conversation["call"]
+    for role in READERS:
+        told = document.check(as_role(role).get(f"/v1/cdrs/{call}"), "/v1/cdrs/{call}")
+    assert told["agent"] == "anna" and told["from_number"] == "carl"
+    assert [leg["direction"] for leg in told["legs"]] == ["inbound", "outbound"]
+    assert [visit["outcome"] for visit in told["queue_visits"]] == ["answered"]
+    assert [offer["agent"] for offer in told["offers"]] == ["anna"]
+    assert {"queue", "ring", "talk"} <= {segment["kind"] for segment in told["segments"]}
+    assert [each["recording"] for each in told["recorded"]] == [past.recordings[call]["recording"]]
+    assert as_role("admin").get("/v1/cdrs/nosuch").status_code == 404
+
+
+def test_what_an_agent_did(as_role: As, document: Document, past: Past) -> None:
+    seen, cursor = [], ""
+    while cursor is not None:
+        query = {"limit": 3, "cursor": cursor, "since": "1h"}
+        answer = as_role("auditor").get("/v1/agents/anna/history", params=query)
+        page = document.check(answer, "/v1/agents/{name}/history")
+        seen += page["items"]
+        cursor = page["next"]
+    talked = [each for each in seen if each["state"] == "talking"]
+    assert [each["call"] for each in talked] == [past.conversation["call"]]
+    assert seen[-1]["until_at"] is None
+
+
+def test_another_tenant_sees_nothing(as_role: As, past: Past) -> None:
+    for path in ("/v1/cdrs", f"/v1/cdrs/{past.conversation['call']}", "/v1/agents/anna/history"):
+        assert as_role("stranger").get(path).status_code == 403
