@@ -201,11 +201,13 @@ static PyMethodDef methods[] = {
            "Half the rate by a FIR, going on where the leg's last call ended."),
     {NULL, NULL, 0, NULL}};
 
+/* Raised whenever a kernel takes or does something else; softswitch/media/__init__.py names the one it is written for. */
+#define INTERFACE 1
+
 static int module_exec(PyObject *module)
 {
-    (void)module;
     g711_fill_tables();
-    return 0;
+    return PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
 }
 
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)module_exec}, {0, NULL}};

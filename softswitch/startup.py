@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ def prepare(node: Node) -> Bound:
 
     CannotStart or StoreLocked says in one line what is wrong and what to do; nothing has been started then.
     """
+    _check_extension()
     _check_path(node.run_dir)
     for directory in (node.state_dir, node.run_dir, node.recording.directory):
         _make(directory)
@@ -65,6 +67,14 @@ def _bound(node: Node) -> Bound:
         for listener in listeners:
             listener.sock.close()
         raise
+
+
+def _check_extension() -> None:
+    """Not left to the media workers, of which one after another would die of it."""
+    try:
+        importlib.import_module("softswitch.media")
+    except ImportError as error:
+        raise CannotStart(f"the C extension cannot be used: {error}; install the package again") from None
 
 
 def _check_path(run_dir: Path) -> None:

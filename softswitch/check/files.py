@@ -29,8 +29,9 @@ def check_files(node: Node, running: bool) -> Iterator[Finding]:
     if not running and (node.state_dir / "journal").is_dir():
         yield _store_is_free(node.state_dir)
     yield _secrets(node.secrets_path)
-    yield _prompts(node.prompts_dir)
-    yield _codecs()
+    yield (codecs := _codecs())
+    if codecs.level == "ok":
+        yield _prompts(node.prompts_dir)
 
 
 def _directory(about: str, path: Path, *, private: bool) -> Iterator[Finding]:
@@ -114,5 +115,5 @@ def _codecs() -> Finding:
     try:
         from softswitch.media import _codecs
     except ImportError as problem:
-        return error("codecs", f"the C extension cannot be loaded: {problem}", "install the package again")
+        return error("codecs", f"the C extension cannot be used: {problem}", "install the package again")
     return ok("codecs", str(_codecs.__file__))

@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
+INTERFACE: int
 
 def drain(
     fds: Array, pace: Array, rows: Array, leg: Array, length: Array, ip: Array, port: Array, rest: int, /
