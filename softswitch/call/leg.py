@@ -32,15 +32,26 @@ if TYPE_CHECKING:
 class Leg(LegMedia):
     """States: `setup`, `ringing`, `answered`, `ended`. Reports what happens to its owner, decides nothing.
 
-    The owner is the call, or the hunt that made it until the answer.
+    The owner is the call, or the hunt that made it until the answer. `since`: when it came to ring or was
+    answered.
     """
 
-    __slots__ = ("contacts", "direction", "final_status", "owner", "rings_briefly", "sip_call_id", "state")
+    __slots__ = (
+        "contacts",
+        "direction",
+        "final_status",
+        "owner",
+        "rings_briefly",
+        "since",
+        "sip_call_id",
+        "state",
+    )
 
     def __init__(self, call: Call, id: str, direction: str, party: Party) -> None:
         super().__init__(call, id, party)
         self.direction = direction
         self.state = "setup"
+        self.since: float | None = None
         self.owner: Any = call
         self.final_status = 0
         self.contacts: tuple[Contact, ...] = ()
@@ -91,7 +102,7 @@ class Leg(LegMedia):
     def ring(self, now: float, out: list[Any], headers: str = "") -> None:
         """Tell an inbound party that somebody is being called."""
         if self.session is not None and self.state == "setup":
-            self.state = "ringing"
+            self.state, self.since = "ringing", now
             self.call.fact("leg_ringing", {"leg": self.id}, out)
             self.session.progress(180, now, out, headers=headers)
 
@@ -107,6 +118,7 @@ class Leg(LegMedia):
         except (BadSdp, NotAcceptable):
             return False
         if self.state == "setup":
+            self.since = now
             self.call.fact("leg_ringing", {"leg": self.id}, out)
         self.state = "ringing"
         self.session.progress(183, now, out, sdp=sdp)
@@ -126,7 +138,7 @@ class Leg(LegMedia):
         except (BadSdp, NotAcceptable) as error:
             self.unacceptable = str(error)
             return False
-        self.state = "answered"
+        self.state, self.since = "answered", now
         self.session.answer(sdp, now, out, headers=headers)
         self._put_media(audio, out)
         self.call.fact("leg_answered", {"leg": self.id}, out)
@@ -193,6 +205,7 @@ class Leg(LegMedia):
             return
         former, self.state = self.state, "ringing"
         if former == "setup":
+            self.since = now
             self.call.fact("leg_ringing", {"leg": self.id}, out)
         if session.sent_again:
             self.call.keep(out)
@@ -204,7 +217,7 @@ class Leg(LegMedia):
 
     def session_answered(self, session: Session, message: Message, now: float, out: list[Any]) -> None:
         if self._take_answer(message, out):
-            self.state = "answered"
+            self.state, self.since = "answered", now
             self.call.fact("leg_answered", {"leg": self.id}, out)
             self.owner.leg_answered(self, now, out)
         else:
@@ -315,6 +328,7 @@ class Leg(LegMedia):
             "direction": self.direction,
             "party": self.party.to_state(),
             "state": self.state if answered else "setup",
+            **({"since": self.since} if answered else {}),
             "worker": self.worker,
             "port": self.port,
             "port_of": self.place.port_of,
@@ -329,7 +343,7 @@ class Leg(LegMedia):
     def from_state(cls, call: Call, state: dict[str, Any], out: list[Any]) -> Leg:
         """Take up an answered leg of a former process: its dialog, and its media as it is in the worker."""
         leg = cls(call, state["id"], state["direction"], Party(**state["party"]))
-        leg.state = state["state"]
+        leg.state, leg.since = state["state"], state.get("since")
         port_of = state.get("port_of", state["worker"])
         leg.place = Place(state["worker"], state["port"], port_of, state.get("shared", False))
         leg.sdp_id, leg.sdp_version = state["sdp_id"], state["sdp_version"]

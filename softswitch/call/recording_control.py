@@ -24,7 +24,7 @@ class NotRecorded(ValueError):
 
 
 def control(conversation: Conversation, action: str, by: str, now: float, out: list[Any]) -> str:
-    """Carries out start, pause, resume or segment. Gives the recording's id; raises NotRecorded."""
+    """Carries out start, pause, resume, segment or stop. Gives the recording's id; raises NotRecorded."""
     recording, call = conversation.recording, conversation.call
     if action == "start" and recording is None:
         if not call.exchange.node.recording.enabled:
@@ -36,6 +36,9 @@ def control(conversation: Conversation, action: str, by: str, now: float, out: l
         recording.pause(action == "pause", by, out)
     elif action == "segment":
         recording = conversation.next_segment(now, out)
+    elif action == "stop":
+        recording.stop(out)
+        conversation.recording = None
     conversation.put_bridge(out)
     call.keep(out)
     return recording.id

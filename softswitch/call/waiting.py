@@ -143,6 +143,11 @@ class Waiting:
         """Ids of the offers under way."""
         return [*self._offered]
 
+    @property
+    def offered_to(self) -> list[str]:
+        """The agents who are asked."""
+        return [each.offer.agent for each in self._offered.values()]
+
     def start(self, now: float, out: list[Any], queued_at: float | None = None) -> None:
         """Queue the call; `queued_at` (monotonic) is the earlier time of a call that was queued before."""
         self.queued_at = now if queued_at is None else queued_at

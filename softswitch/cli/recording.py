@@ -85,6 +85,7 @@ for _action, _about in (
     ("pause", "Leave out what is said from now on; the certificate says by whom."),
     ("resume", "Go on with a recording that was paused."),
     ("segment", "End the file of a conversation and go on in a new one."),
+    ("stop", "End the file of a conversation; what is said from now on is not recorded."),
 ):
     _control(_action, _about)
 

@@ -12,6 +12,7 @@ from softswitch.call.commands.calls import CallCommands
 from softswitch.call.commands.conferences import ConferenceCommands
 from softswitch.call.commands.directory import DirectoryCommands
 from softswitch.call.commands.group import Arguments, Command, by
+from softswitch.call.commands.presence import PresenceCommands
 from softswitch.call.commands.queues import QueueCommands
 from softswitch.call.commands.recordings import RecordingCommands
 from softswitch.call.commands.supervisor import SupervisorCommands
@@ -34,6 +35,7 @@ _GROUPS = (
     ConferenceCommands,
     AccessCommands,
     WebhookCommands,
+    PresenceCommands,
 )
 
 

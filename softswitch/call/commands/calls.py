@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call.commands.descriptions import describe, describe_whole
+from softswitch.call.commands.finding import call_of, is_of, owner, wrong
 from softswitch.call.commands.group import Arguments, Command, CommandGroup, by
 from softswitch.call.excursion import send_to_flow
+from softswitch.call.hanging_up import hang_up_for
 from softswitch.call.originating import originate, to_number, to_supervision
 from softswitch.call.party import Party
 from softswitch.call.routing import NoRoute
@@ -16,7 +19,6 @@ from softswitch.directory.commands import text_argument
 from softswitch.reasons import REASONS
 
 if TYPE_CHECKING:
-    from softswitch.call.call import Call
     from softswitch.call.conversation import Conversation
 
 
@@ -26,6 +28,7 @@ class CallCommands(CommandGroup):
     def commands(self) -> dict[str, Command]:
         return {
             "call.list": self._calls,
+            "call.show": self._show,
             "call.hang_up": self._hang_up,
             "call.originate": self._originate,
             "call.supervise": self._supervise,
@@ -33,35 +36,43 @@ class CallCommands(CommandGroup):
         }
 
     def _calls(self, args: Arguments, now: float, out: list[Any]) -> list[dict[str, Any]]:
-        return [describe(call, now) for call in self._exchange.calls.values()]
+        """With `own` those of this user."""
+        own = owner(args)
+        calls = self._exchange.calls.values()
+        return [describe(call, now) for call in calls if own is None or is_of(call, own)]
+
+    def _show(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        return describe_whole(call_of(self._exchange, args), now)
 
     def _hang_up(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
-        id = text_argument(args, "call")
-        call = self._exchange.calls.get(id)
-        if call is None:
-            raise ConfigError([Problem(("call",), f"there is no call {id!r}; see call list", NOT_FOUND)])
-        call.end("administrative_hang_up", "switch", now, out)
-        return {"call": id}
+        """The whole call; with `own` as if this user's phone had done it."""
+        call, own = call_of(self._exchange, args), owner(args)
+        if own is None:
+            call.end("administrative_hang_up", "switch", now, out)
+        else:
+            hang_up_for(call, own, now, out)
+        return {"call": call.id}
 
     def _send_to_flow(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         """The agent's side of a conversation waits while the other one goes through a flow."""
-        id, flow = text_argument(args, "call"), text_argument(args, "flow")
-        call = self._exchange.calls.get(id)
-        conversation = call.conversation if call is not None else None
-        legs = (conversation.callee, conversation.caller) if conversation is not None else ()
-        leg = next((each for each in legs if each.party.kind == "user"), None)
-        if call is None or leg is None:
-            message = f"there is no conversation of a user in call {id!r}; see call list"
-            raise ConfigError([Problem(("call",), message, NOT_FOUND)])
+        call, flow, own = call_of(self._exchange, args), text_argument(args, "flow"), owner(args)
+        talk = call.conversation
+        parties = (talk.callee, talk.caller) if talk is not None else ()
+        users = (each for each in parties if each.party.kind == "user")
+        leg = next((each for each in users if own in (None, each.party.name)), None)
+        if leg is None:
+            raise wrong("call", f"there is no conversation of a user in call {call.id!r}; see call list", CONFLICT)
         try:
             send_to_flow(call, leg, flow, None, now, out)
         except NoRoute:
             hint = did_you_mean(flow, self._exchange.centre.flows)
             raise ConfigError([Problem(("flow",), f"there is no flow {flow!r}; {hint}", NOT_FOUND)]) from None
-        return {"call": id, "flow": flow}
+        return {"call": call.id, "flow": flow}
 
     def _originate(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         """args: user, number. The user's phones ring; who answers is connected with the number."""
+        if owner(args) not in (None, args.get("user")):
+            raise wrong("user", "is not you; calls are made for oneself alone", FORBIDDEN)
         user, number = self._reachable(args, "user", now), text_argument(args, "number")
         party = Party("user", user, user)
         try:
@@ -121,22 +132,3 @@ class CallCommands(CommandGroup):
 
 def _no_mode(mode: str, allowed: Sequence[str]) -> ConfigError:
     return ConfigError([Problem(("mode",), f"{mode!r} is no mode; allowed: {', '.join(allowed)}")])
-
-
-def describe(call: Call, now: float) -> dict[str, Any]:
-    """One line of `call list`."""
-    if call.conversation is not None:
-        state = "talking"
-    elif call.activity is None:
-        state = "ending"
-    else:
-        state = call.activity.kind if call.waiting is None else "waiting"
-    return {
-        "call": call.id,
-        "from": call.caller.number,
-        "to": call.dialled,
-        "state": state,
-        "queue": call.queue,
-        "agent": call.agent,
-        "for_s": round(now - call.started, 1),
-    }

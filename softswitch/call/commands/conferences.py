@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from softswitch.call.commands.finding import call_of, owner
 from softswitch.call.commands.group import Arguments, Command, CommandGroup, by
 from softswitch.call.conference_activity import second_conversation, three_way
 from softswitch.config.errors import CONFLICT, NOT_FOUND, ConfigError, Problem
@@ -49,13 +50,13 @@ class ConferenceCommands(CommandGroup):
 
     def _three_way(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         """args: call, the conversation of a user who has put another one on hold."""
-        id = text_argument(args, "call")
-        call = self._exchange.calls.get(id)
-        talk = call.conversation if call is not None else None
-        pairs = [(leg, second_conversation(self._exchange, talk, leg)) for leg in talk.legs] if talk else []
-        for leg, second in pairs:
+        call, own = call_of(self._exchange, args), owner(args)
+        talk = call.conversation
+        legs = [leg for leg in talk.legs if own in (None, leg.party.name)] if talk is not None else []
+        for leg in legs:
+            second = second_conversation(self._exchange, talk, leg) if talk is not None else None
             if second is not None:
                 three_way(leg, second, now, out)
-                return {"call": id, "conference": id}
-        message = f"{id!r} is no conversation of a user who has a second one; see call list"
+                return {"call": call.id, "conference": call.id}
+        message = f"{call.id!r} is no conversation of a user who has a second one; see call list"
         raise ConfigError([Problem(("call",), message, CONFLICT)])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.commands.group import Arguments
-from softswitch.config.errors import ConfigError, Problem
+from softswitch.config.errors import FORBIDDEN, NOT_FOUND, ConfigError, Problem
 from softswitch.directory.commands import text_argument
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from softswitch.call.exchange import Exchange
 
 
-def wrong(place: str, message: str) -> ConfigError:
-    return ConfigError([Problem((place,), message)])
+def wrong(place: str, message: str, code: str = "") -> ConfigError:
+    return ConfigError([Problem((place,), message, code)])
 
 
 def call_of(exchange: Exchange, args: Arguments) -> Call:
@@ -24,10 +24,10 @@ def call_of(exchange: Exchange, args: Arguments) -> Call:
     id = text_argument(args, "call")
     call = exchange.calls.get(id)
     if call is None:
-        raise wrong("call", f"there is no call {id!r}; see call list")
+        raise wrong("call", f"there is no call {id!r}; see call list", NOT_FOUND)
     own = owner(args)
     if own is not None and not is_of(call, own):
-        raise wrong("call", f"{id!r} is no call of yours")
+        raise wrong("call", f"{id!r} is no call of yours", FORBIDDEN)
     return call
 
 

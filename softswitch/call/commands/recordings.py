@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from softswitch.call.commands.group import Arguments, Command, CommandGroup
+from softswitch.call.commands.finding import call_of, wrong
+from softswitch.call.commands.group import Arguments, Command, CommandGroup, by
 from softswitch.call.outputs import Fact
 from softswitch.call.recording_control import NotRecorded, control
-from softswitch.config.errors import CONFLICT, NOT_FOUND, ConfigError, Problem
+from softswitch.config.errors import CONFLICT, ConfigError, Problem
 from softswitch.directory.commands import text_argument
 
 RECORDING_NOTES = (
@@ -19,7 +20,7 @@ RECORDING_NOTES = (
     "recording_released",
     "recording_classified",
 )
-RECORDING_ACTIONS = ("start", "pause", "resume", "segment")
+RECORDING_ACTIONS = ("start", "pause", "resume", "segment", "stop")
 
 
 class RecordingCommands(CommandGroup):
@@ -32,16 +33,14 @@ class RecordingCommands(CommandGroup):
         }
 
     def _recording(self, action: str, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
-        id = text_argument(args, "call")
-        call = self._exchange.calls.get(id)
-        if call is None or call.conversation is None:
-            message = f"there is no conversation in call {id!r}; see call list"
-            raise ConfigError([Problem(("call",), message, NOT_FOUND)])
+        call = call_of(self._exchange, args)
+        if call.conversation is None:
+            raise wrong("call", f"there is no conversation in call {call.id!r}; see call list", CONFLICT)
         try:
-            recording = control(call.conversation, action, str(args.get("by") or "command"), now, out)
+            recording = control(call.conversation, action, by(args), now, out)
         except NotRecorded as error:
-            raise ConfigError([Problem(("call",), str(error), CONFLICT)]) from None
-        return {"call": id, "recording": recording}
+            raise wrong("call", str(error), CONFLICT) from None
+        return {"call": call.id, "recording": recording}
 
     def _note(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         """What was done with a finished recording, for the journal."""

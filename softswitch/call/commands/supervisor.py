@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from softswitch.acd import events as acd
+from softswitch.call.commands.finding import call_of
 from softswitch.call.commands.group import Arguments, Command, CommandGroup
 from softswitch.call.commands.group import by as by_whom
 from softswitch.call.configured import changed
@@ -33,7 +34,7 @@ class SupervisorCommands(CommandGroup):
         }
 
     def _priority(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
-        id, priority = text_argument(args, "call"), args.get("priority")
+        id, priority = call_of(self._exchange, args).id, args.get("priority")
         if type(priority) is not int or abs(priority) > HIGHEST:
             raise _wrong("priority", f"{priority!r} is no priority; allowed: {-HIGHEST} to {HIGHEST}")
         if self._exchange.acd.priority_of(id) is None:
