@@ -15,6 +15,7 @@ from softswitch.reasons import REASONS
 if TYPE_CHECKING:
     from softswitch.call.call import Call
     from softswitch.call.recording import Recording
+    from softswitch.call.routing import Route
     from softswitch.sip.refer import Referral
     from softswitch.sip.values import Replaces
 
@@ -47,29 +48,47 @@ def _second(leg: Leg, replaces: Replaces) -> Leg | None:
     return second if talks or (conversation is None and second is second.call.inbound) else None
 
 
+def connect_calls(leg: Leg, second: Leg, now: float, out: list[Any]) -> None:
+    """The same by command, for two legs of one party: `leg` is in a conversation, `second` in one or on its
+    way to one. Raises NoRoute."""
+    if second.call.conversation is None:
+        _call_anew(leg, second, destination(leg.call, leg.party, second.call.dialled, now), None, now, out)
+    else:
+        _merge(*_by_age(leg, second), now, out)
+
+
 def _ring_for(leg: Leg, second: Leg, referral: Referral, now: float, out: list[Any]) -> None:
-    """The target has not answered, or is a flow: the number that the transferor dialled is called anew."""
-    other = second.call
     try:
-        found = destination(leg.call, leg.party, other.dialled, now)
+        found = destination(leg.call, leg.party, second.call.dialled, now)
     except NoRoute as no_route:
         referral.refuse(REASONS[no_route.reason].status, now, out)
         return
+    _call_anew(leg, second, found, referral, now, out)
+
+
+def _call_anew(
+    leg: Leg, second: Leg, found: Route, referral: Referral | None, now: float, out: list[Any]
+) -> None:
+    """The target has not answered, or is a flow: the number that the transferor dialled is called anew."""
+    other = second.call
     transfer = Transfer(leg.call, leg.party, leg, other.dialled)
     if other.waiting is not None:
         transfer.consulted_s = now - other.waiting.queued_at
+    leg.call.data.take_over(other.data, now, out)
     other.end("transferred", "switch", now, out)
     transfer.start(found, referral, now, out)
 
 
 def _join(leg: Leg, second: Leg, referral: Referral, now: float, out: list[Any]) -> None:
     """The older call goes on with the other party of the newer one, which is over."""
-    older, newer = sorted((leg, second), key=lambda each: each.call.started)
-    conversation = newer.call.conversation
-    assert conversation is not None
     referral.accept(now, out)
-    _merge(older, newer, now, out)
+    _merge(*_by_age(leg, second), now, out)
     referral.finish(200, now, out)
+
+
+def _by_age(leg: Leg, second: Leg) -> tuple[Leg, Leg]:
+    older, newer = sorted((leg, second), key=lambda each: each.call.started)
+    return older, newer
 
 
 def _merge(older: Leg, newer: Leg, now: float, out: list[Any]) -> None:

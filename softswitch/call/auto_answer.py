@@ -1,4 +1,4 @@
-"""Asking a phone to answer by itself when a queue offers its agent a call.
+"""Asking a phone to answer by itself when a queue offers its agent a call, or its user has asked for one.
 
 There is one standard, and there are two habits that most phones know; who does not know one ignores it.
 """
@@ -17,6 +17,11 @@ def answer_lines(exchange: Exchange, party: Party) -> str:
     offer, and where neither agent nor user want it."""
     if party.agent is None or party.kind != "user" or not _wanted(exchange, party.agent, party.name):
         return ""
+    return asking(exchange)
+
+
+def asking(exchange: Exchange) -> str:
+    """The header lines themselves."""
     host = exchange.sip_host
     named = f"[{host}]" if ":" in host else host
     return (

@@ -167,7 +167,10 @@ class Call:
             self.exchange.media.delete(self.inbound.worker, "player", player, out)
 
     def player_finished(self, player: str, now: float, out: list[Any]) -> None:
-        if self.transfer is not None and player == self.transfer.player:
+        playing = self.conversation.playing if self.conversation is not None else None
+        if playing is not None and player == playing.player:
+            playing.finished(out)
+        elif self.transfer is not None and player == self.transfer.player:
             self.exchange.media.forget(self.inbound.worker, "player", player)
             self.transfer.announced(now, out)
         elif player == self.player:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from softswitch.call.call import Call
     from softswitch.call.leg import Leg
     from softswitch.call.leg_media import LegMedia
+    from softswitch.call.playing import Playing
     from softswitch.call.supervision import SupervisionActivity
 
 HOLD_MUSIC = "hold"
@@ -46,6 +47,7 @@ class Conversation:
         self.recording = recording
         self.supervisions: list[SupervisionActivity] = []
         self.keys = Keys()
+        self.playing: Playing | None = None
 
     @property
     def bridge_id(self) -> str:
@@ -95,6 +97,8 @@ class Conversation:
 
     def end(self, now: float, out: list[Any]) -> None:
         media = self.call.exchange.media
+        if self.playing is not None:
+            self.playing.stop("conversation_ended", out)
         media.delete(self.caller.worker, "bridge", self.bridge_id, out)
         if self.recording is not None:
             self.recording.stop(out)

@@ -329,6 +329,8 @@ class Exchange:
         call = self.call_of(spoken.request)
         if call is not None and call.activity is not None:
             call.activity.spoken(spoken, now, out)
+        elif call is not None and call.conversation is not None and call.conversation.playing is not None:
+            call.conversation.playing.spoken(spoken, out)
 
     def music_path(self, name: str, out: list[Any]) -> str | None:
         path = self._prompts.music.get(name)

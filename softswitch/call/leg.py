@@ -329,6 +329,7 @@ class Leg(LegMedia):
             "party": self.party.to_state(),
             "state": self.state if answered else "setup",
             **({"since": self.since} if answered else {}),
+            **({"held_here": True} if self.held_here else {}),
             "worker": self.worker,
             "port": self.port,
             "port_of": self.place.port_of,
@@ -344,6 +345,7 @@ class Leg(LegMedia):
         """Take up an answered leg of a former process: its dialog, and its media as it is in the worker."""
         leg = cls(call, state["id"], state["direction"], Party(**state["party"]))
         leg.state, leg.since = state["state"], state.get("since")
+        leg.held_here = state.get("held_here", False)
         port_of = state.get("port_of", state["worker"])
         leg.place = Place(state["worker"], state["port"], port_of, state.get("shared", False))
         leg.sdp_id, leg.sdp_version = state["sdp_id"], state["sdp_version"]

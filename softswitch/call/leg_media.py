@@ -43,6 +43,7 @@ class LegMedia:
         "audio",
         "call",
         "codecs",
+        "held_here",
         "id",
         "learn",
         "party",
@@ -75,6 +76,7 @@ class LegMedia:
         self.shares_port = False
         self.pressed_info = False
         self.unacceptable = ""
+        self.held_here = False
         self.security = LegSecurity(call, party)
         self.silent_since: float | None = None
         self.silence_told_at = 0.0
@@ -146,8 +148,19 @@ class LegMedia:
 
     @property
     def holds(self) -> bool:
-        """Whether the party wants to hear nothing (sendonly, inactive, or the address 0.0.0.0)."""
-        return self.audio is not None and self.audio.direction not in ("sendrecv", "sendonly")
+        """Whether the party wants to hear nothing: by its phone (sendonly, inactive, or the address 0.0.0.0),
+        or by command."""
+        return self.held_here or self._phone_holds(self.audio)
+
+    @staticmethod
+    def _phone_holds(audio: NegotiatedAudio | None) -> bool:
+        return audio is not None and audio.direction not in ("sendrecv", "sendonly")
+
+    def hold_here(self, held: bool, out: list[Any]) -> None:
+        """The switch holds for the party, whose phone goes on as it is, or does so no longer."""
+        before, self.held_here = self.holds, held
+        if self.holds != before:
+            self.call.hold_changed(self, out)
 
     # Offers and answers
 
@@ -251,7 +264,9 @@ class LegMedia:
         return True
 
     def _put_media(self, audio: NegotiatedAudio, out: list[Any]) -> None:
-        held, self.audio = self.holds, audio
+        held, former, self.audio = self.holds, self.audio, audio
+        if self._phone_holds(former) and not self._phone_holds(audio):
+            self.held_here = False  # who comes back at the phone wants to be back
         self.call.exchange.passing.speaks(self)
         self.silent_since = None
         fields = leg_fields(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.activity import Activity
+from softswitch.call.auto_answer import asking
 from softswitch.call.call import Call
 from softswitch.call.hunt import Group, Hunt
 from softswitch.call.leg import Leg
@@ -17,6 +18,7 @@ from softswitch.sip.uri import Address, Uri
 if TYPE_CHECKING:
     from softswitch.call.conversation import Conversation
     from softswitch.call.exchange import Exchange
+    from softswitch.call.registrar import Binding
 
 MAX_FORWARDS = 70
 RING_S = 30.0
@@ -29,8 +31,12 @@ class OriginateActivity(Activity):
 
     kind = "originate"
 
-    def __init__(self, call: Call, then: Then, shown: str) -> None:
+    def __init__(
+        self, call: Call, then: Then, shown: str, contacts: Sequence[Binding], answers: bool
+    ) -> None:
         super().__init__(call)
+        self._contacts = contacts
+        self._answers = answers
         self.then = then
         self.shown = shown
         self._hunt: Hunt | None = None
@@ -38,8 +44,8 @@ class OriginateActivity(Activity):
     def start(self, now: float, out: list[Any]) -> None:
         call, exchange = self.call, self.call.exchange
         caller = Address("", Uri("sip", self.shown, exchange.sip_host, exchange.sip_port), ())
-        contacts = exchange.registrar.contacts(call.caller.name, now)
-        self._hunt = Hunt(call, self, [Group(call.caller, contacts, caller)])
+        self._hunt = Hunt(call, self, [Group(call.caller, self._contacts, caller)])
+        self._hunt.headers = asking(exchange) if self._answers else ""
         call.wake_at(now + RING_S)
         self._hunt.start(now, out)
 
@@ -76,9 +82,23 @@ class OriginateActivity(Activity):
 
 
 def originate(
-    exchange: Exchange, user: str, number: str, then: Then, now: float, out: list[Any], *, by: str
+    exchange: Exchange,
+    user: str,
+    number: str,
+    then: Then,
+    now: float,
+    out: list[Any],
+    *,
+    by: str,
+    contacts: Sequence[Binding] | None = None,
+    answers: bool = False,
+    of: Call | None = None,
 ) -> Call:
-    """Ring a user's phones, which show `number`; `by` says in the facts who wanted it."""
+    """Ring a user's phones, or those `contacts`, which show `number`; `by` says in the facts who wanted it.
+
+    `answers`: the phones are asked to answer by themselves. `of`: the call for which it is made, whose data
+    it has.
+    """
     party = Party("user", user, user, exchange.centre.users[user].display)
     call = Call(exchange, f"c{exchange.entropy(8).hex()}", party, number, now, MAX_FORWARDS)
     exchange.calls[call.id] = call
@@ -86,8 +106,12 @@ def originate(
     call.inbound = Leg(call, call.next_id("l"), "inbound", party)
     told = {"direction": "internal", "from_number": user, "to_number": number, "source": party.source}
     call.fact("call_started", {**told, "originated_by": by}, out)
+    if of is not None:
+        call.data.begin(of.data.values, f"call {of.id}", now, out)
+    if contacts is None:
+        contacts = exchange.registrar.contacts(user, now)
     exchange.engage(party, call.id, True, now, out)
-    call.begin(OriginateActivity(call, then, number), now, out)
+    call.begin(OriginateActivity(call, then, number, contacts, answers), now, out)
     return call
 
 

@@ -64,4 +64,6 @@ def _needs_another(leg: LegMedia) -> bool:
     other = conversation.other(leg)
     if other.holds or conversation.supervisions or conversation.recording is not None:
         return True
+    if conversation.playing is not None:
+        return True
     return other.offered_codecs() != leg.offered_codecs()

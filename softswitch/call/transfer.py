@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 
 TARGET, PARKED, RECALL = "target", "parked", "recall"
 MEDIA_RETRY_S = 0.1
+KNOWN = {
+    "queue": "queues",
+    "flow": "flows",
+    "user": "users",
+    "agent": "agents",
+    "conference": "conferences",
+    "voicemail": "voicemail",
+}
+"""Kinds of targets, and where their names stand in the configuration."""
 
 
 class Transfer:
@@ -284,7 +293,14 @@ class ResumedTransfer(Activity):
 
 
 def destination(call: Call, by: Party, number: str, now: float) -> Route:
-    """Where a number leads that a party transfers to, with that party's permissions. Raises NoRoute."""
+    """Where a number, or a target such as queue:NAME, leads that a party transfers to, with that party's
+    permissions. Raises NoRoute."""
+    kind, colon, name = number.partition(":")
+    if colon and kind in KNOWN:
+        if name not in getattr(call.exchange.centre, KNOWN[kind]):
+            raise NoRoute("number_not_found")
+        found = Route(kind, name, name, "target")
+        return call.exchange.seats.route(found) if kind == "agent" else found
     found = call.exchange.route(by, number, now)
     if found.kind == "feature":
         raise NoRoute("forbidden")

@@ -141,6 +141,8 @@ def _expected_media(call: Call) -> set[tuple[str, str]]:
         expected.add(("recorder", taking.recording))
     if call.conversation is not None:
         expected.add(("bridge", call.conversation.bridge_id))
+        if call.conversation.playing is not None and call.conversation.playing.player:
+            expected.add(("player", call.conversation.playing.player))
         if call.conversation.recording is not None:
             expected.add(("recorder", call.conversation.recording.id))
     elif isinstance(call.activity, DialActivity) and call.activity.early is not None:

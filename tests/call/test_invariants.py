@@ -154,6 +154,23 @@ phones = st.sampled_from(sorted(PHONES))
 callers = st.sampled_from(["carol", "dave", "erin", "carrier", "carrier", "bob"])
 
 
+STEERING: dict[str, dict[str, list[Any]]] = {
+    "hold": {},
+    "resume": {},
+    "transfer": {"to": [*NUMBERS, "queue:sales", "flow:main", "user:carol"]},
+    "consult": {"number": NUMBERS},
+    "complete_transfer": {},
+    "conference": {},
+    "answer": {},
+    "play": {"prompt": ["welcome"], "to": ["agent", "caller", "both"]},
+    "stop_playing": {},
+    "send_digits": {"digits": ["1"]},
+    "data": {"set": [{"a": "1"}, {"b": "2"}], "remove": [["a"], []]},
+    "hang_up": {},
+}
+"""What a party of a call may have done, with arguments."""
+
+
 class Floor(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
@@ -388,6 +405,19 @@ class Floor(RuleBasedStateMachine):
         if sum(len(live(phone)) for phone in self.phones.values()) < MOST_SESSIONS:
             with suppress(ConfigError):
                 self.world.command("call.originate", user=user, number=number)
+
+    @rule(data=st.data(), command=st.sampled_from(sorted(STEERING)), own=st.booleans())
+    def steers(self, data: st.DataObject, command: str, own: bool) -> None:
+        """A party of a call has the switch do something."""
+        busy = sum(len(live(phone)) for phone in self.phones.values()) >= MOST_SESSIONS
+        calls = sorted(self.world.exchange.calls)
+        if calls and not (busy and command == "consult"):
+            user = data.draw(st.sampled_from(["alice", "bob", "carol", "dave", "erin"]))
+            args = {name: data.draw(st.sampled_from(values)) for name, values in STEERING[command].items()}
+            whose = {"own": user} if own else {"user": user}
+            call = data.draw(st.sampled_from(calls))
+            with suppress(ConfigError):
+                self.world.command(f"call.{command}", call=call, **args, **whose)
 
     @rule(mode=st.sampled_from(["listen", "barge", "take_over"]))
     def operator_has_a_call_supervised(self, mode: str) -> None:

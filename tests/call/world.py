@@ -229,7 +229,11 @@ class Phone:
     def session_request(
         self, session: Session, transaction: Any, message: Any, now: float, out: list[Any]
     ) -> bool:
-        return False
+        if message.method != "NOTIFY":
+            return False
+        self.requests.append(message)
+        self.ua.respond(transaction, message, self.status, now, out)
+        return True
 
     def session_refer_answered(
         self, session: Session, referral: Any, status: int, message: Any, now: float, out: list[Any]

@@ -15,6 +15,8 @@ from softswitch.call.commands.group import Arguments, Command, by
 from softswitch.call.commands.presence import PresenceCommands
 from softswitch.call.commands.queues import QueueCommands
 from softswitch.call.commands.recordings import RecordingCommands
+from softswitch.call.commands.sounding import SoundingCommands
+from softswitch.call.commands.steering import SteeringCommands
 from softswitch.call.commands.supervisor import SupervisorCommands
 from softswitch.call.commands.webhooks import WebhookCommands
 from softswitch.config.errors import CONFLICT, NOT_FOUND, ConfigError, Problem
@@ -36,6 +38,8 @@ _GROUPS = (
     AccessCommands,
     WebhookCommands,
     PresenceCommands,
+    SteeringCommands,
+    SoundingCommands,
 )
 
 

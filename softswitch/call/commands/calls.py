@@ -61,7 +61,8 @@ class CallCommands(CommandGroup):
         users = (each for each in parties if each.party.kind == "user")
         leg = next((each for each in users if own in (None, each.party.name)), None)
         if leg is None:
-            raise wrong("call", f"there is no conversation of a user in call {call.id!r}; see call list", CONFLICT)
+            message = f"there is no conversation of a user in call {call.id!r}; see call list"
+            raise wrong("call", message, CONFLICT)
         try:
             send_to_flow(call, leg, flow, None, now, out)
         except NoRoute:

@@ -29,8 +29,16 @@ class RecordingCommands(CommandGroup):
     def commands(self) -> dict[str, Command]:
         return {
             **{f"recording.{action}": partial(self._recording, action) for action in RECORDING_ACTIONS},
+            "call.record": self._record,
             "recording.note": self._note,
         }
+
+    def _record(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
+        """args: action, one of RECORDING_ACTIONS."""
+        action = text_argument(args, "action")
+        if action not in RECORDING_ACTIONS:
+            raise wrong("action", f"{action!r} is none; allowed: {', '.join(RECORDING_ACTIONS)}")
+        return self._recording(action, args, now, out)
 
     def _recording(self, action: str, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         call = call_of(self._exchange, args)
