@@ -94,36 +94,6 @@ def send_to_flow(call_id: str, flow: str, config_path: Path | None, as_json: boo
         click.echo(f"The caller of {call_id} is in flow {flow}.")
 
 
-@call.command("data", epilog=example("softswitch call data 5f3a9c --set ticket=T-17 --remove customer"))
-@click.argument("call_id", metavar="CALL")
-@click.option("--set", "given", multiple=True, metavar="NAME=TEXT", help="May be repeated.")
-@click.option("--remove", multiple=True, metavar="NAME", help="May be repeated.")
-@by_option
-@config_option
-@json_option
-def data(
-    call_id: str,
-    given: tuple[str, ...],
-    remove: tuple[str, ...],
-    by: str,
-    config_path: Path | None,
-    as_json: bool,
-) -> None:
-    """Show the texts that a call has with it, after setting and removing some."""
-    pairs = [each.partition("=") for each in given]
-    for name, equals, _ in pairs:
-        if not equals:
-            raise click.BadParameter(f"{name!r} has no text; give it as NAME=TEXT", param_hint="--set")
-    values = {name: text for name, _, text in pairs}
-    args = {"call": call_id, "set": values, "remove": [*remove], "by": by}
-    result = send(node_of(config_path), "call.data", args)
-    if as_json:
-        print_json(result)
-    else:
-        rows = [{"name": name, "text": text} for name, text in result["data"].items()]
-        print_rows(rows, ["name", "text"], json=False, empty=f"Call {call_id} has no data.")
-
-
 @call.command("conference", epilog=example("softswitch call conference 5f3a9c"))
 @click.argument("call_id", metavar="CALL")
 @config_option

@@ -17,6 +17,7 @@ from softswitch.cli.backend import backend
 from softswitch.cli.backup import backup, restore
 from softswitch.cli.ban import ban
 from softswitch.cli.calendar import calendar
+from softswitch.cli.call_control import presence
 from softswitch.cli.callback import callback
 from softswitch.cli.capacity import capacity
 from softswitch.cli.cdr import cdr
@@ -123,6 +124,7 @@ for _command in (
     action,
     callback,
     registration,
+    presence,
     ban,
     cdr,
     report,

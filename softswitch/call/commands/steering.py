@@ -78,7 +78,8 @@ class SteeringCommands(CommandGroup):
         legs = (leg_of_user(each, leg.party.name) for each in others if leg.party.kind == "user")
         second = next((each for each in legs if each is not None), None)
         if second is None:
-            raise wrong("call", f"{leg.party.name} has no second call that could be joined; see call list", CONFLICT)
+            message = f"{leg.party.name} has no second call that could be joined; see call list"
+            raise wrong("call", message, CONFLICT)
         return self._joined(leg, second, now, out)
 
     def _join(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
@@ -116,7 +117,8 @@ class SteeringCommands(CommandGroup):
         ringing = [leg for leg in users if leg.direction == "outbound" and leg.state == "ringing"]
         found = [leg for leg in ringing if user in (None, leg.party.name)]
         if not found:
-            raise wrong("call", f"no phone of {user or 'a user'} rings for {call.id!r}; see call show", CONFLICT)
+            message = f"no phone of {user or 'a user'} rings for {call.id!r}; see call show"
+            raise wrong("call", message, CONFLICT)
         names = [*dict.fromkeys(leg.party.name for leg in found)]
         if len(names) > 1:
             raise wrong("user", f"is missing, and several phones ring; allowed: {', '.join(names)}")
