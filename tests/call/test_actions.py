@@ -197,7 +197,7 @@ def test_what_was_changed_again_since_then_is_not_taken_back(world: World) -> No
 @pytest.mark.parametrize(
     ("command", "args", "wrong"),
     [
-        ("call.priority", {"call": "c1", "priority": 3}, "does not wait"),
+        ("call.priority", {"call": "c1", "priority": 3}, "there is no call"),
         ("call.priority", {"call": "c1", "priority": 1001}, "allowed: -1000 to 1000"),
         ("queue.overflow", {"name": "sale", "tier": 2}, "did you mean sales"),
         ("queue.overflow", {"name": "sales", "tier": 0}, "tier"),

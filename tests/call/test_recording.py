@@ -153,7 +153,7 @@ def test_commands_control_the_recording_and_say_what_is_wrong() -> None:
     (call,) = world.exchange.calls
     with pytest.raises(ConfigError, match="is not recorded"):
         world.command("recording.pause", call=call)
-    with pytest.raises(ConfigError, match="there is no conversation in call 'nothing'"):
+    with pytest.raises(ConfigError, match="there is no call 'nothing'"):
         world.command("recording.start", call="nothing")
     started = world.command("recording.start", call=call)
     assert started["recording"] == recorder(world)["id"]

@@ -34,9 +34,10 @@ class SupervisorCommands(CommandGroup):
         }
 
     def _priority(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
-        id, priority = call_of(self._exchange, args).id, args.get("priority")
+        priority = args.get("priority")
         if type(priority) is not int or abs(priority) > HIGHEST:
             raise _wrong("priority", f"{priority!r} is no priority; allowed: {-HIGHEST} to {HIGHEST}")
+        id = call_of(self._exchange, args).id
         if self._exchange.acd.priority_of(id) is None:
             raise _wrong("call", f"{id!r} does not wait in a queue; see call list", CONFLICT)
         self._exchange.acd_event(acd.CallPrioritised(id, priority), now, out)
