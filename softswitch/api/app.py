@@ -64,9 +64,11 @@ def create_app(node: Node) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     services.database.remove_sessions_before(time.time())
+    await services.webhooks.start()
     try:
         yield
     finally:
+        await services.webhooks.close()
         services.close()
 
 

@@ -16,6 +16,7 @@ from softswitch.api.database import ApiDatabase
 from softswitch.api.problem import ApiError, unavailable
 from softswitch.api.rates import Rates
 from softswitch.api.switch import Answers, SwitchClient
+from softswitch.api.webhooks import Webhooks
 from softswitch.config import Node
 from softswitch.store.queries import NoViews, open_views
 
@@ -35,6 +36,7 @@ class Services:
     database: ApiDatabase = field(init=False)
     callers: Callers = field(init=False)
     rates: Rates = field(init=False)
+    webhooks: Webhooks = field(init=False)
 
     def __post_init__(self) -> None:
         self.switch = SwitchClient(self.node.control_path)
@@ -42,6 +44,7 @@ class Services:
         self.database = ApiDatabase(self.node.api_path)
         self.callers = Callers(self.answers, self.database, self.node.api.session_hours * 3600)
         self.rates = Rates(self.node.api.requests_per_second)
+        self.webhooks = Webhooks(self.node, lambda: self.switch.call("api.webhooks"))
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="views")
         self._reporters = ThreadPoolExecutor(READERS, thread_name_prefix="reports")
 

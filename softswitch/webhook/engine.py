@@ -11,7 +11,7 @@ again come when they come.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from softswitch.config import Webhook
@@ -75,7 +75,13 @@ class Deliveries:
             receiver.go_on(self.head, now, out)
 
     def read(
-        self, name: str, after: int, facts: list[tuple[int, Fact]], end: int, now: float, out: list[Output]
+        self,
+        name: str,
+        after: int,
+        facts: Sequence[tuple[int, Fact]],
+        end: int,
+        now: float,
+        out: list[Output],
     ) -> None:
         """What a `ReadOn` has found: the facts after `after`, up to `end`."""
         receiver = self._receivers.get(name)
@@ -104,7 +110,9 @@ class Deliveries:
 
     def replay(self, name: str, places: Iterable[Place], now: float, out: list[Output]) -> None:
         """Dead letters shall be sent again, as if they had happened now."""
-        receiver = self._receivers[name]
+        receiver = self._receivers.get(name)
+        if receiver is None:
+            return
         expires_at = now + self._utc_offset + receiver.settings.max_age_s
         receiver.keep([(place, 0, expires_at) for place in places])
         receiver.read_missing(out)
@@ -129,12 +137,13 @@ class Deliveries:
         """Those that are not yet written; they are to be written together with the state."""
         return [*self._receivers[name].dead.values()]
 
-    def written(self, name: str, dead: Iterable[DeadLetter], now: float, out: list[Output]) -> None:
-        """State and dead letters are in the database."""
-        receiver = self._receivers.get(name)
-        if receiver is not None:
-            receiver.written(each.place.position for each in dead)
-            receiver.go_on(self.head, now, out)
+    def written(self, dead: Iterable[DeadLetter], now: float, out: list[Output]) -> None:
+        """These dead letters are in the database, and with them a state without them."""
+        for each in dead:
+            receiver = self._receivers.get(each.webhook)
+            if receiver is not None:
+                receiver.dead.pop(each.place.position, None)
+        self.handle_timeout(now, out)
 
     def counts(self) -> list[dict[str, Any]]:
         """Of each webhook: events delivered, attempts failed and events died since the start, events that

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from softswitch.config import Webhook
 from softswitch.webhook.circuit import Breaker, Circuit
@@ -86,7 +86,7 @@ class Receiver:
         return True
 
     def read(
-        self, after: int, facts: list[tuple[int, Fact]], end: int, head: int, now: float, utc: float
+        self, after: int, facts: Sequence[tuple[int, Fact]], end: int, head: int, now: float, utc: float
     ) -> None:
         """What `ReadOn` has found, up to `end`; `head` is where the feed is."""
         self._reading = False
@@ -215,11 +215,6 @@ class Receiver:
     def open_events(self) -> list[tuple[int, int, int, float]]:
         """Begin, position, attempts and expiry (UTC) of each event that is neither delivered nor dead."""
         return [(*each.place, each.attempts, each.expires_at) for each in self._lines]
-
-    def written(self, positions: Iterable[int]) -> None:
-        """These dead letters are in the database."""
-        for position in positions:
-            self.dead.pop(position, None)
 
 
 def _at(fact: Fact, utc: float) -> float:

@@ -90,7 +90,7 @@ class World:
         dead = self.engine.dead_letters("crm")
         self.saved = self.engine.to_state("crm")
         self.dead |= {each.place.position: each for each in dead}
-        self._turn(lambda out: self.engine.written("crm", dead, self.now, out))
+        self._turn(lambda out: self.engine.written(dead, self.now, out))
 
     def kill(self) -> None:
         """The process dies; what was under way may have arrived or not, and nobody hears the answer."""

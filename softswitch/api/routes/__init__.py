@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from softswitch.api.routes import agents, configuration, health, records, session, status
+from softswitch.api.routes import agents, configuration, health, records, session, status, webhooks
 
 ROUTERS: tuple[tuple[APIRouter, bool], ...] = (
     (health.router, False),
@@ -13,4 +13,5 @@ ROUTERS: tuple[tuple[APIRouter, bool], ...] = (
     (configuration.router, True),
     (agents.router, True),
     (records.router, True),
+    (webhooks.router, True),
 )
