@@ -6,7 +6,7 @@ not YAML, decides what is text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ from softswitch.config.node import Node
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
-# Repeated YAML anchors can make millions of values of a few lines.
-MAX_VALUES = 200_000
+# What is written out is bounded by the size of the file; anchors can make millions of values of a few lines.
+MAX_REPEATED = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +107,16 @@ class _Reader:
 
     name: str
     lines: dict[KeyPath, int]
+    nodes: set[int] = field(default_factory=set)
+    """The ids of those that were met: of what is written out, each once."""
 
     def value(self, node: YamlNode, path: KeyPath) -> Any:
         if len(path) > MAX_DEPTH:
             raise _located(self.name, node.start_mark.line + 1, "is nested too deeply")
-        if len(self.lines) > MAX_VALUES:
-            raise _located(self.name, node.start_mark.line + 1, f"has more than {MAX_VALUES} values")
+        self.nodes.add(id(node))
+        if len(self.lines) > len(self.nodes) + MAX_REPEATED:
+            message = f"repeats more than {MAX_REPEATED} values by anchors; write less of them"
+            raise _located(self.name, node.start_mark.line + 1, message)
         self.lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, MappingNode):
             return self._mapping(node, path)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softswitch.config import Centre, Node
+from softswitch.config import Centre, Node, files
 from softswitch.config.errors import ConfigError, validate
 from softswitch.config.files import MAX_FILE_BYTES, load_node, parse_document, plain_value, read_document
 
@@ -126,8 +126,18 @@ def test_what_is_no_yaml_is_one_line(text: str, expected: str) -> None:
 def test_repeated_anchors_do_not_fill_the_memory() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
-    with pytest.raises(ConfigError, match="has more than"):
+    with pytest.raises(ConfigError, match="repeats more than 200000 values by anchors"):
         parse_document("\n".join(lines), "f")
+
+
+def test_many_values_that_are_written_out_are_no_repetition(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_REPEATED", 50)
+    users = [f"  u{n}: {{password: secret, groups: [all, *team]}}" for n in range(40)]
+    tree = parse_document("\n".join(["team: &team here", "users:", *users]), "f").tree
+    assert len(tree["users"]) == 40 and tree["users"]["u39"]["groups"] == ["all", "here"]
+    more = [f"  v{n}: *team" for n in range(11)]
+    with pytest.raises(ConfigError, match="f:1: repeats more than 50 values by anchors"):
+        parse_document("\n".join(["team: &team here", "users:", *users, *more]), "f")
 
 
 @given(st.text(max_size=200))
