@@ -16,7 +16,7 @@ from softswitch.call.outputs import Fact, Keep
 from softswitch.call.user_data import variables
 from softswitch.config.errors import ConfigError
 from softswitch.ivr.inquiry import asked_path, taken
-from softswitch.ivr.spoken import substitute
+from softswitch.ivr.spoken import names_in, substitute
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
@@ -28,14 +28,21 @@ WITHHELD = "anonymous"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question under way."""
+    """A question under way. Its `values` stand by themselves, where the journal tells telephone numbers from
+    other texts."""
 
     call: str
     backend: str
     path: str
+    query: dict[str, str]
+    values: dict[str, str]
     into: dict[str, str]
     deadline_s: float | None
     key: str
+
+    def question(self, id: str) -> Question:
+        path = asked_path(self.path, self.query.items(), self.values)
+        return Question(id, self.backend, "GET", path, None, self.key, self.deadline_s)
 
 
 class Lookups:
@@ -65,11 +72,13 @@ class Lookups:
     def _ask(self, call: Call, lookup: Lookup, known: Mapping[str, str], now: float, out: list[Any]) -> None:
         id = call.next_id("b")
         self._asked.add(call.id)
-        path = asked_path(lookup.path, lookup.query.items(), known)
+        names = names_in(" ".join([lookup.path, *lookup.query.values()]))
         asked = Asked(
             call.id,
             substitute(lookup.backend, known),
-            path,
+            lookup.path,
+            dict(lookup.query),
+            {name: known[name] for name in names if name in known},
             dict(lookup.into),
             lookup.deadline_s,
             id,
@@ -79,8 +88,7 @@ class Lookups:
 
     def _send(self, id: str, asked: Asked, now: float, out: list[Any]) -> None:
         self._under_way[id] = asked
-        question = Question(id, asked.backend, "GET", asked.path, None, asked.key, asked.deadline_s)
-        self._exchange.backends.ask(question, now, out)
+        self._exchange.backends.ask(asked.question(id), now, out)
 
     def answered(self, answer: Answer, now: float, out: list[Any]) -> None:
         """An answer of any back-end; those to others are left to them."""

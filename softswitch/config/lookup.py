@@ -14,7 +14,8 @@ ANSWER_PLACE = r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*"
 MOST_PARTS = 32
 _BACKEND = re.compile(r"[A-Za-z0-9._-]*(\{[A-Za-z0-9_]+\}[A-Za-z0-9._-]*)*")
 _POP_URL = re.compile(
-    r"https?://[A-Za-z0-9._:\[\]-]+(?:[/?#](?:[A-Za-z0-9._~!$&'()*+,;=:@%/?#-]|\{[A-Za-z0-9_]+\})*)?"
+    r"https?://[A-Za-z0-9._:\[\]-]+"
+    r"(?:[/?#](?:[A-Za-z0-9._~!$&'()*+,;=:@%/?#-]|(?<=[/=])\{[A-Za-z0-9_]+\}(?=[/&?#]|\Z))*)?"
 )
 
 
@@ -45,8 +46,8 @@ def _is_place(text: str) -> str:
 def _is_pop_url(text: str) -> str:
     if not _POP_URL.fullmatch(text):
         raise ValueError(
-            "is no such address; allowed: https://HOST/ and what may stand in a URL, with {variable} behind"
-            " the host"
+            "is no such address; allowed: https://HOST/ and what may stand in a URL, {variable} as a whole"
+            " part of the path or a whole value: /{call}?number={caller}"
         )
     return text
 

@@ -35,6 +35,11 @@ class Spoken:
         return numbers.SPOKEN[self.kind](text, language)
 
 
+def names_in(text: str) -> list[str]:
+    """The variables that stand in a text."""
+    return _VARIABLE.findall(text)
+
+
 def substitute(text: str, variables: Mapping[str, str]) -> str:
     """Put the values of variables in place of `{name}`; an unset variable is empty."""
     return _VARIABLE.sub(lambda match: variables.get(match[1], ""), text)

@@ -22,7 +22,7 @@ from softswitch.store.segments import sync_directory
 
 _FEWEST, _MOST = 7, 15
 # Numbers of JSON itself end with a comma or a bracket.
-_BEFORE, _AFTER = frozenset(b'":/<='), frozenset(b'"@ <>;&?/')
+_BEFORE, _AFTER = frozenset(b'":/<='), frozenset(b'"@ <>;&?/#')
 _PLUS, _SPACE = b"+ "
 _DIGIT, _END = b"0!"
 _KINDS = bytes(_DIGIT if 48 <= byte < 58 else _END if byte in _AFTER else 32 for byte in range(256))

@@ -252,13 +252,15 @@ def test_no_link_goes_outside() -> None:
 def test_a_long_link_is_left_to_the_programs() -> None:
     texts = dict.fromkeys("abc", "x" * 1000)
     house = with_url(
-        "https://crm.example/?x={a}{b}{c}",
+        "https://crm.example/?x={a}&y={b}&z={c}",
         flows={"main": {"steps": [{"data": {"set": texts}}, {"queue": "sales"}]}},
     )
     alice = house.agent("a1", "alice")
     house.phone("carol").call("100")
     assert links(alice) == []
-    assert house.one("screen_pop")["url"] == "https://crm.example/?x=" + "x" * 3 * 256
+    assert house.one("screen_pop")["url"] == "https://crm.example/?" + "&".join(
+        f"{name}={256 * 'x'}" for name in "xyz"
+    )
 
 
 @pytest.mark.parametrize(
@@ -267,6 +269,9 @@ def test_a_long_link_is_left_to_the_programs() -> None:
         "javascript:alert(1)",
         "ftp://crm.example/",
         "https://{caller}/",
+        "https://crm.example/x{caller}",
+        "https://crm.example/?n={caller}x",
+        "https://crm.example/?n={caller}{called}",
         "https://crm.example{caller}",
         "https://crm.example/>;x",
         "https://crm.example/a b",

@@ -186,6 +186,7 @@ def test_without_room_for_a_new_number_it_stays_as_it_is(
 _NUMBERS = st.from_regex(r"\+?[0-9]{5,17}", fullmatch=True)
 _TEXTS = st.one_of(
     _NUMBERS, st.builds("<sip:{}@host>".format, _NUMBERS), st.builds("call from {}".format, _NUMBERS),
+    st.builds("https://x.example/pop?n=%2B{}#x".format, st.from_regex(r"[0-9]{7,12}", fullmatch=True)),
     st.builds("sip:x@y?to=%2B{}".format, st.from_regex(r"[0-9]{7,12}", fullmatch=True)),
     st.text(max_size=20), st.integers(-(1 << 62), 1 << 62), st.floats(allow_nan=False), st.none(),
 )  # fmt: skip
