@@ -23,6 +23,14 @@ class AgentState(StrEnum):
     BUSY = "busy"
 
 
+class Disposition(StrEnum):
+    """Whether the agent has noted what came of the call; `awaited`: wrap-up lasts longer for it."""
+
+    NONE = ""
+    GIVEN = "given"
+    AWAITED = "awaited"
+
+
 class AgentInput(StrEnum):
     """What can happen to an agent."""
 
@@ -53,7 +61,8 @@ class Agent:
     """
 
     __slots__ = (
-        "call", "calls", "config", "idle_since", "misses", "offer", "other_calls", "paused_until",
+        "call", "calls", "config", "disposition", "idle_since", "misses", "offer", "other_calls",
+        "paused_until",
         "queue", "quiet", "reachable", "reason", "seat", "signed_in", "since", "state", "status", "talk_s",
         "turns", "wrap_up_s", "wrap_up_until",
     )
@@ -75,6 +84,7 @@ class Agent:
         self.other_calls: dict[str, None] = {}
         self.wrap_up_until: float | None = None
         self.wrap_up_s = 0.0
+        self.disposition = Disposition.NONE
         self.paused_until: float | None = None
         self.calls = self.misses = 0
         self.talk_s = 0.0
@@ -153,6 +163,7 @@ class Agent:
             "wrap_up_s": self.wrap_up_s,
             "paused_until": self.paused_until, "calls": self.calls, "talk_s": self.talk_s,
             "misses": self.misses, "turns": dict(self.turns),
+            **({"disposition": self.disposition.value} if self.disposition else {}),
         }
 
     def from_state(self, state: dict[str, Any], now: float) -> None:
@@ -168,6 +179,7 @@ class Agent:
         self.wrap_up_s = state.get("wrap_up_s", 0.0)
         self.calls, self.talk_s, self.misses = state["calls"], state["talk_s"], state["misses"]
         self.turns = dict(state["turns"])
+        self.disposition = Disposition(state.get("disposition", ""))
         if self.state is AgentState.IDLE:
             self.state = self._resting_state()
 
@@ -202,7 +214,7 @@ def _take_offer(agent: Agent, offer: str) -> None:
 
 
 def _accept(agent: Agent, call: str) -> None:
-    agent.offer, agent.call = None, call
+    agent.offer, agent.call, agent.disposition = None, call, Disposition.NONE
     agent.calls += 1
     agent.misses = 0
 
@@ -214,6 +226,7 @@ def _drop_offer(agent: Agent, subject: str) -> None:
 def _end_call(agent: Agent, subject: str) -> None:
     agent.call = agent.queue = agent.wrap_up_until = None
     agent.wrap_up_s = 0.0
+    agent.disposition = Disposition.NONE
 
 
 def _note_other_call(agent: Agent, call: str) -> None:

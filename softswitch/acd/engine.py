@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from softswitch.acd import events
-from softswitch.acd.agent import Agent, AgentInput, AgentState
+from softswitch.acd.agent import Agent, AgentInput, AgentState, Disposition
 from softswitch.acd.callbacks import Callbacks
 from softswitch.acd.deadlines import Deadlines
 from softswitch.acd.doctor import Finding, FloorDoctor
@@ -25,6 +25,9 @@ from softswitch.acd.waiting import WaitingRoom
 from softswitch.reasons import reason as reason_of
 
 Handler = Callable[[Any, float, list[Output]], None]
+
+LONGEST_AWAITED_S = 600.0
+"""Of a wrap-up that waits for a disposition."""
 
 
 class Acd:
@@ -68,11 +71,12 @@ class Acd:
             events.AgentCallMoved: self._of_agent(self._agent_call_moved),
             events.WrapUpEnded: self._of_agent(self._wrap_up_ended),
             events.WrapUpExtended: self._of_agent(self._wrap_up_extended),
+            events.DispositionGiven: self._of_agent(self._disposition_given),
             **self.callbacks.handlers(),
         }
         self._timeouts: dict[str, Callable[[str, float, list[Output]], None]] = {
             "offer": self._matching.ring_timeout,
-            "wrap_up": self._wrap_up_over,
+            "wrap_up": self._wrap_up_due,
             "pause": self._pause_over,
             "announce": self._room.announce,
             "max_wait": self._room.max_wait_over,
@@ -355,6 +359,28 @@ class Acd:
                           out: list[Output]) -> None:
         if agent.state is AgentState.WRAP_UP:
             self._roster.extend_wrap_up(agent, event.seconds, now, out, event.by)
+
+    def _disposition_given(self, agent: Agent, event: events.DispositionGiven, now: float,
+                           out: list[Output]) -> None:
+        if agent.call != event.call:
+            return
+        overtime = agent.disposition is Disposition.AWAITED
+        agent.disposition = Disposition.GIVEN
+        self._roster.changed[agent.name] = None
+        if overtime and agent.state is AgentState.WRAP_UP:
+            self._wrap_up_over(agent.name, now, out)
+
+    def _wrap_up_due(self, name: str, now: float, out: list[Output]) -> None:
+        """The time is over, unless the queue wants to know first what came of the call."""
+        agent = self._roster.agents[name]
+        queue = self._room.queues.get(agent.queue or "")
+        required = queue is not None and queue.config.disposition_required
+        rest = agent.since + LONGEST_AWAITED_S - now
+        if not required or agent.disposition is Disposition.GIVEN or rest <= 0:
+            self._wrap_up_over(name, now, out)
+            return
+        agent.disposition = Disposition.AWAITED
+        self._roster.extend_wrap_up(agent, rest, now, out, "disposition_required")
 
     def _wrap_up_over(self, name: str, now: float, out: list[Output], by: str = "") -> None:
         agent = self._roster.agents[name]

@@ -223,6 +223,14 @@ class WrapUpExtended:
 
 
 @dataclass(frozen=True, slots=True)
+class DispositionGiven:
+    """The agent has noted what came of this call."""
+
+    agent: str
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallbackKept:
     """A caller keeps the place in the queue as callback.
 
@@ -302,7 +310,7 @@ Event = (
     | AgentConfigured | AgentRemoved | AgentSignedIn | AgentSignedOut
     | AgentStatusSet | PhoneReachable | PhoneUnreachable | PhoneQuieted | AgentBusy | AgentFree | CallQueued
     | CallPrioritised | CallLeft | AgentRinging | AgentPickedUp | AgentAnswered | OfferFailed | AgentCallEnded
-    | AgentCallMoved | WrapUpEnded | WrapUpExtended
+    | AgentCallMoved | WrapUpEnded | WrapUpExtended | DispositionGiven
     | CallbackKept | CallbackAnswered | CallbackMissed | CallbackReturned | CallbackCancelled
     | CallbackEdited | AgentAwaits
 )

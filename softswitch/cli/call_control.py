@@ -10,8 +10,9 @@ import click
 
 from softswitch.cli.connection import call as send
 from softswitch.cli.live import call, columns_of, print_state
-from softswitch.cli.options import by_option, config_option, example, json_option, node_of
+from softswitch.cli.options import UserError, by_option, config_option, example, json_option, node_of
 from softswitch.cli.output import print_json, print_rows
+from softswitch.cli.records import records
 
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
@@ -193,6 +194,41 @@ def data(
     else:
         rows = [{"name": name, "text": text} for name, text in result["data"].items()]
         print_rows(rows, ["name", "text"], json=False, empty=f"Call {call_id} has no data.")
+
+
+@call.command(
+    "disposition",
+    epilog=example("softswitch call disposition 5f3a9c sold --agent a1 --note 'calls again on Monday'"),
+)
+@click.argument("call_id", metavar="CALL")
+@click.argument("code")
+@click.option("--agent", required=True, help="Whose note it is.")
+@click.option("--note", help="A text beside it.")
+@click.option("--late", is_flag=True, help="Also after the wrap-up, for a call of the records.")
+@by_option
+@config_option
+@json_option
+def disposition(
+    call_id: str,
+    code: str,
+    agent: str,
+    note: str | None,
+    late: bool,
+    by: str,
+    config_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Note what came of a call; CODE is one of its queue or of statuses.dispositions."""
+    args: dict[str, Any] = {"call": call_id, "disposition": code, "agent": agent, "note": note, "by": by}
+    if late:
+        from softswitch.store.queries import find_calls
+
+        with records(config_path) as db:
+            found = find_calls(db, call_id)
+        if len(found) != 1:
+            raise UserError(f"there is no one call {call_id!r} in the records; see softswitch cdr list")
+        args |= {"late": True, "call": found[0]["call"], "queue": found[0]["queue"] or None}
+    _carry_out(config_path, as_json, "disposition.set", args, "{call}: {disposition}, by {agent}.")
 
 
 @click.group(epilog=example("softswitch presence list"))

@@ -131,6 +131,9 @@ class Statuses(Model):
         default=("break", "lunch", "training", "back_office", "meeting"),
         description="Reasons of status on_break. By phone the code and 2 is the second.",
     )
+    dispositions: tuple[Name, ...] = Field(
+        default=(), description="What agents may note about a call, unless its queue has a list of its own."
+    )
 
 
 class TimelineStep(Model):
@@ -207,6 +210,14 @@ class Queue(Model):
     )
     ring_timeout_s: PositiveSeconds = Field(default=15, description="How long an agent's phone rings.")
     wrap_up_s: Seconds = Field(default=10, description="Time for the agent after each call.")
+    dispositions: tuple[Name, ...] | None = Field(
+        default=None,
+        description="What agents may note about its calls; unset: statuses.dispositions.",
+    )
+    disposition_required: bool = Field(
+        default=False,
+        description="Wrap-up does not end by time before the agent has noted one, for 10 minutes at most.",
+    )
     max_wait_s: PositiveSeconds | None = Field(
         default=None, description="Longest wait, after which the call goes to on_timeout; unset: no limit."
     )

@@ -54,6 +54,7 @@ DETAILS: dict[str, dict[str, type]] = {
     },
     "dispositions": {
         "log_position": int, "call": str, "queue": str, "agent": str, "disposition": str, "at": float,
+        "note": str,
     },
 }  # fmt: skip
 

@@ -1,7 +1,8 @@
 """What callers answered after a call, and what agents noted about it, as rows and sums.
 
 `survey_answered`: `call`, `question` and `score` (1 to 5), with `queue` and `agent` where they are known.
-`disposition_set`: `call`, `disposition` (a code of the centre), `agent`, `queue`; an agent's last one counts.
+`disposition_set`: `call`, `disposition` (a code of the centre), `agent`, `queue`, `note`, `by`; the last one
+of an agent counts.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ def disposition_set(db: sqlite3.Connection, fact: Told) -> None:
     for queue, disposition, at in former:
         _count(db, at, queue, agent, disposition, -1)
     queue, disposition = of.get("queue") or "", of["disposition"]
-    db.execute("INSERT INTO dispositions VALUES (?, ?, ?, ?, ?, ?)",
-               (fact.position, of["call"], queue, agent, disposition, fact.at))
+    db.execute("INSERT INTO dispositions VALUES (?, ?, ?, ?, ?, ?, ?)",
+               (fact.position, of["call"], queue, agent, disposition, fact.at, of.get("note")))
     _count(db, fact.at, queue, agent, disposition, 1)
 
 

@@ -15,7 +15,7 @@ from softswitch.store.rollup_schema import DETAILS, ROLLUPS, statements
 
 DATABASE_NAME = "softswitch.db"
 # Raise it when a view function changes: the views of an older version are rebuilt from the journal.
-VIEWS_VERSION = 6
+VIEWS_VERSION = 7
 POSITION_TABLE = "journal_position"
 SUBJECTS_TABLE = "subjects"
 _BUSY_TIMEOUT_S = 1.0
@@ -173,6 +173,13 @@ def m008_estimates(db: Database) -> None:
     """How often waits lay in the range that had been estimated."""
     for statement in statements():
         db.execute(statement)
+
+
+@migrations()
+def m009_notes(db: Database) -> None:
+    """What agents wrote beside a disposition."""
+    if "note" not in db.table("dispositions").columns_dict:
+        db.table("dispositions").add_column("note", str)
 
 
 class LaterSchema(sqlite3.DatabaseError):

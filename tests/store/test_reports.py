@@ -126,7 +126,7 @@ def test_agents(tmp_path: Path) -> None:
               fact("survey_answered", **said, question="service", score=4),
               fact("survey_answered", **said, question="service", score=1),
               fact("disposition_set", **said, disposition="sold"),
-              fact("disposition_set", **said, disposition="thinks")],
+              fact("disposition_set", **said, disposition="thinks", note="Monday")],
         230: [fact("wrap_up_ended", agent="ann", call="c1"),
               fact("agent_state_changed", agent="ann", state="idle", reason="")],
         300: [fact("agent_status_changed", agent="ann", status="on_break", reason="lunch")],
@@ -143,6 +143,9 @@ def test_agents(tmp_path: Path) -> None:
     assert report(db, "surveys") == [
         {"queue": "sales", "question": "service", "answers": 2, "mean_score": 2.5, "satisfaction": 0.5}]
     assert report(db, "dispositions") == [{"queue": "sales", "disposition": "thinks", "calls": 1}]
+    noted = db.execute("SELECT disposition, note FROM dispositions").fetchall()
+    assert [tuple(row.values()) if isinstance(row, dict) else tuple(row) for row in noted] == [
+        ("thinks", "Monday")]
     lunch = report(db, "timeline")[-1]
     assert (lunch["agent"], lunch["status"], lunch["reason"], lunch["seconds"]) == (
         "ann", "on_break", "lunch", 600)

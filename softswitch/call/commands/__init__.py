@@ -11,6 +11,7 @@ from softswitch.call.commands.callbacks import CallbackCommands
 from softswitch.call.commands.calls import CallCommands
 from softswitch.call.commands.conferences import ConferenceCommands
 from softswitch.call.commands.directory import DirectoryCommands
+from softswitch.call.commands.dispositions import DispositionCommands
 from softswitch.call.commands.group import Arguments, Command, by
 from softswitch.call.commands.presence import PresenceCommands
 from softswitch.call.commands.queues import QueueCommands
@@ -40,6 +41,7 @@ _GROUPS = (
     PresenceCommands,
     SteeringCommands,
     SoundingCommands,
+    DispositionCommands,
 )
 
 
