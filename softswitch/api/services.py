@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, TypeVar
 
+from softswitch.api.aside import Aside
 from softswitch.api.callers import Callers
 from softswitch.api.database import ApiDatabase
 from softswitch.api.problem import ApiError, unavailable
@@ -19,6 +21,9 @@ from softswitch.api.switch import Answers, SwitchClient
 from softswitch.api.webhooks import Webhooks
 from softswitch.config import Node
 from softswitch.store.queries import NoViews, open_views
+
+if TYPE_CHECKING:
+    from softswitch.api.archive import Recordings
 
 T = TypeVar("T")
 READERS = 2
@@ -37,6 +42,7 @@ class Services:
     callers: Callers = field(init=False)
     rates: Rates = field(init=False)
     webhooks: Webhooks = field(init=False)
+    aside: Aside = field(init=False)
 
     def __post_init__(self) -> None:
         self.switch = SwitchClient(self.node.control_path)
@@ -45,6 +51,8 @@ class Services:
         self.callers = Callers(self.answers, self.database, self.node.api.session_hours * 3600)
         self.rates = Rates(self.node.api.requests_per_second)
         self.webhooks = Webhooks(self.node, lambda: self.switch.call("api.webhooks"))
+        self.aside = Aside()
+        self._archive: Recordings | None = None
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="views")
         self._reporters = ThreadPoolExecutor(READERS, thread_name_prefix="reports")
 
@@ -53,6 +61,15 @@ class Services:
         each other only. ApiError 503 while there are no views, 422 when it takes too long."""
         threads = self._reporters if slow else self._readers
         return await asyncio.get_running_loop().run_in_executor(threads, self._asked, question)
+
+    async def archive(self) -> Recordings:
+        """The recordings. What reads sound is loaded when the first is asked for, and not in the loop."""
+        if self._archive is None:
+            loop = asyncio.get_running_loop()
+            loaded = await loop.run_in_executor(self._readers, import_module, "softswitch.api.archive")
+            if self._archive is None:
+                self._archive = loaded.Recordings(self.node.recording.directory, self.switch)
+        return self._archive
 
     def _asked(self, question: Callable[[sqlite3.Connection], T]) -> T:
         until = time.monotonic() + LONGEST_S
@@ -74,5 +91,7 @@ class Services:
     def close(self) -> None:
         for threads in (self._readers, self._reporters):
             threads.shutdown(wait=False, cancel_futures=True)
+        if self._archive is not None:
+            self._archive.close()
         self.switch.close()
         self.database.close()

@@ -86,6 +86,13 @@ class Archive:
 
         Raises NoRecording where it is not in the archive or not finished, ChainBroken, OSError.
         """
+        recorded = self.listed(path)
+        if recorded.erased:
+            raise NoRecording(f"{path}: erased")
+        return recorded
+
+    def listed(self, path: str) -> Recorded:
+        """The same, erased or not."""
         try:
             place = path_within(self.root, path)
         except RecordingRefused as refused:
@@ -93,8 +100,6 @@ class Archive:
         recorded = self.of_day(place.parent).get(place.name)
         if recorded is None:
             raise NoRecording(f"{path}: not finished yet, or not recorded by this switch")
-        if recorded.erased:
-            raise NoRecording(f"{path}: erased")
         return recorded
 
     def note(self, recorded: Recorded, what: str, **more: Any) -> None:

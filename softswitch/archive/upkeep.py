@@ -77,6 +77,19 @@ class Upkeep:
         recorded.wav.unlink()
 
 
+def keep(
+    archive: Archive, recorded: Recorded, by: str, tell: Tell, *, retention: str | None, held: bool | None
+) -> None:
+    """Changes the retention class, begins (`held` True) or ends a legal hold. Raises OSError, ChainBroken."""
+    told = {"recording": recorded.file.removesuffix(".wav"), "by": by}
+    if retention is not None:
+        tell("recording_classified", {**told, "retention": retention})
+        archive.note(recorded, "class", retention=retention, by=by)
+    if held is not None:
+        tell("recording_held" if held else "recording_released", told)
+        archive.note(recorded, "hold" if held else "release", by=by)
+
+
 def erase(archive: Archive, recorded: Recorded, reason: str, by: str, tell: Tell) -> None:
     """Takes the sound and the certificate away for good; the fact and the chain keep the checksum as proof.
 

@@ -30,10 +30,15 @@ def verify(archive: Archive, days: list[Path] | None = None) -> Iterator[Finding
             yield Finding(day.name, "", "chain", str(error))
             continue
         for recorded in recordings.values():
-            yield Finding(day.name, recorded.file, _state(recorded), _problem(recorded))
+            yield check(recorded)
         for path in sorted(day.glob("*.wav.json")):
             if path.name.removesuffix(".json") not in recordings:
                 yield Finding(day.name, path.name.removesuffix(".json"), "unknown", "not in the chain")
+
+
+def check(recorded: Recorded) -> Finding:
+    """Looks at one recording."""
+    return Finding(recorded.day.name, recorded.file, _state(recorded), _problem(recorded))
 
 
 def _state(recorded: Recorded) -> str:

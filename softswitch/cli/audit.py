@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import getpass
 import secrets
+from collections.abc import Callable
+from typing import Any
 
 from softswitch.cli.options import UserError
 from softswitch.config import Node
@@ -17,6 +19,15 @@ def who() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return "unknown"
+
+
+def teller(node: Node) -> Callable[[str, dict[str, Any]], None]:
+    """What makes facts of (type, data) about recordings, as `note` does."""
+
+    def tell(type: str, data: dict[str, Any]) -> None:
+        note(node, type, **data)
+
+    return tell
 
 
 def note(node: Node, type: str, recording: str, **data: str) -> None:

@@ -201,7 +201,8 @@ def keep(
     recording_id: str, retention: str | None, held: str | None, config_path: Path | None, as_json: bool
 ) -> None:
     """Change how long a recording is kept; that is put on record."""
-    from softswitch.cli.audit import note, who
+    from softswitch.archive.upkeep import keep as keep_now
+    from softswitch.cli.audit import teller, who
 
     node = node_of(config_path)
     classes = node.recording.retention_days
@@ -210,13 +211,8 @@ def keep(
     if retention is not None and retention not in classes:
         raise UserError(f"there is no retention class {retention!r}; there are: {', '.join(sorted(classes))}")
     archive, recorded = _found(config_path, recording_id)
-    if retention is not None:
-        note(node, "recording_classified", recording_id, by=who(), retention=retention)
-        archive.note(recorded, "class", retention=retention, by=who())
-    if held is not None:
-        fact = {"hold": "recording_held", "release": "recording_released"}[held]
-        note(node, fact, recording_id, by=who())
-        archive.note(recorded, held, by=who())
+    hold = None if held is None else held == "hold"
+    keep_now(archive, recorded, who(), teller(node), retention=retention, held=hold)
     result = {"recording": recording_id, "retention": recorded.retention, "held": recorded.held}
     print_json(result) if as_json else click.echo(f"Recording {recording_id} is kept as asked.")
 
@@ -227,16 +223,12 @@ def keep(
 def erase(recording_id: str, reason: str, config_path: Path | None, as_json: bool) -> None:
     """Erase a recording for good; its checksum stays on record as proof."""
     from softswitch.archive.upkeep import erase as erase_now
-    from softswitch.cli.audit import note, who
+    from softswitch.cli.audit import teller, who
 
     node = node_of(config_path)
     archive, recorded = _found(config_path, recording_id)
-
-    def tell(type: str, data: dict[str, Any]) -> None:
-        note(node, type, data.pop("recording"), **data)
-
     try:
-        erase_now(archive, recorded, reason, who(), tell)
+        erase_now(archive, recorded, reason, who(), teller(node))
     except PermissionError as error:
         raise UserError(f"{error}; see softswitch recording keep --release") from None
     except OSError as error:

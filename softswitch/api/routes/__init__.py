@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from softswitch.api.routes import agents, configuration, health, records, session, status, webhooks
+from softswitch.api.routes import agents, configuration, health, session, status, webhooks
+from softswitch.api.routes.past import PAST
 
 ROUTERS: tuple[tuple[APIRouter, bool], ...] = (
     (health.router, False),
@@ -12,6 +13,6 @@ ROUTERS: tuple[tuple[APIRouter, bool], ...] = (
     (status.router, True),
     (configuration.router, True),
     (agents.router, True),
-    (records.router, True),
     (webhooks.router, True),
+    *((router, True) for router in PAST),
 )

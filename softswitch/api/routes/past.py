@@ -1,0 +1,9 @@
+"""The routes of what is on record."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from softswitch.api.routes import recordings, records
+
+PAST: tuple[APIRouter, ...] = (records.router, recordings.router)
