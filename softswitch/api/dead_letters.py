@@ -23,6 +23,7 @@ MOST_DEAD = 100_000
 """Dead letters kept of one webhook; the oldest go first."""
 BUSY_S = 5.0
 _STATEMENTS = 512
+_MOST_ROWS = 1 << 40
 Row = dict[str, Any]
 State = dict[str, Any]
 migrations = Migrations("softswitch.webhooks")
@@ -62,13 +63,13 @@ def open_database(path: Path) -> sqlite3.Connection:
 def listed(
     db: sqlite3.Connection, webhook: str | None = None, *, start: int = 0, limit: int = 100
 ) -> list[Row]:
-    """Dead letters of one webhook or all, the oldest first: webhook, event, type, subject, at, attempts,
-    why, died_at, position, replay."""
+    """Dead letters of one webhook or all, the oldest first: webhook, event, type, subject (call, agent, queue
+    or trunk), at, attempts, why, died_at, position, replay."""
     where, values = ("WHERE webhook = ?", [webhook]) if webhook is not None else ("", [])
     found = db.execute(
         "SELECT webhook, event, type, subject, at, attempts, why, died_at, position, replay FROM dead_letters"
         f" {where} ORDER BY died_at, webhook, position LIMIT ? OFFSET ?",
-        [*values, limit, start],
+        [*values, limit, min(start, _MOST_ROWS)],
     )
     return [{**row, "replay": bool(row["replay"])} for row in map(dict, found)]
 

@@ -25,6 +25,7 @@ from softswitch.api.webhook_sender import WebhookSender
 from softswitch.config import Node, Webhook
 from softswitch.config.errors import ConfigError, validate
 from softswitch.store.segments import complete_end, journal_directory
+from softswitch.webhook.circuit import Circuit
 from softswitch.webhook.engine import Deliveries
 from softswitch.webhook.event import event_of
 from softswitch.webhook.outputs import Deliver, Delivered, Output, Place, ReadAgain, ReadOn
@@ -199,7 +200,13 @@ class Webhooks:
             answer.why,
             answer.retry_after_s,
         )
+        before = self._engine.circuit(ended.webhook)
         self._turn(lambda now, out: self._engine.ended(ended, self._random.random(), now, out))
+        after = self._engine.circuit(ended.webhook)
+        if before is Circuit.CLOSED and after is Circuit.OPEN:
+            log.warning("webhook %s does not take events, later again: %s", ended.webhook, ended.why)
+        elif after is Circuit.CLOSED and before is Circuit.TRIAL:
+            log.warning("webhook %s takes events again", ended.webhook)
 
     async def _read_again(self, wanted: ReadAgain) -> None:
         facts = await self._read(lambda: self._log.read_again(wanted.places))

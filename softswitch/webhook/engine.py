@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from softswitch.config import Webhook
+from softswitch.webhook.circuit import Circuit
 from softswitch.webhook.event import Fact
 from softswitch.webhook.outputs import DeadLetter, Delivered, Output, Place
 from softswitch.webhook.receiver import MOST_OPEN, Receiver
@@ -144,6 +145,11 @@ class Deliveries:
             if receiver is not None:
                 receiver.dead.pop(each.place.position, None)
         self.handle_timeout(now, out)
+
+    def circuit(self, name: str) -> Circuit | None:
+        """Whether a webhook is sent anything; None: there is no such webhook."""
+        receiver = self._receivers.get(name)
+        return None if receiver is None else receiver.circuit
 
     def counts(self) -> list[dict[str, Any]]:
         """Of each webhook: events delivered, attempts failed and events died since the start, events that

@@ -18,6 +18,8 @@ READ_AGAIN_S = 1.0
 """A journal that is shorter than the feed said is looked at again after this."""
 NO_FAULT_OF_EVENT = frozenset({408, 425, 429})
 """Of the 4xx those that say: later (RFC 9110, RFC 8470, RFC 6585)."""
+LISTED = ("call:", "agent:", "queue:", "trunk:")
+"""Subjects that a dead letter names; what somebody calls a user may be a telephone number."""
 TOO_OLD = "it became too old while the receiver did not answer"
 LOST = "its record is no longer in the journal"
 
@@ -181,7 +183,7 @@ class Receiver:
             place=letter.place,
             id=event_id(fact) if fact else "",
             type=str(fact.get("type", "")),
-            subject=letter.subject,
+            subject=letter.subject if letter.subject.startswith(LISTED) else "",
             at=_at(fact, utc),
             attempts=letter.attempts,
             why=why,

@@ -17,6 +17,7 @@ MOST_EVENTS = 10_000
 
 router = APIRouter(tags=["webhooks"])
 
+EventId = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
 WebhookName = Annotated[str, Path(max_length=64, description="Name of the webhook.")]
 
 
@@ -26,7 +27,7 @@ class DeadLetterView(BaseModel):
     webhook: str
     event: str = Field(description="Id of the event.")
     type: str = Field(description="Type of the event.")
-    subject: str = Field(description="Whom it is about: call:ID, agent:NAME …")
+    subject: str = Field(description="call:ID, agent:NAME, queue:NAME, trunk:NAME or empty.")
     at: float = Field(description="When it happened, UTC seconds.")
     attempts: int = Field(description="How often it was sent.")
     why: str = Field(description="What came of the last attempt.")
@@ -53,7 +54,7 @@ class WebhookState(BaseModel):
 class Chosen(BaseModel):
     """Which dead letters are meant."""
 
-    events: list[str] | None = Field(
+    events: list[EventId] | None = Field(
         default=None, max_length=MOST_EVENTS, description="Ids of events; null: all dead letters."
     )
 
