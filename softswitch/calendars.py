@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from softswitch.config.calendar import Calendar, public_holidays
@@ -86,6 +86,33 @@ def next_change(calendar: Calendar, at: datetime, time_zone: str) -> datetime | 
     # Open to the end of what was looked at, or closed all the time.
     last = at + (LOOK_AHEAD_DAYS - 2) * _ONE_DAY
     return until if until is not None and until < last else None
+
+
+def described(
+    calendar: Calendar, time_zone: str, now: datetime, first: date | None, days: int
+) -> dict[str, Any]:
+    """Whether it is open `now` and until when, and `days` days from `first` (None: today there), as values.
+    Raises OverflowError for days after the year 9999."""
+    zone = _zone(calendar.time_zone or time_zone)
+    begin = now.astimezone(zone).date() if first is None else first
+    state, change = opening(calendar, now, time_zone), next_change(calendar, now, time_zone)
+    plans = [day_plan(calendar, begin + place * _ONE_DAY) for place in range(days)]
+    return {
+        "calendar": calendar.name,
+        "time_zone": str(zone),
+        "now": state.state,
+        "day": state.name,
+        "until": change and change.astimezone(zone).isoformat(timespec="minutes"),
+        "days": [
+            {
+                "date": plan.day.isoformat(),
+                "day": f"{plan.day:%a}",
+                "hours": ", ".join(plan.spans) or "closed",
+                "name": plan.name,
+            }
+            for plan in plans
+        ],
+    }
 
 
 def _all_spans(calendar: Calendar, today: date, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:

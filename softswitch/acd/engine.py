@@ -155,6 +155,11 @@ class Acd:
         queued = self._room.calls.get(call)
         return self._room.queues[queued.queue].place(queued) if queued else None
 
+    def waiting_in(self, queue: str) -> list[QueuedCall]:
+        """All who wait in a queue, callbacks included, in the order of service; to be looked at."""
+        found = self._room.queues.get(queue)
+        return [self._room.calls[call] for call in found.calls()] if found else []
+
     def queue_of(self, call: str) -> str | None:
         """Name of the queue in which the call waits."""
         queued = self._room.calls.get(call)

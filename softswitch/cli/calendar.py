@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 
-from softswitch.calendars import day_plan, next_change, opening
+from softswitch.calendars import described
 from softswitch.cli.connection import stored
 from softswitch.cli.nouns import noun
 from softswitch.cli.options import UserError, config_option, example, json_option, node_of
 from softswitch.cli.output import console, print_json, table
-from softswitch.config import Calendar
 from softswitch.config.errors import did_you_mean
 
 calendar = noun(
@@ -43,7 +40,11 @@ def show(name: str, on: str | None, days: int, config_path: Path | None, as_json
     centre = stored(node_of(config_path)).centre
     if name not in centre.calendars:
         raise UserError(f"there is no calendar {name!r}; {did_you_mean(name, centre.calendars)}")
-    told = _told(centre.calendars[name], centre.numbering.time_zone, on, days)
+    first = None if on is None else _date(on)
+    try:
+        told = described(centre.calendars[name], centre.numbering.time_zone, datetime.now(UTC), first, days)
+    except OverflowError:
+        raise UserError(f"--on {on!r} is too late; allowed: up to --days before the year 10000") from None
     if as_json:
         print_json(told)
         return
@@ -51,29 +52,6 @@ def show(name: str, on: str | None, days: int, config_path: Path | None, as_json
     named = f" ({told['day']})" if told["day"] else ""
     click.echo(f"{name}, {told['time_zone']}: {told['now']}{named} now{change}")
     console().print(table(told["days"], ("date", "day", "hours", "name")))
-
-
-def _told(shown: Calendar, time_zone: str, on: str | None, days: int) -> dict[str, Any]:
-    zone, now = ZoneInfo(shown.time_zone or time_zone), datetime.now(UTC)
-    first = now.astimezone(zone).date() if on is None else _date(on)
-    state, change = opening(shown, now, time_zone), next_change(shown, now, time_zone)
-    plans = [day_plan(shown, first + timedelta(days=place)) for place in range(days)]
-    return {
-        "calendar": shown.name,
-        "time_zone": str(zone),
-        "now": state.state,
-        "day": state.name,
-        "until": change and change.astimezone(zone).isoformat(timespec="minutes"),
-        "days": [
-            {
-                "date": plan.day.isoformat(),
-                "day": f"{plan.day:%a}",
-                "hours": ", ".join(plan.spans) or "closed",
-                "name": plan.name,
-            }
-            for plan in plans
-        ],
-    }
 
 
 def _date(text: str) -> date:

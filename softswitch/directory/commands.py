@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from softswitch.config import KINDS, Centre, Model, User
-from softswitch.config.errors import CONFLICT, NOT_FOUND, ConfigError, Problem, validate
+from softswitch.config import KINDS, SINGLES, Centre, Model, User
+from softswitch.config.errors import CONFLICT, NOT_FOUND, ConfigError, Problem, did_you_mean, validate
 from softswitch.directory.change import HIDDEN_FIELDS, Change
 from softswitch.directory.directory import SECRET_FIELDS, Directory
 from softswitch.directory.usable import usable
 
 SaveSecrets = Callable[[Mapping[str, str]], None]
 VERBS = ("list", "set", "remove")
+OTHERS = ("apply", "settings.list", "settings.set", "centre.show")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Outcome:
 
 
 class ConfigCommands:
-    """`apply` and KIND.list, KIND.set, KIND.remove on a Directory.
+    """`apply`, `centre.show`, KIND.list, KIND.set, KIND.remove, and settings.list, settings.set of the groups
+    without names, on a Directory.
 
     `save_secrets` is called with all clear secrets before a change of them is applied; when it raises,
     nothing has changed.
@@ -41,13 +43,17 @@ class ConfigCommands:
 
     def knows(self, command: str) -> bool:
         kind, _, verb = command.partition(".")
-        return command == "apply" or (kind in KINDS and verb in VERBS)
+        return command in OTHERS or (kind in KINDS and verb in VERBS)
 
     def handle(self, command: str, args: Mapping[str, Any]) -> Outcome:
         """Carry out one command; ConfigError with every mistake, and then nothing has changed."""
         if command == "apply":
             return self._apply(args)
+        if command == "centre.show":
+            return Outcome(self._shown())
         kind, _, verb = command.partition(".")
+        if kind == "settings":
+            return Outcome(self._settings()) if verb == "list" else self._set_settings(args)
         if verb == "list":
             return Outcome(self._list(kind))
         if verb == "set":
@@ -77,6 +83,34 @@ class ConfigCommands:
             # What was left out for a mistake there is not missing.
             rest = [each for each in further if not any(path[: len(each.path)] == each.path for path in told)]
             raise ConfigError([*error.problems, *rest]) from None
+
+    def _settings(self) -> dict[str, Any]:
+        return {group: getattr(self._directory.centre, group).model_dump(mode="json") for group in SINGLES}
+
+    def _set_settings(self, args: Mapping[str, Any]) -> Outcome:
+        """args: group, and fields that change; null is the default."""
+        group, fields = text_argument(args, "group"), args.get("fields")
+        if group not in SINGLES:
+            message = f"there is no group {group!r}; {did_you_mean(group, SINGLES)}"
+            raise ConfigError([Problem(("group",), message, NOT_FOUND)])
+        if not isinstance(fields, Mapping):
+            raise ConfigError([Problem((), "fields must be a group of keys")])
+        stored = getattr(self._directory.centre, group).model_dump(exclude_defaults=True)
+        model = validate(SINGLES[group], {**stored, **fields}, (group,))
+        return self._commit(self._directory.plan_settings(group, model))
+
+    def _shown(self) -> dict[str, Any]:
+        """The whole tree as `apply` takes it, without what is secret, hashed or not."""
+        centre, tree = self._directory.centre, {}
+        for kind, entry in KINDS.items():
+            hidden = {*HIDDEN_FIELDS, "password", SECRET_FIELDS.get(kind, "password"), entry.key}
+            tree[entry.group] = {
+                name: each.model_dump(mode="json", exclude=hidden, exclude_defaults=True)
+                for name, each in getattr(centre, entry.group).items()
+            }
+        for group in SINGLES:
+            tree[group] = getattr(centre, group).model_dump(mode="json", exclude_defaults=True)
+        return {group: value for group, value in tree.items() if value}
 
     def _list(self, kind: str) -> list[dict[str, Any]]:
         hidden = HIDDEN_FIELDS | {"password", SECRET_FIELDS.get(kind, "password")}

@@ -121,6 +121,10 @@ class Directory:
         name = getattr(model, KINDS[kind].key)
         return self._checked([self._change(kind, name, model, origin)])
 
+    def plan_settings(self, group: str, model: Model, *, origin: str = "command") -> list[Change]:
+        """The change of a group of which there is one, such as numbering."""
+        return self._checked([self._change(group, "", model, origin)])
+
     def plan_remove(self, kind: str, name: str) -> list[Change]:
         """The change that removes one object; ConfigError while another one refers to it."""
         known = getattr(self.centre, KINDS[kind].group)

@@ -4,8 +4,27 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from softswitch.api.routes import agents, configuration, health, session, status, webhooks
-from softswitch.api.routes.past import PAST
+from softswitch.api.routes import (
+    actions,
+    agents,
+    callbacks,
+    calls,
+    conferences,
+    configuration,
+    flows,
+    health,
+    mailboxes,
+    numbering,
+    operations,
+    peers,
+    phones,
+    queues,
+    records,
+    session,
+    settings,
+    status,
+    webhooks,
+)
 
 ROUTERS: tuple[tuple[APIRouter, bool], ...] = (
     (health.router, False),
@@ -14,5 +33,17 @@ ROUTERS: tuple[tuple[APIRouter, bool], ...] = (
     (configuration.router, True),
     (agents.router, True),
     (webhooks.router, True),
-    *((router, True) for router in PAST),
+    (settings.router, True),
+    (records.router, True),
+    (queues.router, True),
+    (calls.router, True),
+    (callbacks.router, True),
+    (conferences.router, True),
+    (actions.router, True),
+    (phones.router, True),
+    (mailboxes.router, True),
+    (peers.router, True),
+    (numbering.router, True),
+    (flows.router, True),
+    (operations.router, True),
 )

@@ -1,6 +1,7 @@
 """Users, agents, queues and everything else that is configured, made from the settings models."""
 
 # Annotations here name models made at run time: they are looked up at once, not by name.
+from collections.abc import Iterable
 from typing import Annotated, Any, Optional
 
 from fastapi import APIRouter, Body, Path, Response
@@ -62,29 +63,30 @@ def _shown(kind: str, model: type[Model]) -> type[BaseModel]:
     return create_model(f"{model.__name__}View", **fields)
 
 
-def _settings(model: type[Model], key: str) -> type[BaseModel]:
-    """Any of the settings but the name. Values are checked by the switch, which tells every mistake."""
+def partial(model: type[Model], name: str, without: Iterable[str]) -> type[BaseModel]:
+    """Any of the settings but those in `without`."""
     fields: dict[str, Any] = {
-        name: (Optional[each.annotation], Field(default=None, description=each.description))  # noqa: UP045
-        for name, each in model.model_fields.items()
-        if name != key
+        each: (Optional[field.annotation], Field(default=None, description=field.description))  # noqa: UP045
+        for each, field in model.model_fields.items()
+        if each not in without
     }
-    return create_model(f"{model.__name__}Settings", **fields)
+    return create_model(name, **fields)
 
 
-def _body(name: str) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{name}"}
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
+def settings_body(model: type[Model], key: str = "") -> dict[str, Any]:
+    """How the document tells a body of some of the settings. Its values are checked by the switch, which
+    tells every mistake in the words of the settings."""
+    settings = partial(model, f"{model.__name__}Settings", {key})
+    schema = settings.model_json_schema(ref_template="#/components/schemas/{model}")
+    SCHEMAS.update({**schema.pop("$defs", {}), settings.__name__: schema})
+    content = {"schema": {"$ref": f"#/components/schemas/{settings.__name__}"}}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 
 def add_kind(kind: str) -> None:
     """The routes of one kind of object."""
     model, group, key = KINDS[kind]
-    view, settings = _shown(kind, model), _settings(model, key)
-    # Its values are checked by the switch, which tells every mistake in the words of the settings.
-    schema = settings.model_json_schema(ref_template="#/components/schemas/{model}")
-    SCHEMAS.update({**schema.pop("$defs", {}), settings.__name__: schema})
-    body = {"requestBody": _body(settings.__name__)}
+    view, body = _shown(kind, model), settings_body(model, key)
 
     async def rows(services: Here) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = await services.answers.read(

@@ -1,0 +1,67 @@
+"""Phones, those who have them, addresses that are banned, and what waits in mailboxes."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from softswitch.api.models.base import RequestBody
+
+
+class RegistrationView(BaseModel):
+    """A phone that is registered."""
+
+    user: str
+    contact: str = Field(description="SIP URI at which it is reached.")
+    transport: str = Field(description="UDP, TCP, TLS, WS or WSS.")
+    address: str = Field(description="Where it registered from, host:port.")
+    expires_s: int = Field(description="Seconds until the registration ends.")
+    ping_ms: float | None = Field(description="Round trip of the latest ping, in milliseconds; null: none.")
+
+
+class BanView(BaseModel):
+    """An address that is not listened to for a while."""
+
+    address: str
+    reason: str
+    count: int = Field(description="The how manieth ban of this address it is.")
+    for_s: int = Field(description="Seconds until it ends.")
+
+
+class LiftedBan(BaseModel):
+    """Whom the switch listens to again."""
+
+    address: str
+
+
+class MailboxCount(BaseModel):
+    """How many messages wait for a user; the user's phones show it by their lamps."""
+
+    user: str
+    new: int = Field(description="Not yet heard.")
+    old: int = Field(description="Heard.")
+
+
+class MailboxChange(RequestBody):
+    """How many messages a user has, in a mailbox elsewhere."""
+
+    new: int = Field(ge=0, le=99_999, description="Not yet heard.")
+    old: int = Field(default=0, ge=0, le=99_999, description="Heard.")
+
+
+class VoicemailMessage(BaseModel):
+    """A message in a voice mailbox."""
+
+    id: str
+    mailbox: str
+    call: str = Field(description="Id of the call in which it was left.")
+    path: str = Field(description="Of its file on the machine of the switch.")
+    seconds: float = Field(description="How long it is.")
+    caller: str = Field(description="Number that left it.")
+    left_at: float = Field(description="When, in seconds since 1970 (UTC).")
+    heard: bool
+
+
+class ErasedMessage(BaseModel):
+    """Which message is gone."""
+
+    message: str
