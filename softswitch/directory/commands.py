@@ -100,7 +100,7 @@ class ConfigCommands:
         return self._commit(self._directory.plan_settings(group, model))
 
     def _shown(self) -> dict[str, Any]:
-        """The whole tree as `apply` takes it, without what is secret, hashed or not."""
+        """The groups of centre.yaml without what is secret, hashed or not, or at its default."""
         centre, tree = self._directory.centre, {}
         for kind, entry in KINDS.items():
             hidden = {*HIDDEN_FIELDS, "password", SECRET_FIELDS.get(kind, "password"), entry.key}

@@ -16,7 +16,7 @@ class FlowVersion(BaseModel):
     calls: int = Field(description="Calls that go through it now.")
 
 
-class FlowStep(BaseModel):
+class GraphNode(BaseModel):
     """A step of a flow."""
 
     path: str = Field(description="Its place in the flow.")
@@ -25,7 +25,7 @@ class FlowStep(BaseModel):
     name: str = Field(description="By which others lead to it; empty: none.")
 
 
-class FlowWay(BaseModel):
+class GraphEdge(BaseModel):
     """A way from step to step."""
 
     start: str
@@ -37,8 +37,8 @@ class FlowGraph(BaseModel):
     """A flow as steps and ways."""
 
     name: str
-    nodes: list[FlowStep]
-    edges: list[FlowWay]
+    nodes: list[GraphNode]
+    edges: list[GraphEdge]
 
 
 class FlowTest(RequestBody):

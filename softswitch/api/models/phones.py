@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
 from softswitch.api.models.base import RequestBody
@@ -16,6 +18,22 @@ class RegistrationView(BaseModel):
     address: str = Field(description="Where it registered from, host:port.")
     expires_s: int = Field(description="Seconds until the registration ends.")
     ping_ms: float | None = Field(description="Round trip of the latest ping, in milliseconds; null: none.")
+
+
+class Presence(BaseModel):
+    """Whether a user can be reached, and is on the phone."""
+
+    user: str
+    name: str = Field(description="As the phones of others show it; empty: none.")
+    state: Literal["offline", "idle", "ringing", "talking"] = Field(
+        description="offline: no phone is registered."
+    )
+    registered: bool
+    do_not_disturb: bool
+    calls: list[str] = Field(description="Ids of the calls that the user is in, or that ring.")
+    agent: str | None = Field(description="Who sits at the user's phones; null: nobody.")
+    agent_status: str | None = Field(description="What the agent says of themselves; null: signed out.")
+    agent_state: str | None = Field(description="What the switch sees; null: nobody sits there.")
 
 
 class BanView(BaseModel):

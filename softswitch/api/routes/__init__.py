@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from softswitch.api.routes import (
     actions,
     agents,
+    call_control,
     callbacks,
     calls,
     conferences,
@@ -37,6 +38,7 @@ ROUTERS: tuple[tuple[APIRouter, bool], ...] = (
     (records.router, True),
     (queues.router, True),
     (calls.router, True),
+    (call_control.router, True),
     (callbacks.router, True),
     (conferences.router, True),
     (actions.router, True),

@@ -35,6 +35,8 @@ from softswitch.config.errors import did_you_mean
 
 router = APIRouter(tags=["agents"])
 
+OWN_PHONE, NO_REASON, OVER = SigningIn(), SigningOut(), WrapUpChange()
+
 
 def own_agent(caller: Caller, name: str) -> None:
     """ApiError 403 for an agent who means somebody else."""
@@ -65,13 +67,17 @@ async def show_agent_state(name: AgentName, services: Here, caller: Anybody) -> 
 
 
 @router.post("/agents/{name}/sign_in", response_model=AgentState)
-async def sign_in(name: AgentName, given: SigningIn, commands: Sending, caller: Steering) -> Response:
+async def sign_in(
+    name: AgentName, commands: Sending, caller: Steering, given: SigningIn = OWN_PHONE
+) -> Response:
     """Sign the agent in, as if by phone."""
     return await _carry_out("agent.sign_in", name, {"at": given.at}, commands, caller)
 
 
 @router.post("/agents/{name}/sign_out", response_model=AgentState)
-async def sign_out(name: AgentName, given: SigningOut, commands: Sending, caller: Steering) -> Response:
+async def sign_out(
+    name: AgentName, commands: Sending, caller: Steering, given: SigningOut = NO_REASON
+) -> Response:
     """Sign the agent out; a call under way goes on."""
     return await _carry_out("agent.sign_out", name, {"reason": given.reason}, commands, caller)
 
@@ -84,7 +90,9 @@ async def set_status(name: AgentName, given: StatusChange, commands: Sending, ca
 
 
 @router.post("/agents/{name}/wrap_up", response_model=AgentState)
-async def wrap_up(name: AgentName, given: WrapUpChange, commands: Sending, caller: Steering) -> Response:
+async def wrap_up(
+    name: AgentName, commands: Sending, caller: Steering, given: WrapUpChange = OVER
+) -> Response:
     """End the wrap-up of an agent, or make it longer."""
     return await _carry_out("agent.wrap_up", name, {"extend_s": given.extend_s}, commands, caller)
 

@@ -11,9 +11,11 @@ from softswitch.config.api_key import hash_of, new_token
 
 router = APIRouter(tags=["operations"])
 
+MENDING = Examination()
+
 
 @router.post("/doctor", response_model=Findings)
-async def doctor(given: Examination, commands: Sending, caller: Admin) -> Response:
+async def doctor(commands: Sending, caller: Admin, given: Examination = MENDING) -> Response:
     """Whether all holds that must hold of a running switch. What is wrong is mended where that hangs up on
     nobody, and named with what to do where it is not."""
     rows = await commands.send("doctor", {"mend": given.mend}, caller)

@@ -1,12 +1,12 @@
-"""Phones that are registered, and addresses that are not listened to."""
+"""Phones that are registered, who is on the phone, and addresses that are not listened to."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from softswitch.api.models.phones import BanView, LiftedBan, RegistrationView
+from softswitch.api.models.phones import BanView, LiftedBan, Presence, RegistrationView
 from softswitch.api.parameters import Address
-from softswitch.api.requests import Admin, Here, Leading, Page, Pages, Reader, Sending, answer
+from softswitch.api.requests import Admin, Anybody, Here, Leading, Page, Pages, Reader, Sending, answer
 from softswitch.api.routes.health import LIVE_AGE_S
 
 router = APIRouter(tags=["phones"])
@@ -16,6 +16,16 @@ router = APIRouter(tags=["phones"])
 async def list_registrations(services: Here, paging: Pages, caller: Reader) -> Response:
     """The phones that are registered, by user."""
     return paging.page(await services.answers.read("registration.list", max_age_s=LIVE_AGE_S))
+
+
+@router.get("/presence", response_model=Page[Presence])
+async def list_presence(services: Here, paging: Pages, caller: Anybody) -> Response:
+    """Which users can be reached, and who is on the phone. Agents are told the calls of their own user
+    only."""
+    rows = await services.answers.read("presence.list", max_age_s=LIVE_AGE_S)
+    if caller.role == "agent":
+        rows = [row if row["user"] == caller.user else {**row, "calls": []} for row in rows]
+    return paging.page(rows)
 
 
 @router.get("/bans", response_model=Page[BanView])

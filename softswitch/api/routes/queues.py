@@ -23,6 +23,8 @@ from softswitch.config.errors import did_you_mean
 
 router = APIRouter(tags=["queues"])
 
+NO_REASON = Closing()
+
 
 @router.get("/queue_states", response_model=Page[QueueState])
 async def list_queue_states(services: Here, paging: Pages, caller: Anybody) -> Response:
@@ -53,7 +55,7 @@ async def list_waiting_in(name: QueueName, services: Here, paging: Pages, caller
 
 
 @router.post("/queues/{name}/close", response_model=QueueState)
-async def close(name: QueueName, given: Closing, commands: Sending, caller: Leading) -> Response:
+async def close(name: QueueName, commands: Sending, caller: Leading, given: Closing = NO_REASON) -> Response:
     """Let nobody in until it is opened; callers go to its on_closed."""
     return await _carry_out("queue.close", {"name": name, "reason": given.reason}, commands, caller)
 

@@ -27,7 +27,7 @@ class Applied(Changes):
 
 CentreView = create_model(
     "CentreView",
-    __doc__="The configuration as `POST /v1/apply` takes it, without secrets and what is at its default.",
+    __doc__="The groups of centre.yaml, without secrets and without what is at its default.",
     **{  # type: ignore[call-overload]
         kind.group: (
             dict[str, partial(kind.model, f"Stored{kind.model.__name__}", {*WRITE_ONLY, kind.key})],  # type: ignore[misc]
@@ -41,7 +41,7 @@ CentreView = create_model(
 
 @router.get("/centre", response_model=CentreView)
 async def show_centre(services: Here, caller: Auditing) -> Response:
-    """The whole configuration, without secrets."""
+    """The whole configuration, without secrets: to apply what is told here would remove them."""
     return answer(await services.answers.read("centre.show", max_age_s=CONFIGURATION_AGE_S))
 
 
