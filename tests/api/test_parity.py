@@ -32,6 +32,7 @@ ROUTES = {
     "call consult": "POST /calls/{call}/consult",
     "call data": "PATCH /calls/{call}/data",
     "call digits": "POST /calls/{call}/digits",
+    "call disposition": "PUT /calls/{call}/disposition",
     "call flow": "POST /calls/{call}/flow",
     "call hang-up": "DELETE /calls/{call}",
     "call hold": "POST /calls/{call}/hold",
@@ -87,6 +88,10 @@ ROUTES = {
     "trace": "GET /calls/{call}/trace",
     "voicemail erase": "DELETE /messages/{message}",
     "voicemail messages": "GET /messages",
+    "webhook dead-letters": "GET /webhooks/{name}/dead_letters",
+    "webhook drop": "POST /webhooks/{name}/drop",
+    "webhook replay": "POST /webhooks/{name}/replay",
+    "webhook test": "POST /webhooks/{name}/test",
     "why": "GET /calls/{call}/decisions",
 }
 VERBS = {
