@@ -109,7 +109,9 @@ class Lookups:
 
     def forget(self, call: str, out: list[Any]) -> None:
         """The call is over."""
-        self._asked.discard(call)
+        if call not in self._asked:
+            return
+        self._asked.remove(call)
         for id in [id for id, asked in self._under_way.items() if asked.call == call]:
             del self._under_way[id]
             self._exchange.backends.forget(id)

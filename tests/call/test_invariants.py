@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from softswitch.backend.events import FAILED, OK, TIMEOUT, Attempt, AttemptEnded
 from softswitch.call.parking import ParkActivity
 from softswitch.config.errors import ConfigError
 from softswitch.sdp.negotiation import make_offer
@@ -22,6 +23,7 @@ from tests.call.lamp import Lamp
 from tests.call.world import SWITCH, Phone, World
 
 PASSWORD = {"password": "secret"}
+LOOKUP = {"backend": "crm", "path": "/customers/{caller}", "into": {"customer": "id"}}
 CENTRE: dict[str, Any] = {
     "users": {
         **dict.fromkeys(("alice", "bob", "carol", "dave"), PASSWORD),
@@ -47,6 +49,7 @@ CENTRE: dict[str, Any] = {
             "callback": {"retry_s": 5, "ring_s": 8, "expires_s": 90, "calling": ["other"]},
             "timeline": [{"after_s": 2, "callback": True}],
             "survey": "judge",
+            "lookup": LOOKUP,
         },
         "support": {"max_wait_s": 12, "on_timeout": "user:carol", "max_length": 1, "wrap_up_s": 0},
         "full": {
@@ -75,6 +78,8 @@ CENTRE: dict[str, Any] = {
         "601": "flow:judge",
         "700": "conference:team",
     },
+    "backends": {"crm": {"urls": ["https://crm.example"], "deadline_s": 20, "cache_s": 5}},
+    "screen_pop": {"lookup": LOOKUP, "url": "https://crm.example/{customer}", "internal": True},
     "conferences": {"team": {"max_members": 3, "record": True}},
     "voicemail": {"carol": {"users": ["carol", "erin"], "max_messages": 2, "max_s": 20}},
     "flows": {
@@ -316,6 +321,20 @@ class Floor(RuleBasedStateMachine):
             if legs := self.legs():
                 self.world.digit(digit, legs[-1])
 
+    @rule(
+        data=st.data(),
+        outcome=st.sampled_from([OK, OK, FAILED, TIMEOUT]),
+        value=st.sampled_from([{"id": "4711"}, {"id": "0815"}, [], None]),
+    )
+    def back_end_answers(self, data: st.DataObject, outcome: str, value: Any) -> None:
+        asked = [each for each in self.world.outside if isinstance(each, Attempt)]
+        if asked:
+            attempt = asked[data.draw(st.integers(0, len(asked) - 1))]
+            self.world.outside.remove(attempt)
+            backends, named = self.world.exchange.backends, (attempt.id, attempt.number, "crm", 0)
+            ended = AttemptEnded(*named, outcome, value=value)
+            self.world.turn(lambda now, out: backends.attempted(ended, now, out))
+
     @rule(data=st.data())
     def goes_through_a_flow(self, data: st.DataObject) -> None:
         phone, session = self.choose(data, "up")
@@ -505,7 +524,7 @@ class Floor(RuleBasedStateMachine):
         assert exchange.ua.endpoint.sessions == {}
         lit = [lamp for lamp in self.lamps if lamp.subscription.state == "active" and lamp.dialogs]
         assert not lit, [lamp.dialogs for lamp in lit]
-        over = ("call/", "recording/", "acd/call/", "acd/callback/", "referral/")
+        over = ("call/", "call_data/", "lookup/", "recording/", "acd/call/", "acd/callback/", "referral/")
         assert not any(key.startswith(over) for key in world.kept)
         states = {name: row["state"] for name, row in exchange.acd.snapshot(world.now)["agents"].items()}
         assert set(states.values()) <= {"idle", "signed_out"}, states
