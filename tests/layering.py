@@ -51,7 +51,7 @@ LAYERS = {
 # Stricter than the number: these may import nothing of the product but what is named.
 ONLY = {
     "media": {"rtp", "sdp", "prompts", "config", "reasons"},
-    "client": {"api.models"},
+    "client": {"api.models", "config", "reasons"},
     "phone": {"sip", "sdp", "rtp", "media.tones", "control", "store", "config", "reasons"},
 }
 

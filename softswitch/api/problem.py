@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -12,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from softswitch.config.errors import ConfigError, key_text
+from softswitch.config.errors import ConfigError, Problem, key_text
 from softswitch.control import CommandError
 
 MEDIA_TYPE = "application/problem+json"
@@ -32,6 +31,7 @@ class Mistake(BaseModel):
     """One mistake in what was sent."""
 
     path: str = Field(description="Keys and list places to it, such as users.alice.permissions[0].")
+    pointer: str = Field(description="The same for programs (RFC 6901), such as /users/alice/permissions/0.")
     message: str = Field(description="What is wrong and what is allowed.")
 
 
@@ -51,7 +51,7 @@ class ApiError(Exception):
 
     def __init__(
         self, status: int, detail: str, hint: str = "", *,
-        problems: Iterable[Mapping[str, Any]] = (), headers: Mapping[str, str] | None = None,
+        problems: Iterable[Problem] = (), headers: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(detail)
         self.status = status
@@ -67,12 +67,20 @@ class ApiError(Exception):
             "status": self.status,
             "detail": self.detail,
             "hint": self.hint,
-            "problems": self.problems,
+            "problems": [
+                {"path": key_text(each.path), "pointer": pointer(each.path), "message": each.message}
+                for each in self.problems
+            ],
         }
         return orjson.dumps(body)
 
     def response(self) -> Response:
         return Response(self.content(), self.status, self.headers, MEDIA_TYPE)
+
+
+def pointer(path: Iterable[str | int]) -> str:
+    """('users', 'alice', 'permissions', 0) as /users/alice/permissions/0 (RFC 6901)."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
 def unavailable(detail: str, hint: str = "") -> ApiError:
@@ -83,9 +91,8 @@ def unavailable(detail: str, hint: str = "") -> ApiError:
 def refused(error: CommandError) -> ApiError:
     """A command that the switch has refused."""
     status = STATUS.get(getattr(error, "code", ""), 422 if error.problems else 409)
-    problems = [{"path": key_text(path), "message": message} for path, message, *_ in error.problems]
     headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
-    return ApiError(status, error.message, error.hint, problems=problems, headers=headers)
+    return ApiError(status, error.message, error.hint, problems=error.problems, headers=headers)
 
 
 def handle_errors(app: FastAPI) -> None:
@@ -110,17 +117,13 @@ async def _command_error(_: Request, error: Exception) -> Response:
 
 async def _config_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, ConfigError)
-    problems = [{"path": key_text(each.path), "message": each.message} for each in error.problems]
-    return ApiError(422, str(error.problems[0]), problems=problems).response()
+    return ApiError(422, str(error.problems[0]), problems=error.problems).response()
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    problems = [{"path": key_text(tuple(each["loc"][1:])), "message": each["msg"]} for each in error.errors()]
-    first = problems[0]
-    return ApiError(
-        422, f"{first['path']}: {first['message']}".removeprefix(": "), problems=problems
-    ).response()
+    problems = [Problem(_place(each["loc"]), each["msg"]) for each in error.errors()]
+    return ApiError(422, str(problems[0]), problems=problems).response()
 
 
 def _place(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:

@@ -8,7 +8,7 @@ import click
 
 from softswitch.cli.connection import call
 from softswitch.cli.live import columns_of
-from softswitch.cli.options import by_option, config_option, example, json_option, node_of
+from softswitch.cli.options import by_option, config_option, example, json_option
 from softswitch.cli.output import print_json, print_rows
 
 
@@ -22,7 +22,7 @@ def action() -> None:
 @json_option
 def list_actions(config_path: Path | None, as_json: bool) -> None:
     """List the latest 200 actions that can be taken back, newest first."""
-    rows = call(node_of(config_path), "action.list")
+    rows = call(config_path, "action.list")
     print_rows(rows, columns_of(rows), json=as_json, empty="Nothing has been done.")
 
 
@@ -33,7 +33,7 @@ def list_actions(config_path: Path | None, as_json: bool) -> None:
 @json_option
 def undo(action_id: str, by: str, config_path: Path | None, as_json: bool) -> None:
     """Restore what was there before an action."""
-    result = call(node_of(config_path), "action.undo", {"action": action_id, "by": by})
+    result = call(config_path, "action.undo", {"action": action_id, "by": by})
     if as_json:
         print_json(result)
     else:

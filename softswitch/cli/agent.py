@@ -9,7 +9,7 @@ import click
 
 from softswitch.cli.connection import call
 from softswitch.cli.nouns import noun
-from softswitch.cli.options import by_option, config_option, example, json_option, node_of
+from softswitch.cli.options import by_option, config_option, example, json_option
 from softswitch.cli.output import print_json
 
 agent = noun(
@@ -78,7 +78,7 @@ def queues(
 ) -> None:
     """Move an agent between queues; softswitch action undo takes it back."""
     args = {"name": name, "add": [*add], "remove": [*remove], "by": by}
-    result = call(node_of(config_path), "agent.queues", args)
+    result = call(config_path, "agent.queues", args)
     if as_json:
         print_json(result)
     else:
@@ -103,7 +103,7 @@ def wrap_up(name: str, extend_s: float | None, by: str, config_path: Path | None
 def _carry_out(
     config_path: Path | None, as_json: bool, command: str, args: dict[str, Any], done: str
 ) -> None:
-    result = call(node_of(config_path), command, args)
+    result = call(config_path, command, args)
     if as_json:
         print_json(result)
     else:

@@ -9,7 +9,7 @@ import click
 
 from softswitch.cli.connection import call
 from softswitch.cli.nouns import noun, print_result
-from softswitch.cli.options import config_option, example, json_option, node_of
+from softswitch.cli.options import config_option, example, json_option
 from softswitch.config.api_key import hash_of, new_token
 
 
@@ -46,5 +46,5 @@ def rotate(name: str, config_path: Path | None, as_json: bool) -> None:
     fields: dict[str, Any] = {"name": name}
     told: dict[str, Any] = {}
     text = _give_token(fields, told)
-    result = call(node_of(config_path), "api_key.set", {"fields": fields, "must": "exist"})
+    result = call(config_path, "api_key.set", {"fields": fields, "must": "exist"})
     print_result({**result, **told}, text, as_json)

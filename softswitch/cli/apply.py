@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from softswitch.cli.connection import call
-from softswitch.cli.options import config_option, example, json_option, node_of
+from softswitch.cli.options import config_option, example, json_option
 from softswitch.cli.output import count_text, print_changes, print_json
-from softswitch.config import Node
 from softswitch.config.centre_files import read_centre
 from softswitch.config.errors import ConfigError
 from softswitch.config.files import Document
@@ -31,23 +30,22 @@ def apply(file: Path, prune: bool, dry_run: bool, config_path: Path | None, as_j
     Shows the difference to what is there and changes all of it or nothing. What commands created is never
     removed.
     """
-    node = node_of(config_path)
     document = read_centre(file)
     args = {"centre": document.tree, "prune": prune}
-    plan = _send(node, {**args, "dry_run": True}, document)
+    plan = _send(config_path, {**args, "dry_run": True}, document)
     if not as_json:
         print_changes(plan["changes"])
-    result = plan if dry_run else _send(node, args, document)
+    result = plan if dry_run else _send(config_path, args, document)
     if as_json:
         print_json(result)
     else:
         click.echo(summary(result))
 
 
-def _send(node: Node, args: dict[str, Any], document: Document) -> dict[str, Any]:
+def _send(config_path: Path | None, args: dict[str, Any], document: Document) -> dict[str, Any]:
     """The result of one apply; mistakes come back as paths and are shown with their lines in the file."""
     try:
-        result: dict[str, Any] = call(node, "apply", args)
+        result: dict[str, Any] = call(config_path, "apply", args)
     except ConfigError as error:
         raise document.error(error) from None
     except CommandError as error:

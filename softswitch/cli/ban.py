@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from softswitch.cli.connection import call
-from softswitch.cli.options import config_option, example, json_option, node_of
+from softswitch.cli.options import config_option, example, json_option
 from softswitch.cli.output import print_json, print_rows
 
 COLUMNS = ("address", "reason", "count", "for_s")
@@ -23,7 +23,7 @@ def ban() -> None:
 @json_option
 def list_bans(config_path: Path | None, as_json: bool) -> None:
     """List the banned addresses, why, the how manieth time, and for how long yet."""
-    rows = call(node_of(config_path), "ban.list")
+    rows = call(config_path, "ban.list")
     print_rows(rows, COLUMNS, json=as_json, empty="Nobody is banned.")
 
 
@@ -33,7 +33,7 @@ def list_bans(config_path: Path | None, as_json: bool) -> None:
 @json_option
 def remove_ban(address: str, config_path: Path | None, as_json: bool) -> None:
     """Listen to an address again."""
-    result = call(node_of(config_path), "ban.remove", {"address": address})
+    result = call(config_path, "ban.remove", {"address": address})
     if as_json:
         print_json(result)
     else:

@@ -10,7 +10,7 @@ import click
 
 from softswitch.cli.connection import call as send
 from softswitch.cli.live import call, columns_of, print_state
-from softswitch.cli.options import UserError, by_option, config_option, example, json_option, node_of
+from softswitch.cli.options import UserError, by_option, config_option, example, json_option
 from softswitch.cli.output import print_json, print_rows
 from softswitch.cli.records import records
 
@@ -39,7 +39,7 @@ def _carry_out(
 ) -> None:
     """`done` is printed with the answer's values in it."""
     given = {name: value for name, value in args.items() if value is not None}
-    result = send(node_of(config_path), command, given)
+    result = send(config_path, command, given)
     print_json(result) if as_json else click.echo(done.format(**result))
 
 
@@ -49,7 +49,7 @@ def _carry_out(
 @json_option
 def show(call_id: str, config_path: Path | None, as_json: bool) -> None:
     """Show a call whole: legs, conversation, queue, flow, recording, data."""
-    result = send(node_of(config_path), "call.show", {"call": call_id})
+    result = send(config_path, "call.show", {"call": call_id})
     there = {name: value for name, value in result.items() if value not in (None, "", [])}
     print_json(result) if as_json else print_state(there)
 
@@ -188,7 +188,7 @@ def data(
             raise click.BadParameter(f"{name!r} has no text; give it as NAME=TEXT", param_hint="--set")
     values = {name: text for name, _, text in pairs}
     args = {"call": call_id, "set": values, "remove": [*remove], "by": by}
-    result = send(node_of(config_path), "call.data", args)
+    result = send(config_path, "call.data", args)
     if as_json:
         print_json(result)
     else:
@@ -241,5 +241,5 @@ def presence() -> None:
 @json_option
 def list_presence(config_path: Path | None, as_json: bool) -> None:
     """List all users."""
-    rows = send(node_of(config_path), "presence.list")
+    rows = send(config_path, "presence.list")
     print_rows(rows, columns_of(rows), json=as_json, empty="There are no users.")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from softswitch.cli.connection import call as send
-from softswitch.cli.options import by_option, config_option, example, json_option, node_of
+from softswitch.cli.options import by_option, config_option, example, json_option
 from softswitch.cli.output import console, print_json, print_rows, shown
 
 COLUMNS = (
@@ -27,7 +27,7 @@ def callback() -> None:
 @json_option
 def list_callbacks(config_path: Path | None, as_json: bool) -> None:
     """List the callbacks that wait or are being made, in their order."""
-    rows = send(node_of(config_path), "callback.list")
+    rows = send(config_path, "callback.list")
     print_rows(rows, COLUMNS, json=as_json, empty="There are no callbacks.")
 
 
@@ -37,7 +37,7 @@ def list_callbacks(config_path: Path | None, as_json: bool) -> None:
 @json_option
 def show(id: str, config_path: Path | None, as_json: bool) -> None:
     """Show everything about a callback; an unambiguous beginning of its id will do."""
-    _print(send(node_of(config_path), "callback.show", {"callback": id}), as_json)
+    _print(send(config_path, "callback.show", {"callback": id}), as_json)
 
 
 @callback.command("change", epilog=example("softswitch callback change b5f3a9c --number +493012345678"))
@@ -53,7 +53,7 @@ def change(
 ) -> None:
     """Change the number or the priority of a callback, or let it be tried again now."""
     args = {"callback": id, "number": number, "priority": priority, "now": now, "by": by}
-    _print(send(node_of(config_path), "callback.change", args), as_json)
+    _print(send(config_path, "callback.change", args), as_json)
 
 
 @callback.command("cancel", epilog=example("softswitch callback cancel b5f3a9c"))
@@ -63,7 +63,7 @@ def change(
 @json_option
 def cancel(id: str, by: str, config_path: Path | None, as_json: bool) -> None:
     """Give up a callback; whoever is being called for it is hung up."""
-    result = send(node_of(config_path), "callback.cancel", {"callback": id, "by": by})
+    result = send(config_path, "callback.cancel", {"callback": id, "by": by})
     if as_json:
         print_json(result)
     else:

@@ -9,7 +9,7 @@ import click
 from softswitch.cli.connection import call
 from softswitch.cli.live import columns_of
 from softswitch.cli.nouns import noun
-from softswitch.cli.options import by_option, config_option, example, json_option, node_of
+from softswitch.cli.options import by_option, config_option, example, json_option
 from softswitch.cli.output import print_json, print_rows
 
 conference = noun(
@@ -26,7 +26,7 @@ conference = noun(
 @json_option
 def show(config_path: Path | None, as_json: bool) -> None:
     """Show who is in a conference now."""
-    rows = call(node_of(config_path), "conference.show")
+    rows = call(config_path, "conference.show")
     print_rows(rows, columns_of(rows), json=as_json, empty="There is no conference.")
 
 
@@ -38,7 +38,7 @@ def show(config_path: Path | None, as_json: bool) -> None:
 @json_option
 def mute(leg: str, off: bool, by: str, config_path: Path | None, as_json: bool) -> None:
     """Let the others not hear a member; LEG as conference show has it."""
-    result = call(node_of(config_path), "conference.mute", {"leg": leg, "muted": not off, "by": by})
+    result = call(config_path, "conference.mute", {"leg": leg, "muted": not off, "by": by})
     if as_json:
         print_json(result)
     else:

@@ -1,12 +1,15 @@
-"""Where commands go: to the running switch, or without one to the stored configuration itself."""
+"""Where commands go: to the API of a centre elsewhere, to the switch that runs here, or without one to the
+stored configuration itself."""
 
 from __future__ import annotations
 
 import functools
 import secrets
+from pathlib import Path
 from typing import Any
 
-from softswitch.cli.options import UserError
+from softswitch.cli import remote
+from softswitch.cli.options import UserError, is_remote, node_of
 from softswitch.config import Node
 from softswitch.config.secrets import read_secrets, write_secrets
 from softswitch.control import CommandError, ControlClient, NotRunning
@@ -19,12 +22,16 @@ from softswitch.store.journal import Journal
 from softswitch.store.livestate import load
 
 
-def call(node: Node, command: str, args: dict[str, Any] | None = None) -> Any:
+def call(config_path: Path | None, command: str, args: dict[str, Any] | None = None) -> Any:
     """Result of a command.
 
-    The running switch carries it out. Without one, commands on the configuration work on what is stored,
-    others raise NotRunning. CommandError, ConfigError and StoreLocked say why a command was refused.
+    The switch at --url carries it out, else the one here. Without one, commands on the configuration
+    work on what is stored, others raise NotRunning. CommandError, ConfigError and StoreLocked say why it was
+    refused.
     """
+    if is_remote(config_path):
+        return remote.command(command, args or {})
+    node = node_of(config_path)
     try:
         with ControlClient(node.control_path) as switch:
             return switch.call(command, args, key=secrets.token_hex(8))

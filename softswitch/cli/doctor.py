@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from softswitch.cli.connection import call
-from softswitch.cli.options import config_option, example, json_option, node_of
+from softswitch.cli.options import config_option, example, json_option
 from softswitch.cli.output import console, literal, print_json
 
 
@@ -23,7 +23,7 @@ def doctor(dry_run: bool, config_path: Path | None, as_json: bool) -> None:
     what is kept for a restart is what is so, and the call records agree. What is wrong is mended where that
     hangs up on nobody, and named with what to do where it is not. The exit status is 1 if something is left.
     """
-    rows = call(node_of(config_path), "doctor", {"mend": not dry_run})
+    rows = call(config_path, "doctor", {"mend": not dry_run})
     left = [row for row in rows if not row["mended"]]
     if as_json:
         print_json(rows)

@@ -14,7 +14,7 @@ from softswitch.cli.connection import call, stored
 from softswitch.cli.nouns import noun
 from softswitch.cli.options import UserError, config_option, example, json_option, node_of
 from softswitch.cli.output import print_json, print_rows
-from softswitch.config import Centre, Node
+from softswitch.config import Centre
 from softswitch.config.centre_files import read_centre
 from softswitch.config.errors import ConfigError, Problem, did_you_mean, validate
 from softswitch.config.files import read_document
@@ -46,10 +46,10 @@ def _steps(request: dict[str, Any]) -> str:
     return ""
 
 
-def _versions(node: Node, rows: list[dict[str, Any]]) -> None:
+def _versions(config_path: Path | None, rows: list[dict[str, Any]]) -> None:
     """Version and calls of each flow, which a running switch knows."""
     try:
-        known = {each["flow"]: each for each in call(node, "flow.history", {})}
+        known = {each["flow"]: each for each in call(config_path, "flow.history", {})}
     except NotRunning:
         known = {}
     for row in rows:
@@ -79,7 +79,7 @@ def history(name: str, config_path: Path | None, as_json: bool) -> None:
 
     A flow in Python is python:NAME.
     """
-    rows = call(node_of(config_path), "flow.history", {"name": name})
+    rows = call(config_path, "flow.history", {"name": name})
     print_rows(rows, ("version", "at", "size", "calls"), json=as_json, empty=f"There is no flow {name}.")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from softswitch.cli.connection import call as send
-from softswitch.cli.options import by_option, config_option, example, json_option, node_of
+from softswitch.cli.options import by_option, config_option, example, json_option
 from softswitch.cli.output import console, print_json, print_rows, shown, table
 
 # Monotonic seconds mean nothing to people; `for_s` says the same as a duration.
@@ -20,7 +20,7 @@ MACHINE_KEYS = frozenset({"since"})
 @json_option
 def status(config_path: Path | None, as_json: bool) -> None:
     """Show a running system: queues, agents, calls."""
-    state = send(node_of(config_path), "status")
+    state = send(config_path, "status")
     if as_json:
         print_json(state)
     else:
@@ -32,7 +32,7 @@ def status(config_path: Path | None, as_json: bool) -> None:
 @json_option
 def stop(config_path: Path | None, as_json: bool) -> None:
     """Stop a running system."""
-    result = send(node_of(config_path), "stop")
+    result = send(config_path, "stop")
     if as_json:
         print_json(result)
     else:
@@ -58,7 +58,7 @@ def list_calls(config_path: Path | None, as_json: bool) -> None:
 @json_option
 def hang_up(call_id: str, config_path: Path | None, as_json: bool) -> None:
     """Hang up a call."""
-    result = send(node_of(config_path), "call.hang_up", {"call": call_id})
+    result = send(config_path, "call.hang_up", {"call": call_id})
     if as_json:
         print_json(result)
     else:
@@ -73,7 +73,7 @@ def hang_up(call_id: str, config_path: Path | None, as_json: bool) -> None:
 @json_option
 def priority(call_id: str, priority: int, by: str, config_path: Path | None, as_json: bool) -> None:
     """Give a waiting call another priority; higher is served first."""
-    result = send(node_of(config_path), "call.priority", {"call": call_id, "priority": priority, "by": by})
+    result = send(config_path, "call.priority", {"call": call_id, "priority": priority, "by": by})
     if as_json:
         print_json(result)
     else:
@@ -87,7 +87,7 @@ def priority(call_id: str, priority: int, by: str, config_path: Path | None, as_
 @json_option
 def send_to_flow(call_id: str, flow: str, config_path: Path | None, as_json: bool) -> None:
     """Send the caller of an agent through a flow and back; the agent hears music meanwhile."""
-    result = send(node_of(config_path), "call.send_to_flow", {"call": call_id, "flow": flow})
+    result = send(config_path, "call.send_to_flow", {"call": call_id, "flow": flow})
     if as_json:
         print_json(result)
     else:
@@ -100,7 +100,7 @@ def send_to_flow(call_id: str, flow: str, config_path: Path | None, as_json: boo
 @json_option
 def conference(call_id: str, config_path: Path | None, as_json: bool) -> None:
     """Make one conference of a user's conversation CALL and the one that the user has put on hold."""
-    result = send(node_of(config_path), "call.conference", {"call": call_id})
+    result = send(config_path, "call.conference", {"call": call_id})
     if as_json:
         print_json(result)
     else:
@@ -115,7 +115,7 @@ def conference(call_id: str, config_path: Path | None, as_json: bool) -> None:
 @json_option
 def originate(user: str, number: str, by: str, config_path: Path | None, as_json: bool) -> None:
     """Ring USER's phones and connect whoever answers with NUMBER, as if USER had dialled it."""
-    result = send(node_of(config_path), "call.originate", {"user": user, "number": number, "by": by})
+    result = send(config_path, "call.originate", {"user": user, "number": number, "by": by})
     if as_json:
         print_json(result)
     else:
@@ -138,7 +138,7 @@ def supervise(
     from call to call; call: until this call ends.
     """
     args = {"call": call_id, "mode": mode, "as": user, "by": by}
-    result = send(node_of(config_path), "call.supervise", args)
+    result = send(config_path, "call.supervise", args)
     if as_json:
         print_json(result)
     else:
@@ -159,7 +159,7 @@ def list_registrations(config_path: Path | None, as_json: bool) -> None:
 
 
 def _print_live(config_path: Path | None, command: str, as_json: bool, empty: str) -> None:
-    rows = send(node_of(config_path), command)
+    rows = send(config_path, command)
     print_rows(rows, columns_of(rows), json=as_json, empty=empty)
 
 

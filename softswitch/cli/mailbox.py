@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from softswitch.cli.connection import call
-from softswitch.cli.options import config_option, example, json_option, node_of
+from softswitch.cli.options import config_option, example, json_option
 from softswitch.cli.output import print_json, print_rows
 
 
@@ -21,7 +21,7 @@ def mailbox() -> None:
 @json_option
 def list_mailboxes(config_path: Path | None, as_json: bool) -> None:
     """List the mailboxes that have been set."""
-    rows = call(node_of(config_path), "mailbox.list")
+    rows = call(config_path, "mailbox.list")
     print_rows(rows, ("user", "new", "old"), json=as_json, empty="No mailbox has been set.")
 
 
@@ -33,7 +33,7 @@ def list_mailboxes(config_path: Path | None, as_json: bool) -> None:
 @json_option
 def set_mailbox(user: str, new: int, old: int, config_path: Path | None, as_json: bool) -> None:
     """Say how many messages a user has; the user's phones hear of it at once."""
-    result = call(node_of(config_path), "mailbox.set", {"user": user, "new": new, "old": old})
+    result = call(config_path, "mailbox.set", {"user": user, "new": new, "old": old})
     if as_json:
         print_json(result)
     else:

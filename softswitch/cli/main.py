@@ -30,7 +30,7 @@ from softswitch.cli.live import call, registration, status, stop
 from softswitch.cli.log import log
 from softswitch.cli.mailbox import mailbox
 from softswitch.cli.number import number
-from softswitch.cli.options import example
+from softswitch.cli.options import KEY_VARIABLE, URL_VARIABLE, example
 from softswitch.cli.queue import queue
 from softswitch.cli.recording import recording
 from softswitch.cli.report import report
@@ -97,8 +97,15 @@ def _path(ctx: click.Context | None) -> str:
     epilog=example("softswitch demo", "softswitch init centre", "softswitch run"),
 )
 @click.version_option(package_name="softswitch", message="%(prog)s %(version)s")
-def main() -> None:
+@click.option(
+    "--url",
+    envvar=URL_VARIABLE,
+    help=f"Steer the centre with this API (https://pbx.example.com:8088); ${KEY_VARIABLE} has a key of it.",
+)
+def main(url: str | None) -> None:
     """A call centre in one package: SIP, IVR, queues, agents, recording."""
+    if url:
+        os.environ[URL_VARIABLE] = url
 
 
 for _command in (

@@ -11,13 +11,13 @@ from typing import Any, Literal, Union, get_args, get_origin
 import click
 
 from softswitch.cli.connection import call
-from softswitch.cli.options import config_option, example, json_option, node_of
+from softswitch.cli.options import config_option, example, json_option
 from softswitch.cli.output import print_changes, print_json, print_rows
-from softswitch.config import KINDS, Node
+from softswitch.config import KINDS
 from softswitch.config.errors import SECRET_KEYS
 
 Prepare = Callable[[dict[str, Any]], str]
-Live = Callable[[Node, list[dict[str, Any]]], None]
+Live = Callable[[Path | None, list[dict[str, Any]]], None]
 
 
 def noun(
@@ -70,10 +70,9 @@ def _list_command(kind: str, columns: Sequence[str], live: Live | None) -> click
     @config_option
     @json_option
     def command(config_path: Path | None, as_json: bool) -> None:
-        node = node_of(config_path)
-        rows = call(node, f"{kind}.list")
+        rows = call(config_path, f"{kind}.list")
         if live is not None:
-            live(node, rows)
+            live(config_path, rows)
         empty = f"There are no {plural}; add one with: softswitch {word} add"
         print_rows(rows, columns, json=as_json, empty=empty)
 
@@ -101,7 +100,7 @@ def _write_command(kind: str, verb: str, must: str, line: str, prepare: Prepare 
         fields[key] = name
         request: dict[str, Any] = {"verb": verb, "fields": fields, "told": {}}
         told = prepare(request) if prepare else ""
-        result = call(node_of(config_path), f"{kind}.set", {"fields": fields, "must": must})
+        result = call(config_path, f"{kind}.set", {"fields": fields, "must": must})
         print_result({**result, **request["told"]}, told, as_json)
 
     return command
@@ -115,7 +114,7 @@ def _remove_command(kind: str, sample: str) -> click.Command:
     @config_option
     @json_option
     def command(name: str, config_path: Path | None, as_json: bool) -> None:
-        print_result(call(node_of(config_path), f"{kind}.remove", {"name": name}), "", as_json)
+        print_result(call(config_path, f"{kind}.remove", {"name": name}), "", as_json)
 
     return command
 

@@ -16,6 +16,8 @@ from softswitch.config.files import load_node
 F = TypeVar("F", bound=Callable[..., Any])
 CONFIG_VARIABLE = "SOFTSWITCH_CONFIG"
 DEFAULT_CONFIG = "softswitch.yaml"
+URL_VARIABLE = "SOFTSWITCH_URL"
+KEY_VARIABLE = "SOFTSWITCH_KEY"
 
 
 class UserError(click.ClickException):
@@ -62,4 +64,15 @@ def find_config(given: Path | None) -> Path:
 
 
 def node_of(given: Path | None) -> Node:
+    """The settings of this machine; UserError for a command that only works on it and was sent elsewhere."""
+    if is_remote(given):
+        raise UserError(
+            "this is done on the machine of the switch, not over its API; run it there,"
+            f" without --url and {URL_VARIABLE}"
+        )
     return load_node(find_config(given))
+
+
+def is_remote(given: Path | None) -> bool:
+    """Whether commands go to the API of a centre elsewhere; settings that are named mean this machine."""
+    return given is None and bool(os.environ.get(URL_VARIABLE))

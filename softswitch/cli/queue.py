@@ -8,7 +8,7 @@ import click
 
 from softswitch.cli.connection import call
 from softswitch.cli.nouns import noun
-from softswitch.cli.options import by_option, config_option, example, json_option, node_of
+from softswitch.cli.options import by_option, config_option, example, json_option
 from softswitch.cli.output import print_json
 
 queue = noun(
@@ -38,7 +38,7 @@ queue = noun(
 @json_option
 def close(name: str, reason: str, by: str, config_path: Path | None, as_json: bool) -> None:
     """Let nobody into a queue until it is opened; callers go to its on_closed."""
-    result = call(node_of(config_path), "queue.close", {"name": name, "reason": reason, "by": by})
+    result = call(config_path, "queue.close", {"name": name, "reason": reason, "by": by})
     if as_json:
         print_json(result)
     else:
@@ -53,7 +53,7 @@ def close(name: str, reason: str, by: str, config_path: Path | None, as_json: bo
 @json_option
 def overflow(name: str, tier: int, by: str, config_path: Path | None, as_json: bool) -> None:
     """Ask agents up to this tier from the beginning; softswitch action undo takes it back."""
-    result = call(node_of(config_path), "queue.overflow", {"name": name, "tier": tier, "by": by})
+    result = call(config_path, "queue.overflow", {"name": name, "tier": tier, "by": by})
     if as_json:
         print_json(result)
     else:
@@ -68,7 +68,7 @@ def overflow(name: str, tier: int, by: str, config_path: Path | None, as_json: b
 @json_option
 def announce(name: str, prompt: str, by: str, config_path: Path | None, as_json: bool) -> None:
     """Let all who wait in a queue hear a prompt now."""
-    result = call(node_of(config_path), "queue.announce", {"name": name, "prompt": prompt, "by": by})
+    result = call(config_path, "queue.announce", {"name": name, "prompt": prompt, "by": by})
     if as_json:
         print_json(result)
     else:
@@ -82,7 +82,7 @@ def announce(name: str, prompt: str, by: str, config_path: Path | None, as_json:
 @json_option
 def open_again(name: str, by: str, config_path: Path | None, as_json: bool) -> None:
     """Let callers into a closed queue again."""
-    result = call(node_of(config_path), "queue.open", {"name": name, "by": by})
+    result = call(config_path, "queue.open", {"name": name, "by": by})
     if as_json:
         print_json(result)
     elif result["closed"]:

@@ -76,7 +76,7 @@ def _control(action: str, about: str) -> None:
     def command(call_id: str, config_path: Path | None, as_json: bool) -> None:
         from softswitch.cli.audit import who
 
-        result = send(node_of(config_path), f"recording.{action}", {"call": call_id, "by": who()})
+        result = send(config_path, f"recording.{action}", {"call": call_id, "by": who()})
         print_json(result) if as_json else click.echo(f"Recording {result['recording']}: {action}.")
 
 

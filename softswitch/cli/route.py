@@ -13,7 +13,6 @@ from softswitch.call.explain import explain
 from softswitch.cli.connection import call, stored
 from softswitch.cli.options import config_option, example, json_option, node_of
 from softswitch.cli.output import console, print_json, shown, table
-from softswitch.config import Node
 from softswitch.control import NotRunning
 
 
@@ -39,18 +38,18 @@ def route(
     if (user is None) == (trunk is None):
         raise click.UsageError("give --as USER or --from-trunk TRUNK")
     args = {"number": number, "user": user, "trunk": trunk, "at": at}
-    told = _explained(node_of(config_path), args)
+    told = _explained(config_path, args)
     if as_json:
         print_json(told)
     else:
         _print(told)
 
 
-def _explained(node: Node, args: dict[str, Any]) -> dict[str, Any]:
+def _explained(config_path: Path | None, args: dict[str, Any]) -> dict[str, Any]:
     try:
-        told: dict[str, Any] = call(node, "route.explain", args)
+        told: dict[str, Any] = call(config_path, "route.explain", args)
     except NotRunning:
-        told = explain(DialPlan(stored(node).centre), args, datetime.now(UTC))
+        told = explain(DialPlan(stored(node_of(config_path)).centre), args, datetime.now(UTC))
     return told
 
 

@@ -70,11 +70,7 @@ def statistics(path: Path) -> Iterator[dict[str, Any]]:
 
 def _shown(now: dict[str, Any]) -> Group:
     return Group(
-        *(
-            table(map(_percent, now[name]), columns, name)
-            for name, columns in TABLES.items()
-            if now[name]
-        )
+        *(table(map(_percent, now[name]), columns, name) for name, columns in TABLES.items() if now[name])
     )
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from softswitch.cli.connection import call
 from softswitch.cli.nouns import noun
-from softswitch.config import Node
 from softswitch.control import NotRunning
 
 
-def _add_state(node: Node, rows: list[dict[str, Any]]) -> None:
+def _add_state(config_path: Path | None, rows: list[dict[str, Any]]) -> None:
     """What goes over each trunk, and which of its addresses answer; nothing where no switch runs."""
     try:
-        trunks = call(node, "status")["trunks"]
+        trunks = call(config_path, "status")["trunks"]
     except NotRunning:
         return
     for row in rows:

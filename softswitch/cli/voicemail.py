@@ -8,7 +8,7 @@ import click
 
 from softswitch.cli.connection import call
 from softswitch.cli.nouns import noun
-from softswitch.cli.options import config_option, example, json_option, node_of
+from softswitch.cli.options import config_option, example, json_option
 from softswitch.cli.output import print_json, print_rows
 
 voicemail = noun(
@@ -26,7 +26,7 @@ voicemail = noun(
 @json_option
 def messages(mailbox: str | None, config_path: Path | None, as_json: bool) -> None:
     """List the messages of a mailbox, or of all, with their files."""
-    rows = call(node_of(config_path), "message.list", {"mailbox": mailbox} if mailbox else {})
+    rows = call(config_path, "message.list", {"mailbox": mailbox} if mailbox else {})
     columns = ("id", "mailbox", "caller", "left_at", "seconds", "heard", "path")
     print_rows(rows, columns, json=as_json, empty="There are no messages.")
 
@@ -37,7 +37,7 @@ def messages(mailbox: str | None, config_path: Path | None, as_json: bool) -> No
 @json_option
 def erase(message: str, config_path: Path | None, as_json: bool) -> None:
     """Erase a message with its file."""
-    result = call(node_of(config_path), "message.remove", {"message": message})
+    result = call(config_path, "message.remove", {"message": message})
     if as_json:
         print_json(result)
     else:
