@@ -16,7 +16,7 @@ import click
 
 from softswitch.cli.connection import call
 from softswitch.cli.nouns import noun
-from softswitch.cli.options import UserError, config_option, example, json_option, node_of
+from softswitch.cli.options import UserError, config_option, example, is_remote, json_option, node_of
 from softswitch.cli.output import print_json, print_rows
 from softswitch.config import Node
 from softswitch.config.errors import did_you_mean
@@ -37,10 +37,13 @@ def _secret(request: dict[str, Any]) -> str:
     return f"Secret of {fields['name']}: {secret} (shown only now)"
 
 
-def _add_dead_letters(node: Node, rows: list[dict[str, Any]]) -> None:
+def _add_dead_letters(config_path: Path | None, rows: list[dict[str, Any]]) -> None:
+    """Nothing of a centre elsewhere, whose database is there."""
+    if is_remote(config_path):
+        return
     from softswitch.api import dead_letters
 
-    with _database(node) as db:
+    with _database(node_of(config_path)) as db:
         counts = dead_letters.counted(db)
     for row in rows:
         row["dead_letters"] = counts.get(row["name"], 0)
@@ -89,7 +92,7 @@ def replay(
     from softswitch.api import dead_letters
 
     node, chosen = node_of(config_path), _chosen(events, everything)
-    _known(node, name)
+    _known(config_path, name)
     with _database(node) as db:
         count = dead_letters.replay(db, name, chosen)
     _print_count(count, "will be sent again", as_json)
@@ -124,7 +127,7 @@ def test(ctx: click.Context, name: str, config_path: Path | None, as_json: bool)
     Ends with 1 where the receiver does not take it.
     """
     node = node_of(config_path)
-    found = _tested(node, name, _known(node, name)["deadline_s"] + MORE_THAN_DEADLINE_S)
+    found = _tested(node, name, _known(config_path, name)["deadline_s"] + MORE_THAN_DEADLINE_S)
     good = 200 <= found["status"] < 300
     if as_json:
         print_json(found)
@@ -151,8 +154,8 @@ def _tested(node: Node, name: str, within_s: float) -> dict[str, Any]:
     return found
 
 
-def _known(node: Node, name: str) -> dict[str, Any]:
-    rows: dict[str, dict[str, Any]] = {row["name"]: row for row in call(node, "webhook.list")}
+def _known(config_path: Path | None, name: str) -> dict[str, Any]:
+    rows: dict[str, dict[str, Any]] = {row["name"]: row for row in call(config_path, "webhook.list")}
     if name not in rows:
         raise UserError(f"there is no webhook {name!r}; {did_you_mean(name, rows)}")
     return rows[name]

@@ -16,7 +16,7 @@ from softswitch.api.routes.configuration import CONFIGURATION_AGE_S
 from softswitch.api.routes.health import LIVE_AGE_S
 from softswitch.api.services import Services
 from softswitch.config import Flow as FlowSettings
-from softswitch.config.errors import did_you_mean, validate
+from softswitch.config.errors import Problem, did_you_mean, validate
 from softswitch.ivr.drawing import svg
 from softswitch.ivr.flow import Flow
 from softswitch.ivr.graph import Graph
@@ -67,7 +67,7 @@ async def test(given: FlowTest, services: Here, caller: Admin) -> Response:
     try:
         results = await asyncio.to_thread(_carry_out, given.conversations, rows, services)
     except ScriptError as error:
-        problem = {"path": "conversations", "message": f"line {error}"}
+        problem = Problem(("conversations",), f"line {error}")
         raise ApiError(422, f"conversations: line {error}", problems=[problem]) from None
     failed = sum(each.failure is not None for each in results)
     return answer(FlowTestResults(conversations=results, failed=failed).model_dump())
