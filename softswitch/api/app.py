@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
 from softswitch.api.doors import Doors
+from softswitch.api.observed import Observed
 from softswitch.api.problem import ProblemDetails, handle_errors
 from softswitch.api.requests import PROBLEMS
 from softswitch.api.routes import ROUTERS
@@ -57,6 +58,7 @@ def create_app(node: Node) -> FastAPI:
             max_age=600,
         )
     app.add_middleware(Doors, api=node.api)
+    app.add_middleware(Observed, requests=app.state.services.figures.requests, prefix=PREFIX)
     return app
 
 

@@ -12,6 +12,7 @@ from fastapi import Depends, Header, Query, Request, Response
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from softswitch.api.callers import ROLES, Caller, allowed_roles, unauthorized
+from softswitch.api.observed import CALLER
 from softswitch.api.problem import ApiError
 from softswitch.api.services import Services
 from softswitch.api.switch import new_key
@@ -55,6 +56,7 @@ async def caller_of(request: Request) -> Caller:
         services.rates.failure(request.client.host if request.client else "")
         # It may be a key that has just been made.
         caller = await services.callers.find(token.strip(), max_age_s=0)
+    request.scope[CALLER] = caller.name
     services.rates.request(caller.name)
     return caller
 

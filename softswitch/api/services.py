@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from softswitch.api.aside import Aside
 from softswitch.api.callers import Callers
 from softswitch.api.database import ApiDatabase
+from softswitch.api.figures import Figures
 from softswitch.api.problem import ApiError, unavailable
 from softswitch.api.rates import Rates
 from softswitch.api.switch import Answers, SwitchClient
@@ -43,6 +44,7 @@ class Services:
     rates: Rates = field(init=False)
     webhooks: Webhooks = field(init=False)
     aside: Aside = field(init=False)
+    figures: Figures = field(init=False)
 
     def __post_init__(self) -> None:
         self.switch = SwitchClient(self.node.control_path)
@@ -53,6 +55,7 @@ class Services:
         self.webhooks = Webhooks(self.node, lambda: self.switch.call("api.webhooks"))
         self.aside = Aside()
         self._archive: Recordings | None = None
+        self.figures = Figures(self)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="views")
         self._reporters = ThreadPoolExecutor(READERS, thread_name_prefix="reports")
 
@@ -70,6 +73,10 @@ class Services:
             if self._archive is None:
                 self._archive = loaded.Recordings(self.node.recording.directory, self.switch)
         return self._archive
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """What `work`, which reads files, gives."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
 
     def _asked(self, question: Callable[[sqlite3.Connection], T]) -> T:
         until = time.monotonic() + LONGEST_S

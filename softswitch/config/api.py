@@ -47,6 +47,10 @@ class Api(Model):
     max_subscribers: int = Field(
         default=1000, ge=1, le=2000, description="Event streams at one time; more get 503."
     )
+    metrics_open: bool = Field(
+        default=False,
+        description="Tell the metrics to whoever asks from this machine, without a token.",
+    )
     session_hours: float = Field(
         default=12, gt=0, le=720, description="How long a user who has signed in stays signed in."
     )
@@ -59,6 +63,11 @@ class Api(Model):
             raise ValueError(
                 f"host {self.host} is reached by others, and what they send can be read on the way;"
                 " give certificate, or set behind_proxy"
+            )
+        if self.metrics_open and self.behind_proxy:
+            raise ValueError(
+                "metrics_open tells the metrics to everybody whom the proxy lets in, since all come from its"
+                " address; allowed: one of metrics_open and behind_proxy"
             )
         return self
 

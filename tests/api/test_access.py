@@ -18,7 +18,7 @@ PROBLEM = "application/problem+json"
 def test_without_a_token_only_health_is_told(api_system: RunningSystem) -> None:
     with httpx.Client(base_url=api_system.node.api.origin) as client:
         assert client.get("/v1/health/live").json() == {"status": "ok"}
-        assert client.get("/v1/health/ready").json() == {"status": "ok"}
+        assert client.get("/v1/health/ready").json() == {"status": "ok", "missing": []}
         refused = client.get("/v1/status")
     assert (refused.status_code, refused.headers["content-type"]) == (401, PROBLEM)
     assert refused.headers["www-authenticate"] == "Bearer"

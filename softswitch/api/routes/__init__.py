@@ -20,22 +20,23 @@ from softswitch.api.routes import (
     peers,
     phones,
     queues,
-    records,
     session,
     settings,
     status,
     webhooks,
 )
+from softswitch.api.routes.metrics import router as metrics
+from softswitch.api.routes.past import PAST
 
 ROUTERS: tuple[tuple[APIRouter, bool], ...] = (
     (health.router, False),
+    (metrics, True),
     (session.router, True),
     (status.router, True),
     (configuration.router, True),
     (agents.router, True),
     (webhooks.router, True),
     (settings.router, True),
-    (records.router, True),
     (queues.router, True),
     (calls.router, True),
     (call_control.router, True),
@@ -48,4 +49,5 @@ ROUTERS: tuple[tuple[APIRouter, bool], ...] = (
     (numbering.router, True),
     (flows.router, True),
     (operations.router, True),
+    *((router, True) for router in PAST),
 )
