@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 import time
 from pathlib import Path
@@ -94,15 +93,10 @@ def report(
 
 
 def _print_csv(rows: list[dict[str, Any]]) -> None:
+    from softswitch.store.sheet import write_csv
+
     if rows:
-        writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({key: _harmless(value) for key, value in row.items()} for row in rows)
-
-
-def _harmless(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula stays a text."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t" and value[:1] else value
+        write_csv(sys.stdout, list(rows[0]), rows)
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

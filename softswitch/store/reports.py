@@ -29,12 +29,16 @@ WAITS = "waits"
 """Name of the waits by bucket among the sums of a roll-up."""
 
 
+class TooManyRows(ValueError):
+    """The report would be larger than its period allows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Period:
     """From `since` to before `until`, UTC seconds, widened to quarters of an hour.
 
     `by` is a key of INTERVALS, or '' for one row in all. What still goes on counts up to `now`; `only` is the
-    one queue, agent, … that is asked for.
+    one queue, agent, … that is asked for. Whoever gives `most` gets TooManyRows rather than more rows.
     """
 
     since: float
@@ -42,6 +46,7 @@ class Period:
     by: str = ""
     now: float | None = None
     only: str | None = None
+    most: int | None = None
 
     @property
     def quarters(self) -> tuple[int, int]:
@@ -117,11 +122,13 @@ def _sums(
     buckets = names.index(COLUMNS[0]) if COLUMNS[0] in names else len(names)
     counted = names[width:buckets]
     named: dict[int | str, str] = {}
-    sums = {}
+    sums: dict[tuple[str, ...], Row] = {}
     for row in found:
         interval = named.get(row[0])
         if interval is None:
             interval = named[row[0]] = period.name(row[0])
+        if len(sums) == period.most:
+            raise TooManyRows
         sums[interval, *row[1:width]] = of = dict(zip(counted, row[width:buckets], strict=True))
         of[WAITS] = row[buckets:]
     return sums
@@ -320,7 +327,10 @@ def timeline(db: sqlite3.Connection, period: Period) -> list[Row]:
         " coalesce(seconds, max(0, ? - from_at)) AS seconds FROM agent_states"
         f" WHERE from_at < ? AND coalesce(until_at, ?) > ? AND signed_in{only} ORDER BY agent, log_position",
         (now, period.until, period.until, period.since, *([] if period.only is None else [period.only])))
-    return found.fetchall()
+    rows = found.fetchall() if period.most is None else found.fetchmany(period.most)
+    if period.most is not None and found.fetchone() is not None:
+        raise TooManyRows
+    return rows
 
 
 def _satisfaction(of: Mapping[str, Any] | None) -> float | None:

@@ -11,7 +11,8 @@ import pytest
 
 from softswitch.store.histogram import ERROR
 from softswitch.store.queries import open_views
-from softswitch.store.reports import REPORTS, Period
+from softswitch.store.report_columns import REPORT_COLUMNS
+from softswitch.store.reports import REPORTS, Period, TooManyRows
 from tests.store.facts import Fact, copy_all, fact, journal
 
 MIDNIGHT = time.mktime((2026, 1, 12, 0, 0, 0, 0, 0, -1))
@@ -56,7 +57,10 @@ class Day:
 def report(
     db: sqlite3.Connection, name: str, by: str = "", until: float = MIDNIGHT + 86400
 ) -> list[dict[str, Any]]:
-    return REPORTS[name].run(db, Period(MIDNIGHT, until, by))
+    rows = REPORTS[name].run(db, Period(MIDNIGHT, until, by))
+    columns = [*(["interval"] if by and name != "timeline" else []), *REPORT_COLUMNS[name]]
+    assert all([*row] == columns for row in rows), "the table of columns says something else"
+    return rows
 
 
 def test_queues(tmp_path: Path) -> None:
@@ -247,4 +251,15 @@ def test_how_often_estimates_were_right(tmp_path: Path) -> None:
     assert row["judged"] == 4 and row["hit_rate"] == 0.5
     assert row["shorter_rate"] == row["longer_rate"] == 0.25
     assert row["width_s"] == 80 and row["speed_of_answer_s"] == pytest.approx(86.25)
+    db.close()
+
+
+def test_a_report_is_not_larger_than_is_wanted(tmp_path: Path) -> None:
+    day = Day(tmp_path)
+    for number in range(3):
+        day.queued(f"c{number}", NINE + number * 900, 5, "answered", by=f"{number}")
+    db = day.views()
+    assert len(REPORTS["queues"].run(db, Period(MIDNIGHT, MIDNIGHT + 86400, "15m", most=3))) == 3
+    with pytest.raises(TooManyRows):
+        REPORTS["queues"].run(db, Period(MIDNIGHT, MIDNIGHT + 86400, "15m", most=2))
     db.close()

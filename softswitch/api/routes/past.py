@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from softswitch.api.routes import recordings, records
+from softswitch.api.routes import recordings, records, reports
 
-PAST: tuple[APIRouter, ...] = (records.router, recordings.router)
+PAST: tuple[APIRouter, ...] = (records.router, recordings.router, reports.router)
