@@ -137,8 +137,8 @@ def states(db: sqlite3.Connection) -> dict[str, State]:
     return {name: {"position": at, "open": orjson.loads(events)} for name, at, events in found}
 
 
-def write(db: sqlite3.Connection, what: Written) -> None:
-    """All of it or nothing."""
+def write(db: sqlite3.Connection, what: Written) -> dict[str, int]:
+    """All of it or nothing; dead letters by webhook after it."""
     db.execute("BEGIN IMMEDIATE")
     try:
         for name in what.removed:
@@ -155,6 +155,7 @@ def write(db: sqlite3.Connection, what: Written) -> None:
     except BaseException:
         db.execute("ROLLBACK")
         raise
+    return counted(db)
 
 
 def _bury(db: sqlite3.Connection, dead: Sequence[DeadLetter]) -> None:

@@ -26,10 +26,9 @@ log = logging.getLogger(__name__)
 
 def told(fact: Fact) -> Fact | None:
     """What of a fact goes outside; None for a record without it."""
-    try:
-        return {key: fact[key] for key in TOLD_KEYS}
-    except KeyError:
-        return None
+    light = {key: fact[key] for key in TOLD_KEYS if key in fact}
+    good = len(light) == len(TOLD_KEYS) and isinstance(light["data"], dict) and light["id"]
+    return light if good else None
 
 
 async def feed_from(path: Path, position: int) -> AsyncGenerator[list[tuple[int, Fact]], None]:

@@ -13,17 +13,19 @@ import random
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from functools import partial
 from typing import Any, TypeVar
 
 from softswitch.api import dead_letters
 from softswitch.api.dead_letters import Written
+from softswitch.api.problem import ApiError
 from softswitch.api.webhook_log import WebhookLog, feed_from
 from softswitch.api.webhook_sender import WebhookSender
+from softswitch.api.webhook_thread import WebhookThread
 from softswitch.config import Node, Webhook
-from softswitch.config.errors import ConfigError, validate
+from softswitch.config.errors import validate
+from softswitch.control import CommandError
 from softswitch.store.segments import complete_end, journal_directory
 from softswitch.webhook.circuit import Circuit
 from softswitch.webhook.engine import Deliveries
@@ -58,8 +60,7 @@ class Webhooks:
         self._sender = WebhookSender()
         self._log = WebhookLog(node.state_dir)
         self._random = random.Random()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="webhooks")
-        self._db: sqlite3.Connection | None = None
+        self._disk = WebhookThread(node.api_path)
         self._written: dict[str, Any] = {}
         self._replayed: list[tuple[str, Place]] = []
         self._removed: list[str] = []
@@ -72,7 +73,7 @@ class Webhooks:
 
     async def start(self) -> None:
         """Go on where the former process was."""
-        await self._in_thread(self._open)
+        await self._disk.open()
         self._task(self._keep())
         if self._ask is not None:
             self._task(self._follow(self._ask))
@@ -89,8 +90,7 @@ class Webhooks:
             await self._save()
         except sqlite3.Error as error:
             log.error(UNWRITABLE, self._node.api_path, error)
-        await self._in_thread(self._close)
-        self._thread.shutdown()
+        await self._disk.close()
         await self._sender.close()
 
     async def configure(self, given: Iterable[dict[str, Any] | Webhook]) -> None:
@@ -101,7 +101,7 @@ class Webhooks:
                 await self._take_up(hooks)
 
     async def _take_up(self, hooks: dict[str, Webhook]) -> None:
-        known = await self._in_thread(lambda: dead_letters.states(self._database()))
+        known = await self._disk.query(dead_letters.states)
         if hooks and not self._hooks:
             self._begin_to_listen()
         changed = [each for name, each in hooks.items() if self._hooks.get(name) != each]
@@ -145,17 +145,19 @@ class Webhooks:
 
     async def dead_letters(self, name: str, start: int = 0, limit: int = 100) -> list[dict[str, Any]]:
         """As `dead_letters.listed` has them."""
-        return await self._in_thread(
-            lambda: dead_letters.listed(self._database(), name, start=start, limit=limit)
-        )
+        return await self._disk.query(dead_letters.listed, name, start=start, limit=limit)
 
     async def replay(self, name: str, events: Collection[str] | None = None) -> int:
         """Send dead letters again, all of them or those with these event ids; how many."""
-        return await self._changed(lambda db: dead_letters.replay(db, name, events))
+        count = await self._disk.query(dead_letters.replay, name, events)
+        self._changes = None  # no other process has changed anything
+        return count
 
     async def drop(self, name: str, events: Collection[str] | None = None) -> int:
         """Forget dead letters, all of them or those with these event ids; how many."""
-        return await self._changed(lambda db: dead_letters.drop(db, name, events))
+        count = await self._disk.query(dead_letters.drop, name, events)
+        self._changes = None
+        return count
 
     # The engine
 
@@ -216,7 +218,7 @@ class Webhooks:
         """From the journal; what could not be read is tried again."""
         while True:
             try:
-                return await self._in_thread(read)
+                return await self._disk.run(read)
             except Exception:
                 log.exception("webhooks: the journal")
                 await asyncio.sleep(AGAIN_S)
@@ -249,10 +251,10 @@ class Webhooks:
         while True:
             try:
                 await self.configure(await ask())
-            except ConfigError as error:
-                log.error("webhooks: %s", error)
-            except Exception as error:
+            except (ApiError, CommandError) as error:
                 log.debug("webhooks are not known: %s", error)
+            except Exception:
+                log.exception("webhooks: the configuration")
             await asyncio.sleep(CONFIGURATION_S)
 
     # The database
@@ -272,34 +274,44 @@ class Webhooks:
             states = {name: self._engine.to_state(name) for name in self._engine.names()}
             dead = [each for name in states for each in self._engine.dead_letters(name)]
             fresh = {name: each for name, each in states.items() if self._written.get(name) != each}
-            replayed, removed = self._replayed, self._removed
+            replayed, removed = [*self._replayed], [*self._removed]
             if not (fresh or dead or replayed or removed):
                 return
-            what = Written(fresh, dead, replayed, removed)
-            self._dead = await self._in_thread(lambda: self._write(what))
+            self._dead = await self._disk.query(dead_letters.write, Written(fresh, dead, replayed, removed))
             self._replayed = self._replayed[len(replayed) :]
             self._removed = self._removed[len(removed) :]
-            self._written |= fresh
+            self._written |= {name: each for name, each in fresh.items() if name not in self._removed}
         self._turn(lambda now, out: self._engine.written(dead, now, out))
 
     async def _look(self) -> None:
         """What others have asked for in the database: dead letters to send again, tests."""
-        changes = await self._in_thread(lambda: dead_letters.changes(self._database()))
+        changes = await self._disk.query(dead_letters.changes)
         if changes == self._changes:
             return
         self._changes = changes
-        self._dead = await self._in_thread(lambda: dead_letters.counted(self._database()))
+        try:
+            complete = await self._take_orders()
+        except sqlite3.Error:
+            self._changes = None
+            raise
+        if not complete:
+            self._changes = None
+
+    async def _take_orders(self) -> bool:
+        """False: there is more to do when there is room."""
+        complete = True
+        self._dead = await self._disk.query(dead_letters.counted)
         for name in self._engine.names():
-            if not await self._replay(name, self._engine.room(name)):
-                self._changes = None  # the others when there is room
-        for number, name in await self._in_thread(lambda: dead_letters.tests_wanted(self._database())):
+            complete &= await self._replay(name, self._engine.room(name))
+        for number, name in await self._disk.query(dead_letters.tests_wanted):
             if number not in self._testing:
                 self._testing.add(number)
                 self._task(self._answer_test(number, name))
+        return complete
 
     async def _replay(self, name: str, room: int) -> bool:
         """Send marked dead letters again; False: there may be more of them."""
-        found = await self._in_thread(lambda: dead_letters.marked(self._database(), name, room))
+        found = await self._disk.query(dead_letters.marked, name, room)
         waiting = [each for each in found if (name, each) not in self._replayed]
         places = waiting[: self._engine.room(name)]
         self._replayed += [(name, place) for place in places]
@@ -309,35 +321,11 @@ class Webhooks:
     async def _answer_test(self, number: int, name: str) -> None:
         found = await self.test(name)
         answer = found["status"], found["why"], found["seconds"]
-        at = time.time()
         try:
-            await self._in_thread(lambda: dead_letters.answer_test(self._database(), number, at, *answer))
+            await self._disk.query(dead_letters.answer_test, number, time.time(), *answer)
         except sqlite3.Error as error:
             log.error(UNWRITABLE, self._node.api_path, error)
         self._testing.discard(number)
-
-    async def _changed(self, change: Callable[[sqlite3.Connection], T]) -> T:
-        """A change of our own, which has to be looked at as those of others."""
-        done = await self._in_thread(lambda: change(self._database()))
-        self._changes = None
-        return done
-
-    def _open(self) -> None:
-        self._db = dead_letters.open_database(self._node.api_path)
-
-    def _close(self) -> None:
-        self._database().close()
-
-    def _database(self) -> sqlite3.Connection:
-        assert self._db is not None, "start() opens it"
-        return self._db
-
-    def _write(self, what: Written) -> dict[str, int]:
-        dead_letters.write(self._database(), what)
-        return dead_letters.counted(self._database())
-
-    async def _in_thread(self, do: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, do)
 
     def _task(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)
