@@ -61,7 +61,7 @@ class WaitingView(BaseModel):
     queue: str
     place: int | None = Field(description="From 1, who comes next; null: it has none.")
     priority: int | None
-    offered_to: str | None = Field(description="Agent whose phone rings; null: nobody's.")
+    offered_to: list[str] = Field(description="Agents whose phones ring.")
     for_s: float = Field(description="In this queue, in seconds.")
 
 
@@ -324,3 +324,27 @@ class SentDigits(BaseModel):
 
     call: str
     legs: list[str] = Field(description="Ids.")
+
+
+class DispositionNote(RequestBody):
+    """What came of a call."""
+
+    disposition: str = Field(
+        min_length=1, max_length=64, description="One of the call's queue, or of statuses.dispositions."
+    )
+    agent: str | None = Field(
+        default=None, min_length=1, max_length=64, description="Whose note it is; agents: their own."
+    )
+    note: str | None = Field(default=None, max_length=1000, description="A text beside it.")
+    late: bool = Field(
+        default=False, description="Also after the wrap-up, for a call of the records; not for agents."
+    )
+
+
+class NotedDisposition(BaseModel):
+    """What was noted."""
+
+    call: str
+    disposition: str
+    agent: str
+    queue: str | None = Field(description="Whose call it was; null: of none.")

@@ -1,6 +1,9 @@
-"""What a party of a call does: hold, transfer, consult, join, answer; and what is heard in a call."""
+"""What a party of a call does: hold, transfer, consult, join, answer, note what came of it; and what is heard
+in a call."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from fastapi import APIRouter, Response
 
@@ -10,9 +13,11 @@ from softswitch.api.models.calls import (
     Consultation,
     Consulting,
     Digits,
+    DispositionNote,
     HeldParty,
     JoinedCall,
     Joining,
+    NotedDisposition,
     Party,
     Playback,
     Playing,
@@ -22,8 +27,10 @@ from softswitch.api.models.calls import (
     Transferring,
 )
 from softswitch.api.parameters import CallId
-from softswitch.api.requests import Sending, Steering
+from softswitch.api.problem import ApiError
+from softswitch.api.requests import Here, Sending, Steering
 from softswitch.api.routes.own_calls import carry_out
+from softswitch.api.routes.records import find
 
 router = APIRouter(tags=["calls"])
 
@@ -97,3 +104,18 @@ async def stop_playing(call: CallId, commands: Sending, caller: Steering) -> Res
 async def send_digits(call: CallId, given: Digits, commands: Sending, caller: Steering) -> Response:
     """Send keys to a party, the way that it takes them."""
     return await carry_out("call.send_digits", call, given.model_dump(), commands, caller)
+
+
+@router.put("/calls/{call}/disposition", response_model=NotedDisposition)
+async def note_disposition(
+    call: CallId, given: DispositionNote, services: Here, commands: Sending, caller: Steering
+) -> Response:
+    """Note what came of a call, while the agent has it or wraps it up; the last note of an agent counts."""
+    agent = given.agent or caller.agent
+    if not agent:
+        raise ApiError(422, "agent: is missing; whose note is it?")
+    args: dict[str, Any] = {"agent": agent, "disposition": given.disposition, "note": given.note}
+    if given.late:
+        record = await find(services, call)
+        call, args = record["call"], {**args, "late": True, "queue": record["queue"] or None}
+    return await carry_out("disposition.set", call, args, commands, caller)

@@ -8,7 +8,7 @@ from softswitch.call import steering
 from softswitch.call.commands.finding import call_of, leg_of_user, talking_leg, user_meant, wrong
 from softswitch.call.commands.group import Arguments, Command, CommandGroup, by
 from softswitch.call.steering import NotPossible
-from softswitch.config.errors import CONFLICT, SHUTTING_DOWN
+from softswitch.config.errors import CONFLICT, INVALID, SHUTTING_DOWN, ConfigError
 from softswitch.directory.commands import text_argument
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class SteeringCommands(CommandGroup):
         try:
             steering.resume(leg, out)
         except NotPossible as why:
-            raise wrong(why.place, str(why), CONFLICT) from None
+            raise _refused(why) from None
         return {"call": call.id, "leg": leg.id, "holds": leg.holds}
 
     def _transfer(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class SteeringCommands(CommandGroup):
         try:
             steering.transfer(leg, to, now, out)
         except NotPossible as why:
-            raise wrong(why.place, str(why), CONFLICT) from None
+            raise _refused(why) from None
         return {"call": call.id, "leg": leg.id, "to": to}
 
     def _consult(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class SteeringCommands(CommandGroup):
         try:
             second = steering.consult(leg, number, by(args), now, out)
         except NotPossible as why:
-            raise wrong(why.place, str(why), CONFLICT) from None
+            raise _refused(why) from None
         return {"call": call.id, "second": second.id, "number": number}
 
     def _complete(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class SteeringCommands(CommandGroup):
         try:
             steering.join(leg, second, now, out)
         except NotPossible as why:
-            raise wrong(why.place, str(why), CONFLICT) from None
+            raise _refused(why) from None
         stays = next((id for id in ids if id in self._exchange.calls), ids[0])
         return {"call": stays, "over": ids[1] if stays == ids[0] else ids[0]}
 
@@ -126,5 +126,10 @@ class SteeringCommands(CommandGroup):
             for leg in found:
                 steering.ask_to_answer(leg, by(args), now, out)
         except NotPossible as why:
-            raise wrong(why.place, str(why), CONFLICT) from None
+            raise _refused(why) from None
         return {"call": call.id, "user": names[0], "phones": len(found)}
+
+
+def _refused(why: NotPossible) -> ConfigError:
+    """A number that leads nowhere is wrong by itself, everything else only now."""
+    return wrong(why.place, str(why), INVALID if why.place in ("to", "number") else CONFLICT)
