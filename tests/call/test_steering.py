@@ -333,7 +333,7 @@ def players(desk: Desk) -> list[dict[str, Any]]:
 def test_a_prompt_is_heard_by_whom_it_is_for(desk: Desk, to: str | None) -> None:
     carol, alice = ids(desk)
     heard = {"agent": [alice], "caller": [carol]}.get(to or "both", [carol, alice])
-    given = {} if to is None else {"to": to}
+    given = {"to": to, "text": None, "language": None}
     answer = desk.command("call.play", call=desk.calls[0], prompt="please_wait", own="alice", **given)
     assert answer["legs"] == heard
     (player,) = players(desk)
@@ -415,7 +415,7 @@ def test_what_cannot_be_played(desk: Desk, args: dict[str, Any], said: str) -> N
 
 def test_digits_go_the_way_that_the_party_takes_them(desk: Desk) -> None:
     carol, alice = ids(desk)
-    desk.command("call.send_digits", call=desk.calls[0], digits="12#", own="alice")
+    desk.command("call.send_digits", call=desk.calls[0], digits="12#", to=None, own="alice")
     assert desk.world.media[-1] == {"do": "send_digits", "leg": carol, "digits": "12#"}
     assert desk.world.one("digits_sent") == {
         "call": desk.calls[0],

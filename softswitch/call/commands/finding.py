@@ -52,6 +52,11 @@ def is_of(call: Call, user: str) -> bool:
     return rings or call.engages(user)
 
 
+def text_or(args: Arguments, name: str, otherwise: str) -> str:
+    """A text, or that one where it is left out."""
+    return otherwise if args.get(name) is None else text_argument(args, name)
+
+
 def object_argument(args: Arguments, name: str) -> dict[str, Any]:
     """An object; {} where it is left out."""
     value = args.get(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from softswitch.call.commands.finding import call_of, owner, sides, wrong
+from softswitch.call.commands.finding import call_of, owner, sides, text_or, wrong
 from softswitch.call.commands.group import Arguments, Command, CommandGroup, by
 from softswitch.call.conversation import Conversation
 from softswitch.call.playing import STOPPED, Playing
@@ -31,7 +31,7 @@ class SoundingCommands(CommandGroup):
     def _play(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         """args: prompt or text, to (agent, caller, both: the default, or a leg), language."""
         talk = self._conversation(args)
-        legs = sides(talk, text_argument({"to": "both", **args}, "to"), owner(args))
+        legs = sides(talk, text_or(args, "to", "both"), owner(args))
         language = self._language(talk, args)
         playing = Playing(talk, legs, self._what(args, language), language, by(args))
         playing.start(now, out)
@@ -41,7 +41,7 @@ class SoundingCommands(CommandGroup):
         """That of the queue if none is given, else English."""
         queue = self._exchange.centre.queues.get(talk.queue) if talk.queue else None
         usual = (queue.language if queue is not None else None) or "en"
-        language = text_argument({"language": usual, **args}, "language")
+        language = text_or(args, "language", usual)
         if language not in LANGUAGES:
             raise wrong("language", f"{language!r} is no language; allowed: {', '.join(LANGUAGES)}")
         return language
@@ -71,7 +71,7 @@ class SoundingCommands(CommandGroup):
         talk, digits = self._conversation(args), text_argument(args, "digits")
         if DIGITS.fullmatch(digits) is None:
             raise wrong("digits", f"{digits!r:.40} are no keys; allowed: up to 32 of 0-9 * # A-D")
-        legs = sides(talk, text_argument({"to": "caller", **args}, "to"), owner(args))
+        legs = sides(talk, text_or(args, "to", "caller"), owner(args))
         for leg in legs:
             leg.send_digits(digits, now, out)
         told = {"legs": [leg.id for leg in legs], "count": len(digits), "by": by(args)}
