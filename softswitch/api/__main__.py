@@ -12,11 +12,14 @@ from pathlib import Path
 import uvicorn
 
 from softswitch.api.app import create_app
+from softswitch.api.event_socket import EventSocket, HttpConnection
 from softswitch.config.files import load_node
 from softswitch.net.sockets import API_ENVIRONMENT
 
 STOP_S = 3
 BACKLOG = 1024
+MOST_MESSAGE_BYTES = 4096
+"""Of what clients write to a WebSocket, which is nothing."""
 
 
 class Server(uvicorn.Server):
@@ -38,13 +41,14 @@ def main() -> int:
     config = uvicorn.Config(
         create_app(node),
         loop="uvloop",
-        http="httptools",
+        http=HttpConnection,
+        ws=EventSocket,
         access_log=False,
         log_config=None,
         server_header=False,
         proxy_headers=False,
         ws_per_message_deflate=False,
-        ws_max_size=64 * 1024,
+        ws_max_size=MOST_MESSAGE_BYTES,
         timeout_graceful_shutdown=STOP_S,
         backlog=BACKLOG,
         ssl_certfile=api.certificate,

@@ -61,7 +61,10 @@ class Callers:
 
     async def find(self, token: str, *, max_age_s: float = KEYS_AGE_S) -> Caller:
         """ApiError 401 for a token that is not known or has expired, 403 for one of another tenant."""
-        known = digest(token)
+        return await self.find_digest(digest(token), max_age_s=max_age_s)
+
+    async def find_digest(self, known: str, *, max_age_s: float = KEYS_AGE_S) -> Caller:
+        """The same by what is stored of a token."""
         await self._refresh(max_age_s)
         key = self._keys.get(known)
         if key is not None and not _expired(key.get("expires")):

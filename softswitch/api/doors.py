@@ -8,10 +8,10 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 from collections.abc import Iterable
-from typing import Any
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from softswitch.api.problem import ApiError
 from softswitch.config import Api
@@ -114,7 +114,6 @@ def _is_address(host: str) -> bool:
 
 async def _refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
-        denial: dict[str, Any] = {"type": "websocket.close", "code": 1008, "reason": error.detail[:100]}
-        await receive()
-        return await send(denial)
-    await error.response()(scope, receive, send)
+        await WebSocket(scope, receive, send).send_denial_response(error.response())
+    else:
+        await error.response()(scope, receive, send)

@@ -88,6 +88,12 @@ def unavailable(detail: str, hint: str = "") -> ApiError:
     return ApiError(503, detail, hint, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
+def invalid(mistakes: Iterable[tuple[tuple[str | int, ...], str]]) -> ApiError:
+    """Mistakes in what was sent: path and message of each."""
+    problems = [Problem(*each) for each in mistakes]
+    return ApiError(422, str(problems[0]), problems=problems)
+
+
 def refused(error: CommandError) -> ApiError:
     """A command that the switch has refused."""
     status = STATUS.get(getattr(error, "code", ""), 422 if error.problems else 409)
@@ -122,8 +128,7 @@ async def _config_error(_: Request, error: Exception) -> Response:
 
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    problems = [Problem(_place(each["loc"]), each["msg"]) for each in error.errors()]
-    return ApiError(422, str(problems[0]), problems=problems).response()
+    return invalid((_place(each["loc"]), each["msg"]) for each in error.errors()).response()
 
 
 def _place(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import orjson
 from fastapi import Depends, Header, Query, Request, Response
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+from starlette.requests import HTTPConnection
 
 from softswitch.api.callers import ROLES, Caller, allowed_roles, unauthorized
 from softswitch.api.observed import CALLER
@@ -42,23 +43,29 @@ def services_of(request: Request) -> Services:
     return services
 
 
-async def caller_of(request: Request) -> Caller:
-    """Who asks, within the rate that is allowed."""
-    services = services_of(request)
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+async def caller_of(request: HTTPConnection, token: str = "") -> Caller:
+    """Who asks, within the rate that is allowed; by `token` if it is not in the header Authorization."""
+    services: Services = request.app.state.services
+    token = token or token_of(request)
+    if not token:
         raise unauthorized("there is no token in this request")
     try:
-        caller = await services.callers.find(token.strip())
+        caller = await services.callers.find(token)
     except ApiError as error:
         if error.status != 401:
             raise
         services.rates.failure(request.client.host if request.client else "")
         # It may be a key that has just been made.
-        caller = await services.callers.find(token.strip(), max_age_s=0)
+        caller = await services.callers.find(token, max_age_s=0)
     request.scope[CALLER] = caller.name
     services.rates.request(caller.name)
     return caller
+
+
+def token_of(request: HTTPConnection) -> str:
+    """Of Authorization: Bearer TOKEN; empty: there is none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def may(*roles: str) -> Any:

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, TypeVar
 from softswitch.api.aside import Aside
 from softswitch.api.callers import Callers
 from softswitch.api.database import ApiDatabase
+from softswitch.api.events import Events
 from softswitch.api.figures import Figures
 from softswitch.api.problem import ApiError, unavailable
 from softswitch.api.rates import Rates
+from softswitch.api.recent import Recent
 from softswitch.api.switch import Answers, SwitchClient
 from softswitch.api.webhooks import Webhooks
 from softswitch.config import Node
@@ -45,6 +47,7 @@ class Services:
     webhooks: Webhooks = field(init=False)
     aside: Aside = field(init=False)
     figures: Figures = field(init=False)
+    events: Events = field(init=False)
 
     def __post_init__(self) -> None:
         self.switch = SwitchClient(self.node.control_path)
@@ -56,6 +59,8 @@ class Services:
         self.aside = Aside()
         self._archive: Recordings | None = None
         self.figures = Figures(self)
+        self.events = Events(self.node, self.callers.find_digest)
+        self._recent = Recent()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="views")
         self._reporters = ThreadPoolExecutor(READERS, thread_name_prefix="reports")
 
@@ -77,6 +82,11 @@ class Services:
     async def in_thread(self, work: Callable[[], T]) -> T:
         """What `work`, which reads files, gives."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+
+    async def read_views(self, name: str, question: Callable[[sqlite3.Connection], T], max_age_s: float) -> T:
+        """The same, asked once for everybody who asks by this name within that time."""
+        found: T = await self._recent.get(name, lambda: self.views(question), max_age_s)
+        return found
 
     def _asked(self, question: Callable[[sqlite3.Connection], T]) -> T:
         until = time.monotonic() + LONGEST_S
@@ -100,5 +110,6 @@ class Services:
             threads.shutdown(wait=False, cancel_futures=True)
         if self._archive is not None:
             self._archive.close()
+        self.events.close()
         self.switch.close()
         self.database.close()

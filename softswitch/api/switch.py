@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from softswitch.api.problem import unavailable
+from softswitch.api.recent import Recent
 from softswitch.control import ANSWER_S, MAX_LINE_BYTES, READ_ANSWER_S, CommandError, only_reads
 
 CONNECTIONS = 8
@@ -89,40 +89,16 @@ class Answers:
 
     def __init__(self, switch: SwitchClient) -> None:
         self._switch = switch
-        self._known: dict[tuple[str, bytes], tuple[float, Any]] = {}
-        self._asked: dict[tuple[str, bytes], asyncio.Task[Any]] = {}
+        self._recent = Recent()
 
     async def read(self, command: str, args: dict[str, Any] | None = None, *, max_age_s: float) -> Any:
         """Do not change what is returned: others get it too."""
-        wanted = (command, orjson.dumps(args or {}, option=orjson.OPT_SORT_KEYS))
-        known = self._known.get(wanted)
-        if known is not None and time.monotonic() - known[0] < max_age_s:
-            return known[1]
-        task = self._asked.get(wanted)
-        if task is None:
-            task = asyncio.create_task(self._ask(wanted, args))
-            self._asked[wanted] = task
-        # Whoever goes away does not take the answer from the others.
-        return await asyncio.shield(task)
+        wanted = (command, orjson.dumps(args, option=orjson.OPT_SORT_KEYS) if args else b"")
+        return await self._recent.get(wanted, lambda: self._switch.call(command, args), max_age_s)
 
     def forget(self) -> None:
         """Something was changed: what was known before is asked again."""
-        self._known.clear()
-        self._asked.clear()
-
-    async def _ask(self, wanted: tuple[str, bytes], args: dict[str, Any] | None) -> Any:
-        task = asyncio.current_task()
-        try:
-            started = time.monotonic()
-            found = await self._switch.call(wanted[0], args)
-            if self._asked.get(wanted) is task:
-                if len(self._known) > 1000:
-                    self._known.clear()
-                self._known[wanted] = (started, found)
-            return found
-        finally:
-            if self._asked.get(wanted) is task:
-                del self._asked[wanted]
+        self._recent.forget()
 
 
 def new_key() -> str:

@@ -32,7 +32,7 @@ As = Callable[[str], httpx.Client]
 
 @pytest.fixture(scope="session")
 def api_system() -> Iterator[RunningSystem]:
-    system = RunningSystem(CENTRE, api={"origins": ["https://crm.example.com"]})
+    system = RunningSystem(CENTRE, api={"origins": ["https://crm.example.com"], "max_subscribers": 8})
     try:
         system.start()
         system.apply()

@@ -12,6 +12,7 @@ from softswitch.api.routes import (
     calls,
     conferences,
     configuration,
+    events,
     flows,
     health,
     mailboxes,
@@ -50,4 +51,5 @@ ROUTERS: tuple[tuple[APIRouter, bool], ...] = (
     (flows.router, True),
     (operations.router, True),
     *((router, True) for router in PAST),
+    (events.router, True),
 )
