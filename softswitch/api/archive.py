@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -15,10 +15,12 @@ from softswitch.api.callers import Caller
 from softswitch.api.problem import ApiError
 from softswitch.api.switch import SwitchClient, new_key
 from softswitch.archive.folder import Archive, NoRecording, Recorded
+from softswitch.archive.subjects import erase_recordings
 from softswitch.archive.upkeep import erase, keep
 from softswitch.archive.verify import Finding, check
 from softswitch.media.recording_chain import NAME as CHAIN
 from softswitch.media.recording_chain import ChainBroken
+from softswitch.media.recording_file import RecordingRefused, path_within
 
 T = TypeVar("T")
 THREADS = 4
@@ -134,9 +136,21 @@ class Recordings:
         tell = self._teller()
         await self._changed(lambda: erase(self.archive, recorded, reason, caller.by, tell))
 
-    async def _changed(self, work: Callable[[], None]) -> None:
+    async def erase_all(self, rows: Sequence[Mapping[str, Any]], caller: Caller, reason: str) -> list[str]:
+        """Those of these rows that are there; their ids. ApiError 409, before any is gone, if one is held."""
+        tell = self._teller()
+        return await self._changed(lambda: erase_recordings(self.archive, rows, reason, caller.by, tell))
+
+    def inside(self, path: Path) -> Path:
+        """The path of a WAV file, if it is among the recordings. ApiError 404."""
         try:
-            await self.threads(work)
+            return path_within(self.archive.root, str(path))
+        except RecordingRefused as refused:
+            raise ApiError(404, str(refused)) from None
+
+    async def _changed(self, work: Callable[[], T]) -> T:
+        try:
+            return await self.threads(work)
         except PermissionError as error:
             raise ApiError(409, str(error), "end the hold first: POST …/keep with hold false") from None
         except (OSError, ChainBroken) as error:

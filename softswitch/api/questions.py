@@ -16,6 +16,7 @@ import orjson
 
 PROBLEM = 3
 NICE = 10
+SETTLE_S = 10.0
 
 
 class NoAnswer(Exception):
@@ -42,7 +43,18 @@ def verify_recordings(directory: str, days: Sequence[str] | None) -> dict[str, A
     return {"checked": len(found), "problems": problems}
 
 
-QUESTIONS: dict[str, Callable[..., Any]] = {"verify_recordings": verify_recordings}
+def files_with(number: str, state_dir: str, trace: str, recordings: str) -> list[str]:
+    """The files in which a number that has been erased stands still, once the views had time to follow."""
+    from softswitch.store.erasure import left_with, places
+
+    found = places(Path(state_dir), Path(trace), Path(recordings))
+    return [str(path) for path in left_with(found, number, SETTLE_S)]
+
+
+QUESTIONS: dict[str, Callable[..., Any]] = {
+    "files_with": files_with,
+    "verify_recordings": verify_recordings,
+}
 
 
 def main() -> int:

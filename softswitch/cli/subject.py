@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -15,7 +13,6 @@ from softswitch.cli.records import records
 from softswitch.config import Node
 
 SETTLE_S = 10.0
-POLL_S = 0.1
 
 
 @click.group(epilog=example("softswitch subject export +4930123456"))
@@ -48,19 +45,15 @@ def erase(number: str, reason: str, config_path: Path | None, as_json: bool) -> 
     The journal, its chain and all counts stay as they are. Refused while a call or the configuration has the
     number, and while a recording is under legal hold. Backups made before still have it.
     """
-    from softswitch.store.erasure import bring_up_to_date, files_with
+    from softswitch.store.erasure import bring_up_to_date, left_with, places
 
     node = node_of(config_path)
     if not is_running(node):
         bring_up_to_date(node.state_dir)
     recordings = _erase_recordings(node, config_path, number, reason)
     erased = _erase(node, number)
-    until = time.monotonic() + SETTLE_S
-    certificates = node.recording.directory.rglob("*.json")
-    paths = (node.state_dir, node.trace_path, *certificates)
-    present = [path for path in paths if path.exists()]
-    while (left := files_with(present, number)) and time.monotonic() < until:
-        time.sleep(POLL_S)
+    found = places(node.state_dir, node.trace_path, node.recording.directory)
+    left = left_with(found, number, SETTLE_S)
     result = {"subjects": erased, "recordings": recordings, "still_in": [str(path) for path in left]}
     if as_json:
         print_json(result)
@@ -94,26 +87,15 @@ def _erase(node: Node, number: str) -> list[str]:
 
 def _erase_recordings(node: Node, config_path: Path | None, number: str, reason: str) -> list[str]:
     """Sound and certificates of the calls of the number. UserError before any is gone if one is held."""
-    from softswitch.archive.folder import Archive, NoRecording
-    from softswitch.archive.upkeep import erase as erase_recording
-    from softswitch.cli.audit import note, who
+    from softswitch.archive.folder import Archive
+    from softswitch.archive.subjects import Held, erase_recordings
+    from softswitch.cli.audit import teller, who
     from softswitch.store.erasure import known_of, texts_of
-
-    def tell(type: str, data: dict[str, Any]) -> None:
-        note(node, type, data.pop("recording"), **data)
 
     with records(config_path) as db:
         rows = known_of(db, texts_of(node.state_dir, number))["recordings"]
-    archive, found = Archive(node.recording.directory), []
-    for row in rows:
-        try:
-            found.append((row["recording"], archive.find(row["path"])))
-        except (NoRecording, OSError, TypeError):
-            continue
-    held = [name for name, recorded in found if recorded.held]
-    if held:
-        names = ", ".join(held)
-        raise UserError(f"recordings under legal hold: {names}; see softswitch recording keep --release")
-    for _, recorded in found:
-        erase_recording(archive, recorded, reason, who(), tell)
-    return [name for name, _ in found]
+    archive = Archive(node.recording.directory)
+    try:
+        return erase_recordings(archive, rows, reason, who(), teller(node))
+    except Held as error:
+        raise UserError(f"{error}; see softswitch recording keep --release") from None

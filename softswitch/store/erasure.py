@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ _BY_CALL = (
     "legs", "queue_calls", "offers", "segments", "flow_steps", "recordings", "surveys", "dispositions",
 )  # fmt: skip
 _CHUNK_BYTES = 8 << 20
+_POLL_S = 0.1
 
 
 class InUse(RuntimeError):
@@ -104,6 +106,19 @@ def files_with(paths: Iterable[Path], number: str) -> list[Path]:
     wanted = re.compile(rb"(?<![0-9])%s(?![0-9])" % normalised(number).encode())
     files = (file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*"))))
     return [file for file in files if file.is_file() and _has(file, wanted)]
+
+
+def places(state_dir: Path, trace: Path, recordings: Path) -> list[Path]:
+    """Files and directories of a node in which a number may stand."""
+    return [path for path in (state_dir, trace, *recordings.rglob("*.json")) if path.exists()]
+
+
+def left_with(paths: Sequence[Path], number: str, settle_s: float) -> list[Path]:
+    """Those that have an erased number still when the views had so long to follow."""
+    until = time.monotonic() + settle_s
+    while (left := files_with(filter(Path.exists, paths), number)) and time.monotonic() < until:
+        time.sleep(_POLL_S)
+    return left
 
 
 def _has(path: Path, wanted: re.Pattern[bytes]) -> bool:

@@ -22,8 +22,13 @@ CENTRE = {
     },
     "agents": {"anna": {"user": "anna", "queues": ["sales"]}, "ben": {"user": "ben", "queues": ["sales"]}},
     "queues": {"sales": {"wrap_up_s": 0}, "support": {}},
-    "numbers": {"201": "queue:sales", "100": "flow:menu", "500": "voicemail:anna"},
-    "voicemail": {"anna": {"users": ["anna"], "pin": "4711"}},
+    "numbers": {
+        "201": "queue:sales",
+        "100": "flow:menu",
+        "500": "voicemail:anna",
+        "+4930100200": "queue:sales",
+    },
+    "voicemail": {"anna": {"users": ["anna"], "pin": "4711"}, "ben": {}},
     "flows": {"menu": {"steps": [{"say": "welcome"}]}},
 }
 

@@ -11,16 +11,20 @@ import pytest
 from tests.system.handset import Floor, Handset, all_hear
 from tests.system.running import RunningSystem, until
 
+UNKNOWN = "493099887766"
+
 
 @dataclass
 class Past:
     """The calls, the oldest first: a conversation with anna that was recorded, a caller who gave up in the
-    queue, a message in anna's mailbox, a conversation with ben that was recorded."""
+    queue, a message in anna's mailbox, a conversation with ben that was recorded, a call to an unknown
+    number."""
 
     conversation: dict[str, Any]
     abandoned: dict[str, Any]
     message: dict[str, Any]
     other: dict[str, Any]
+    unknown: dict[str, Any]
     recordings: dict[str, dict[str, Any]]
 
 
@@ -34,10 +38,11 @@ def past(api_system: RunningSystem) -> Iterator[Past]:
         abandoned = api_system.cdr(waiting.sip_call_id)
         message = _message(api_system, phones["carl"])
         other = _conversation(api_system, phones["carl"], phones["ben"])
+        unknown = api_system.cdr(phones["carl"].call(UNKNOWN).reached("ended").sip_call_id)
         for phone in phones.values():
             phone.unregister()
     made = {each["call"]: api_system.recording(each["call"]) for each in (conversation, other)}
-    yield Past(conversation, abandoned, message, other, made)
+    yield Past(conversation, abandoned, message, other, unknown, made)
 
 
 def _phone(floor: Floor, system: RunningSystem, user: str) -> Handset:

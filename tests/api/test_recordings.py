@@ -44,7 +44,7 @@ def test_a_recording_says_whether_it_is_whole(
     as_role: As, document: Document, recorded: dict[str, Any]
 ) -> None:
     answer = as_role("auditor").get(f"/v1/recordings/{recorded['recording']}")
-    told = document.check(answer, "/v1/recordings/{recording}")
+    told = document.check(answer, "/v1/recordings/{id}")
     assert (told["state"], told["problem"], told["held"]) == ("wav", "", False)
     path = Path(recorded["path"])
     content = path.read_bytes()
@@ -122,9 +122,7 @@ def test_an_exported_recording_comes_with_its_certificate(
 ) -> None:
     url = f"/v1/recordings/{recorded['recording']}"
     sound = as_role("supervisor").get(f"{url}/audio?export=true")
-    told = document.check(
-        as_role("supervisor").get(f"{url}/certificate"), "/v1/recordings/{recording}/certificate"
-    )
+    told = document.check(as_role("supervisor").get(f"{url}/certificate"), "/v1/recordings/{id}/certificate")
     assert told["certificate"]["sha256"] == hashlib.sha256(sound.content).hexdigest()
     assert facts_about(api_system, recorded["recording"], "api:test-supervisor") == ["recording_exported"]
 
@@ -137,7 +135,7 @@ def test_a_recording_is_held_classified_released_compressed_and_erased(
     keeper, admin = as_role("quality"), as_role("admin")
     kept = keeper.post(f"{url}/keep", json={"retention": "complaint", "hold": True})
     wanted = {"recording": recording, "retention": "complaint", "held": True}
-    assert document.check(kept, "/v1/recordings/{recording}/keep") == wanted
+    assert document.check(kept, "/v1/recordings/{id}/keep") == wanted
     assert keeper.post(f"{url}/keep", json={}).status_code == 422
     refused = keeper.post(f"{url}/keep", json={"retention": "forever"})
     assert refused.status_code == 422 and "complaint, ordinary" in refused.json()["hint"]
@@ -150,7 +148,7 @@ def test_a_recording_is_held_classified_released_compressed_and_erased(
     assert (sound.content, sound.headers["content-type"]) == (b"fLaC", "audio/flac")
     assert keeper.get(url).json()["state"] == "flac"
     assert admin.delete(url).status_code == 422
-    erased = document.check(admin.delete(url, params={"reason": "asked"}), "/v1/recordings/{recording}")
+    erased = document.check(admin.delete(url, params={"reason": "asked"}), "/v1/recordings/{id}")
     assert erased["sha256"] == archive.of_day(path.parent)[path.name].sha256
     assert [each for each in path.parent.iterdir() if each.name.startswith(path.stem)] == []
     assert admin.get(url).json()["state"] == "erased"

@@ -176,6 +176,7 @@ class Disposition(BaseModel):
     queue: Text = Field(description="The queue, or empty.")
     agent: Text = Field(description="The agent, or empty.")
     disposition: Text = Field(description="A code of the centre.")
+    note: Text = Field(description="What the agent wrote beside it.")
     at: At
 
 

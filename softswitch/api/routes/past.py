@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from softswitch.api.routes import recordings, records, reports
+from softswitch.api.routes import recordings, records, reports, subjects, voicemail
 
-PAST: tuple[APIRouter, ...] = (records.router, recordings.router, reports.router)
+PAST: tuple[APIRouter, ...] = (
+    records.router,
+    recordings.router,
+    reports.router,
+    subjects.router,
+    voicemail.router,
+)

@@ -31,7 +31,7 @@ router = APIRouter(tags=["recordings"])
 Listening = Annotated[Caller, may("supervisor", "quality", "admin")]
 Keeping = Annotated[Caller, may("quality", "admin")]
 Checking = Annotated[Caller, may("quality", "admin", "auditor")]
-RecordingName = Annotated[str, Path(max_length=128, description="The recording's id.")]
+RecordingName = Annotated[str, Path(alias="id", max_length=128, description="The recording's id.")]
 Reason = Annotated[str, Query(min_length=1, max_length=200, description="Why, for the record.")]
 MEDIA_TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".opus": "audio/ogg"}
 VERIFY_S = 3600.0
@@ -105,7 +105,7 @@ async def list_found(services: Here, wanted: Annotated[RecordingFilter, Query()]
     return wanted.page(rows, "started_at", "recording")
 
 
-@router.get("/recordings/{recording}", response_model=RecordingState)
+@router.get("/recordings/{id}", response_model=RecordingState)
 async def show(recording: RecordingName, services: Here, caller: Reader) -> Response:
     """One recording, and whether file, certificate and chain are what they were."""
     row = await _row(services, recording)
@@ -129,7 +129,7 @@ async def _state(services: Services, recording: str, row: Row) -> dict[str, Any]
     }
 
 
-@router.get("/recordings/{recording}/audio", response_class=Response, responses=SOUND)
+@router.get("/recordings/{id}/audio", response_class=Response, responses=SOUND)
 async def audio(
     recording: RecordingName,
     request: Request,
@@ -161,7 +161,7 @@ async def audio(
         raise
 
 
-@router.get("/recordings/{recording}/certificate", response_model=Certificate)
+@router.get("/recordings/{id}/certificate", response_model=Certificate)
 async def certificate(recording: RecordingName, services: Here, caller: Listening) -> Response:
     """The certificate: checksum, packets, holes, marks, who is heard."""
     archive = await services.archive()
@@ -174,7 +174,7 @@ async def certificate(recording: RecordingName, services: Here, caller: Listenin
         raise ApiError(409, "the certificate is damaged", "POST /v1/recordings/verify tells more") from None
 
 
-@router.post("/recordings/{recording}/keep", response_model=Kept)
+@router.post("/recordings/{id}/keep", response_model=Kept)
 async def keep(recording: RecordingName, given: Keep, services: Here, caller: Keeping) -> Response:
     """Change how long a recording is kept; that is put on record."""
     classes = services.node.recording.retention_days
@@ -189,7 +189,7 @@ async def keep(recording: RecordingName, given: Keep, services: Here, caller: Ke
     return answer({"recording": recording, "retention": recorded.retention, "held": recorded.held})
 
 
-@router.delete("/recordings/{recording}", response_model=Erased)
+@router.delete("/recordings/{id}", response_model=Erased)
 async def erase(recording: RecordingName, reason: Reason, services: Here, caller: Admin) -> Response:
     """Erase a recording for good; its checksum stays on record as proof. Refused under legal hold."""
     archive = await services.archive()
