@@ -12,7 +12,7 @@ import click
 
 from softswitch.cli.connection import call, stored
 from softswitch.cli.nouns import noun
-from softswitch.cli.options import UserError, config_option, example, json_option, node_of
+from softswitch.cli.options import UserError, config_option, example, is_remote, json_option, node_of
 from softswitch.cli.output import print_json, print_rows
 from softswitch.config import Centre
 from softswitch.config.centre_files import read_centre
@@ -47,7 +47,9 @@ def _steps(request: dict[str, Any]) -> str:
 
 
 def _versions(config_path: Path | None, rows: list[dict[str, Any]]) -> None:
-    """Version and calls of each flow, which a running switch knows."""
+    """Version and calls of each flow, which the switch that runs here knows."""
+    if is_remote(config_path):
+        return
     try:
         known = {each["flow"]: each for each in call(config_path, "flow.history", {})}
     except NotRunning:

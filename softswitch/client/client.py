@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from softswitch.client.commands import request_of
+from softswitch.client.calls import Calls
+from softswitch.client.commands import answer_of, request_of
+from softswitch.client.configuration import Configuration
 from softswitch.client.events import EventStream
+from softswitch.client.floor import Agents, Queues
+from softswitch.client.records import Records
 from softswitch.client.transport import PATIENCE_S, TIMEOUT_S, Transport, trusting
 
 
@@ -31,6 +35,21 @@ class Client:
         context = trusting(verify)
         self._context = context if url.startswith("https:") else None
         self.transport = Transport(url, key, patience_s=patience_s, timeout_s=timeout_s, context=context)
+        self.calls = Calls(self.transport)
+        self.agents = Agents(self.transport)
+        self.queues = Queues(self.transport)
+        self.records = Records(self.transport)
+        self.configuration = Configuration(self.transport)
+
+    def status(self) -> dict[str, Any]:
+        """Calls, media workers, trunks, alarms, queues and agents of the running switch."""
+        found: dict[str, Any] = self.transport.get("/status")
+        return found
+
+    def statistics(self) -> dict[str, Any]:
+        """Queues, agents and trunks now, with the figures of the day."""
+        found: dict[str, Any] = self.transport.get("/statistics")
+        return found
 
     def command(self, command: str, args: Mapping[str, Any] | None = None, *, key: str = "") -> Any:
         """Carry out a command of the switch by its name, such as `queue.close`; NotOverApi for what is done
@@ -39,8 +58,9 @@ class Client:
         if request.route.rows:
             return list(self.transport.rows(request.path, **request.rest))
         if request.route.method == "GET":
-            return self.transport.get(request.path, **request.rest)
-        return self.transport.send(request.route.method, request.path, request.rest, key=key)
+            return answer_of(request, self.transport.get(request.path, **request.rest))
+        body = request.rest or None
+        return answer_of(request, self.transport.send(request.route.method, request.path, body, key=key))
 
     def events(self, *, since: int | None = None, types: str = "", **wanted: Any) -> EventStream:
         """What happens from now on, or after the log position `since`: `types` such as `call_*,agent_*`; also

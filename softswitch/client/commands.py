@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -16,11 +17,13 @@ from softswitch.config import KINDS
 
 class Route(NamedTuple):
     """`path` takes arguments by their names; the others are the body, or the query of a GET. A list (`rows`)
-    comes in pages."""
+    comes in pages. `renamed`: arguments that the API calls otherwise; `part` of the answer is the result."""
 
     method: str
     path: str
     rows: bool = False
+    renamed: Mapping[str, str] = MappingProxyType({})
+    part: str = ""
 
 
 class Request(NamedTuple):
@@ -33,7 +36,7 @@ ROUTES: dict[str, Route] = {
     "status": Route("GET", "/status"),
     "stop": Route("POST", "/stop"),
     "apply": Route("POST", "/apply"),
-    "doctor": Route("POST", "/doctor"),
+    "doctor": Route("POST", "/doctor", part="findings"),
     "action.list": Route("GET", "/actions", rows=True),
     "action.undo": Route("POST", "/actions/{action}/undo"),
     "agent.sign_in": Route("POST", "/agents/{name}/sign_in"),
@@ -60,17 +63,30 @@ ROUTES: dict[str, Route] = {
     "message.list": Route("GET", "/messages", rows=True),
     "message.remove": Route("DELETE", "/messages/{message}"),
     "presence.list": Route("GET", "/presence", rows=True),
-    "route.explain": Route("GET", "/route"),
+    "route.explain": Route("GET", "/routing"),
+    "waiting.list": Route("GET", "/waiting", rows=True),
+    "flow.history": Route("GET", "/flows/{name}/versions", rows=True),
     "call.list": Route("GET", "/calls", rows=True),
     "call.show": Route("GET", "/calls/{call}"),
     "call.originate": Route("POST", "/calls"),
+    "call.hang_up": Route("DELETE", "/calls/{call}"),
+    "call.priority": Route("PUT", "/calls/{call}/priority"),
+    "call.data": Route("PATCH", "/calls/{call}/data"),
+    "call.supervise": Route("POST", "/calls/{call}/supervise", renamed={"as": "as_user"}),
+    "call.send_to_flow": Route("POST", "/calls/{call}/flow"),
+    "call.send_digits": Route("POST", "/calls/{call}/digits"),
+    "call.record": Route("POST", "/calls/{call}/recording/{action}"),
+    "disposition.set": Route("PUT", "/calls/{call}/disposition"),
     **{
-        f"call.{verb}": Route("POST", f"/calls/{{call}}/{path or verb}")
-        for verb, path in {
-            "hang_up": "", "answer": "", "hold": "", "resume": "", "transfer": "", "consult": "",
-            "complete_transfer": "", "join": "", "conference": "", "priority": "", "supervise": "",
-            "send_to_flow": "flow", "play": "", "stop_playing": "", "send_digits": "digits", "data": "",
-        }.items()
+        f"call.{action}": Route("POST", f"/calls/{{call}}/{action}")
+        for action in (
+            "answer", "hold", "resume", "transfer", "consult", "complete_transfer", "join", "conference",
+            "play", "stop_playing",
+        )
+    },
+    **{
+        f"recording.{action}": Route("POST", f"/calls/{{call}}/recording/{action}")
+        for action in ("start", "pause", "resume", "segment", "stop")
     },
 }  # fmt: skip
 _ARGUMENT = re.compile(r"{(\w+)}")
@@ -90,8 +106,17 @@ def request_of(command: str, args: Mapping[str, Any]) -> Request:
         raise NotOverApi(f"{command} is done on the machine of the switch only; run it there")
     names = _ARGUMENT.findall(route.path)
     path = route.path.format(**{name: quote(str(given[name]), safe="") for name in names})
-    rest = {name: value for name, value in given.items() if name not in names and value is not None}
+    rest = {
+        route.renamed.get(name, name): value
+        for name, value in given.items()
+        if name not in names and (kind in KINDS or value not in (None, ""))
+    }
     return Request(route, path, rest)
+
+
+def answer_of(request: Request, answer: Any) -> Any:
+    """What the command would have answered itself."""
+    return answer[request.route.part] if request.route.part else answer
 
 
 def _of_kind(kind: str, verb: str, args: Mapping[str, Any]) -> tuple[Route | None, dict[str, Any]]:

@@ -54,6 +54,9 @@ class SwitchCommands:
         for group in _GROUPS:
             self._commands |= group(exchange).commands()
 
+    def names(self) -> list[str]:
+        return sorted(self._commands)
+
     def knows(self, command: str) -> bool:
         return command in self._commands
 

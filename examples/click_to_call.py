@@ -1,0 +1,48 @@
+"""Click to call: ring a user's phone and connect whoever answers with a number.
+
+    SOFTSWITCH_KEY=ssk_... python examples/click_to_call.py alice +493012345678
+
+Prints what becomes of the call and ends with it. As a handler of `tel:` links (xdg-settings, or the registry) it
+makes every number on a web page one that can be called.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from softswitch.client import Client, Problem
+
+SHOWN = {
+    "leg_ringing": "rings",
+    "call_bridged": "talking",
+    "call_ended": "over",
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("user", help="whose phone rings first")
+    parser.add_argument("number", help="with whom the user talks then; tel: before it does no harm")
+    parser.add_argument("--url", default="http://127.0.0.1:8088", help="of the API")
+    options = parser.parse_args()
+    with Client(options.url, os.environ["SOFTSWITCH_KEY"]) as centre:
+        since = centre.position()
+        try:
+            call = centre.calls.originate(options.user, options.number.removeprefix("tel:")).call
+        except Problem as problem:
+            print(problem, file=sys.stderr)
+            return 1
+        print(f"{call}: the phone of {options.user} rings", flush=True)
+        for event in centre.events(since=since, call=call):
+            if event.type in SHOWN:
+                print(f"{call}: {SHOWN[event.type]}", flush=True)
+            if event.type == "call_ended":
+                print(f"{call}: {event.data.get('reason', '')}")
+                return 0
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""A wallboard: queues and agents on a screen on the wall, as they change.
+
+    SOFTSWITCH_KEY=ssk_... python examples/wallboard.py --url http://127.0.0.1:8088
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+
+from softswitch.client import Client
+from softswitch.client.models import AgentState, QueueState
+
+COLOURS = {"idle": "green", "talking": "cyan", "ringing": "yellow", "wrap_up": "magenta"}
+PATIENCE_S = 30
+
+
+def queues(rows: list[QueueState]) -> Table:
+    table = Table("Queue", "Waiting", "Longest", "Ready", "Answered", "Abandoned", "Service", expand=True)
+    for row in rows:
+        late = row.longest_wait_s > PATIENCE_S
+        level = "" if row.service_level is None else f"{row.service_level:.0%}"
+        name = f"{row.queue} (closed)" if row.closed else row.queue
+        longest = f"{row.longest_wait_s:.0f} s" if row.waiting else ""
+        cells = (name, row.waiting, longest, row.agents_ready, row.answered, row.abandoned, level)
+        table.add_row(*map(str, cells), style="bold red" if late else "")
+    return table
+
+
+def agents(rows: list[AgentState]) -> Table:
+    table = Table("Agent", "State", "Since", "Call", expand=True)
+    for row in sorted(rows, key=lambda row: (row.state, -row.for_s)):
+        if row.signed_in:
+            state = row.reason or row.state
+            table.add_row(
+                row.agent, state, f"{row.for_s:.0f} s", row.call or "", style=COLOURS.get(row.state, "dim")
+            )
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--url", default="http://127.0.0.1:8088", help="of the API")
+    parser.add_argument("--once", action="store_true", help="print it once and end")
+    options = parser.parse_args()
+    with Client(options.url, os.environ["SOFTSWITCH_KEY"]) as centre, Live(screen=not options.once) as live:
+        while True:
+            live.update(Group(queues([*centre.queues]), agents([*centre.agents])), refresh=True)
+            if options.once:
+                return
+            time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()
