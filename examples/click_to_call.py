@@ -2,8 +2,8 @@
 
     SOFTSWITCH_KEY=ssk_... python examples/click_to_call.py alice +493012345678
 
-Prints what becomes of the call and ends with it. As a handler of `tel:` links (xdg-settings, or the registry) it
-makes every number on a web page one that can be called.
+Prints what becomes of the call and ends with it. As the handler of `tel:` links it makes every number on a
+page of the web one that can be called.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ SHOWN = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("user", help="whose phone rings first")
     parser.add_argument("number", help="with whom the user talks then; tel: before it does no harm")
     parser.add_argument("--url", default="http://127.0.0.1:8088", help="of the API")

@@ -7,7 +7,8 @@ centre.yaml:
     backends:
       crm: {urls: ["http://127.0.0.1:8090"], inner_hosts: [127.0.0.1], health_path: /health, cache_s: 60}
     queues:
-      sales: {lookup: {backend: crm, path: /customers, query: {number: "{caller}"}, into: {customer: id, name: name}}}
+      sales:
+        lookup: {backend: crm, path: /customers, query: {number: "{caller}"}, into: {customer: id}}
 
 softswitch.yaml, so that the page may listen to the API:
 
@@ -43,14 +44,14 @@ async def page(_: web.Request) -> web.FileResponse:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8090)
     options = parser.parse_args()
     app = web.Application()
-    app.add_routes(
-        [web.get("/", page), web.get("/health", health), web.get("/customers", customers)]
-    )
+    app.add_routes([web.get("/", page), web.get("/health", health), web.get("/customers", customers)])
     web.run_app(app, host=options.host, port=options.port, print=None)
 
 

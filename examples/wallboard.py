@@ -1,6 +1,6 @@
 """A wallboard: queues and agents on a screen on the wall, as they change.
 
-    SOFTSWITCH_KEY=ssk_... python examples/wallboard.py --url http://127.0.0.1:8088
+SOFTSWITCH_KEY=ssk_... python examples/wallboard.py --url http://127.0.0.1:8088
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def agents(rows: list[AgentState]) -> Table:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--url", default="http://127.0.0.1:8088", help="of the API")
     parser.add_argument("--once", action="store_true", help="print it once and end")
     options = parser.parse_args()

@@ -46,6 +46,10 @@ class Client:
         found: dict[str, Any] = self.transport.get("/status")
         return found
 
+    def position(self) -> int:
+        """Up to where the journal is known now: `since` for events that come after."""
+        return int(self.statistics()["log_position"])
+
     def statistics(self) -> dict[str, Any]:
         """Queues, agents and trunks now, with the figures of the day."""
         found: dict[str, Any] = self.transport.get("/statistics")
@@ -59,7 +63,7 @@ class Client:
             return list(self.transport.rows(request.path, **request.rest))
         if request.route.method == "GET":
             return answer_of(request, self.transport.get(request.path, **request.rest))
-        body = request.rest or None
+        body = request.rest or (None if request.route.method == "DELETE" else {})
         return answer_of(request, self.transport.send(request.route.method, request.path, body, key=key))
 
     def events(self, *, since: int | None = None, types: str = "", **wanted: Any) -> EventStream:

@@ -109,7 +109,7 @@ def request_of(command: str, args: Mapping[str, Any]) -> Request:
     rest = {
         route.renamed.get(name, name): value
         for name, value in given.items()
-        if name not in names and (kind in KINDS or value not in (None, ""))
+        if name not in names and (command not in ROUTES or value not in (None, ""))
     }
     return Request(route, path, rest)
 

@@ -39,7 +39,8 @@ def test_it_shows_and_changes_what_is_there(remote: Remote, api_system: RunningS
     assert "rita" in users
     assert remote("user", "set", "rita", "--display", "Rita").exit_code == 0
     assert remote("user", "remove", "rita").exit_code == 0
-    assert remote("agent", "sign-in", "anna").exit_code == 0
+    done = remote("agent", "sign-in", "anna")
+    assert done.exit_code == 0, done.output
     api_system.command("agent.sign_out", name="anna")
 
 
