@@ -173,10 +173,10 @@ class Arrivals:
             raise NoRoute("number_not_found")
         found = exchange.route(call.caller, call.dialled, now)
         supervision = exchange.supervising.dialled(call, found)
-        conversation = supervision and exchange.supervising.conversation_for(supervision)
+        heard = exchange.supervising.heard_by(supervision) if supervision is not None else None
         if not call.inbound.can_be_answered():
             raise NoRoute("not_acceptable_media")
-        if not call.inbound.allocate(conversation.caller.worker if conversation else None):
+        if not call.inbound.allocate(heard.legs[0].worker if heard is not None else None):
             connected = any(worker.connected for worker in exchange.media.workers)
             raise NoRoute("no_ports" if connected else "media_unavailable")
         exchange.engage(call.caller, call.id, True, now, out)

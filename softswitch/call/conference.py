@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call.heard import Heard
 from softswitch.call.outputs import Fact
 from softswitch.call.recording import Recording
 from softswitch.call.waiting import MUSIC_GAIN
@@ -28,7 +29,7 @@ class Member:
         self.recording: Recording | None = None
 
 
-class Conference:
+class Conference(Heard):
     """Members by leg id. It comes into being with its first member and is gone with its last.
 
     `room` is the name of a configured one, '' for one that became of a call of two (which ends when one
@@ -36,6 +37,7 @@ class Conference:
     """
 
     def __init__(self, exchange: Exchange, id: str, room: str) -> None:
+        super().__init__()
         self.exchange = exchange
         self.id = id
         self.room = room
@@ -44,6 +46,14 @@ class Conference:
     @property
     def bridge_id(self) -> str:
         return f"conference:{self.id}"
+
+    @property
+    def legs(self) -> list[Leg]:
+        return [each.leg for each in self.members.values()]
+
+    @property
+    def mouths(self) -> list[Leg]:
+        return [each.leg for each in self.members.values() if not each.muted]
 
     @property
     def worker(self) -> int | None:
@@ -85,13 +95,14 @@ class Conference:
         """These legs are out of it, hung up or not. Gives how long each was in, in seconds."""
         worker = self.worker
         assert worker is not None
-        seconds = {}
+        gone = [self.members.pop(leg.id) for leg in legs]
+        self._part_recordings(gone, out)
+        seconds = {member.leg.id: now - member.joined for member in gone}
         for leg in legs:
-            member = self.members.pop(leg.id)
-            if member.recording is not None:
-                member.recording.stop(out)
-            seconds[leg.id] = now - member.joined
             self._fact("conference_left", leg, out, seconds=round(seconds[leg.id], 3))
+        for each in [each for each in self.supervisions if each.call_of(self) is None]:
+            self.supervisions.remove(each)
+            each.conversation_ended(now, out)
         if self.members:
             self.put_bridge(out)
         else:
@@ -113,7 +124,8 @@ class Conference:
         assert worker is not None
         there = [each for each in self.members.values() if not each.leg.holds]
         muted = [each for each in there if each.muted]
-        edges = [[ear.leg.id, each.leg.id, 0.0] for each in muted for ear in there if ear is not each]
+        edges = self.supervised_edges()
+        edges += [[ear.leg.id, each.leg.id, 0.0] for each in muted for ear in there if ear is not each]
         if len(there) == 1:
             path = self.exchange.music_path(LONELY_MUSIC, out)
             if path is not None:
@@ -137,6 +149,21 @@ class Conference:
         recording.about = {"call": call.id, "conference": self.id}
         recording.start(leg, None, now, out)
         return recording
+
+    def _part_recordings(self, gone: Sequence[Member], out: list[Any]) -> None:
+        """A file of two parties goes on with the one who stays."""
+        left = {member.leg.id for member in gone}
+        for member in (*gone, *self.members.values()):
+            recording = member.recording
+            if recording is None or left.isdisjoint((recording.left, recording.right)):
+                continue
+            member.recording = None
+            stays = self.members.get(recording.left) or self.members.get(recording.right)
+            if stays is None:
+                recording.stop(out)
+            else:
+                stays.recording = recording
+                recording.join(stays.leg.id, "", out)
 
     def _tell_others(self, new: Leg, out: list[Any]) -> None:
         """Those who are there hear that somebody comes."""

@@ -56,6 +56,7 @@ class ConferenceActivity(Activity):
                 self.call.end("no_ports", "switch", now, out)
                 return
             recording = None
+        self.call.exchange.supervising.began(self.conference, now, out)
 
     def left(self, reason: str, now: float, out: list[Any]) -> None:
         if legs := self.legs:

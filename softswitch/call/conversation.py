@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call.heard import Heard
 from softswitch.call.recording import Recording
 from softswitch.call.recording_control import Keys
 from softswitch.call.recording_rules import about
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from softswitch.call.leg import Leg
     from softswitch.call.leg_media import LegMedia
     from softswitch.call.playing import Playing
-    from softswitch.call.supervision import SupervisionActivity
 
 HOLD_MUSIC = "hold"
 """Heard on hold in a conversation that no queue gave."""
@@ -25,7 +25,7 @@ def bridge_id(call: Call) -> str:
     return f"{call.id}.bridge"
 
 
-class Conversation:
+class Conversation(Heard):
     """The caller's leg and the other one, bridged from `start` to `end`."""
 
     def __init__(
@@ -38,6 +38,7 @@ class Conversation:
         recording: Recording | None = None,
     ) -> None:
         """`recording` is that of the conversation before, which goes on."""
+        super().__init__()
         self.call = call
         self.caller = caller
         self.callee = callee
@@ -45,7 +46,6 @@ class Conversation:
         self.agent = callee.party.agent
         self.started = 0.0
         self.recording = recording
-        self.supervisions: list[SupervisionActivity] = []
         self.keys = Keys()
         self.playing: Playing | None = None
 
@@ -121,6 +121,14 @@ class Conversation:
     def legs(self) -> tuple[Leg, Leg]:
         return self.caller, self.callee
 
+    @property
+    def stand_in(self) -> Leg:
+        """After a transfer, who has the call now."""
+        return self.callee
+
+    def agent_for(self, supervised: Leg | None) -> str | None:
+        return self.agent
+
     def other(self, leg: Leg) -> Leg:
         return self.callee if leg is self.caller else self.caller
 
@@ -132,16 +140,6 @@ class Conversation:
             return False
         return all(leg.silent_for(now) >= timeout for leg in legs)
 
-    def supervise(self, supervision: SupervisionActivity, out: list[Any]) -> None:
-        """Let a supervisor hear both sides, and speak as its mode says."""
-        self.supervisions.append(supervision)
-        self.put_bridge(out)
-
-    def unsupervise(self, supervision: SupervisionActivity, out: list[Any]) -> None:
-        if supervision in self.supervisions:
-            self.supervisions.remove(supervision)
-            self.put_bridge(out)
-
     def hold_changed(self, leg: LegMedia, out: list[Any]) -> None:
         """A party has put the other on hold, or is back; the other's own SDP stays as it is."""
         self.call.fact("leg_held" if leg.holds else "leg_resumed", {"leg": leg.id}, out)
@@ -150,7 +148,7 @@ class Conversation:
     def put_bridge(self, out: list[Any]) -> None:
         """Both hear each other, unless one holds: then the other one hears music, whatever the one sends."""
         media, legs = self.call.exchange.media, self.legs
-        edges: list[list[Any]] = [edge for each in self.supervisions for edge in each.edges(self)]
+        edges = self.supervised_edges()
         edges += [[leg.id, beep, 1.0] for leg in legs for beep in self._beep(out)]
         held = any(leg.holds for leg in legs)
         if held:

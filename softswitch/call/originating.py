@@ -12,11 +12,11 @@ from softswitch.call.hunt import Group, Hunt
 from softswitch.call.leg import Leg
 from softswitch.call.party import Party
 from softswitch.call.routing import NoRoute
-from softswitch.call.supervision import TAKE_OVER, SupervisionActivity
+from softswitch.call.supervising import heard_in, whom
+from softswitch.call.supervision import LISTEN, TAKE_OVER, SupervisionActivity
 from softswitch.sip.uri import Address, Uri
 
 if TYPE_CHECKING:
-    from softswitch.call.conversation import Conversation
     from softswitch.call.exchange import Exchange
     from softswitch.call.registrar import Binding
 
@@ -127,19 +127,18 @@ def to_number(number: str) -> Then:
     return follow
 
 
-def to_supervision(conversation: Conversation, mode: str) -> Then:
+def to_supervision(watched: str, mode: str) -> Then:
     """Whoever answers supervises who has this call, or takes it over at once."""
-    watched = conversation.call.id
 
     def supervise(call: Call, now: float, out: list[Any]) -> None:
-        heard = call.exchange.calls.get(watched)
-        talk = heard.conversation if heard is not None else None
-        if talk is None:
+        of = call.exchange.calls.get(watched)
+        heard = heard_in(of) if of is not None else None
+        if heard is None:
             raise NoRoute("conversation_ended")
-        users = [leg.party.name for leg in (talk.callee, talk.caller) if leg.party.kind == "user"]
-        supervised = users[0] if users else ""
+        leg = whom(heard, watched)
         taking = mode == TAKE_OVER
-        activity = SupervisionActivity(call, watched, supervised, "listen" if taking else mode)
+        supervised = leg.party.name if leg is not None else ""
+        activity = SupervisionActivity(call, watched, supervised, LISTEN if taking else mode)
         call.begin(activity, now, out)
         if taking:
             activity.take_over(now, out)

@@ -86,8 +86,10 @@ def restore(
         _restore_call(exchange, kept, now, out)
     _restore_call_data(exchange, state, out)
     _restore_reports(exchange, state, now, out)
-    for call in [*exchange.calls.values()]:
-        _resume(call, state[f"call/{call.id}"]["activity"] or {}, now, out)
+    activities = {call: state[f"call/{call.id}"]["activity"] or {} for call in exchange.calls.values()}
+    # Supervisors come last: the conferences that they hear are there again by then.
+    for call in sorted(activities, key=lambda each: activities[each].get("kind") == "supervision"):
+        _resume(call, activities[call], now, out)
     for id, kept in _under(state, "lookup/"):
         exchange.lookups.restore(id, kept, now, out)
     under_way: list[Recording | Recorded] = [*exchange.recordings.values()]

@@ -1,16 +1,18 @@
-"""Supervisors and what they wait for: each joins a conversation as soon as there is one that it may hear."""
+"""Supervisors and what they wait for: each joins a conversation or conference as soon as it may hear one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call.conference_activity import ConferenceActivity
 from softswitch.call.routing import NoRoute, user_named
 from softswitch.call.supervision import AGENT, CALL, LISTEN, SupervisionActivity
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
-    from softswitch.call.conversation import Conversation
     from softswitch.call.exchange import Exchange
+    from softswitch.call.heard import Heard
+    from softswitch.call.leg import Leg
     from softswitch.call.routing import Route
 
 SERVICES = {"listen": CALL, "follow": AGENT}
@@ -40,40 +42,42 @@ class Supervising:
     def of(self, call: Call, user: str, scope: str, mode: str = LISTEN) -> SupervisionActivity:
         """Somebody who wants to hear this user. Raises NoRoute when there is nothing to stay with."""
         supervision = SupervisionActivity(call, "", user, mode, AGENT)
-        heard = self.conversation_for(supervision)
-        if heard is None and scope == CALL:
+        heard = self.heard_by(supervision)
+        call_heard = supervision.call_of(heard) if heard is not None else None
+        if call_heard is None and scope == CALL:
             raise NoRoute("number_not_found")
-        supervision.watched, supervision.scope = (heard.call.id if heard is not None else ""), scope
+        supervision.watched, supervision.scope = (call_heard.id if call_heard is not None else ""), scope
         return supervision
 
     def add(self, supervision: SupervisionActivity, now: float, out: list[Any]) -> None:
         """Somebody supervises from now on, and joins what there is to hear."""
         self._all[supervision.call.id] = supervision
-        conversation = self.conversation_for(supervision)
-        if conversation is not None:
-            supervision.join(conversation, now, out)
+        heard = self.heard_by(supervision)
+        if heard is not None:
+            supervision.join(heard, now, out)
 
     def restore(self, supervision: SupervisionActivity, joined: bool, now: float, out: list[Any]) -> None:
         """After a restart; `joined`: the former process had joined it to a conversation."""
-        conversation = self.conversation_for(supervision)
-        if conversation is None or not joined:
+        heard = self.heard_by(supervision)
+        if heard is None or not joined:
             self.add(supervision, now, out)
         else:
             self._all[supervision.call.id] = supervision
-            supervision.resume(conversation, out)
+            supervision.resume(heard, out)
 
     def remove(self, supervision: SupervisionActivity) -> None:
         self._all.pop(supervision.call.id, None)
 
-    def conversation_for(self, supervision: SupervisionActivity) -> Conversation | None:
-        found = (each.conversation for each in reversed(self._exchange.calls.values()))
-        return next((each for each in found if each is not None and supervision.matches(each)), None)
+    def heard_by(self, supervision: SupervisionActivity) -> Heard | None:
+        """What there is to hear just now of what is supervised."""
+        found = (heard_in(each) for each in reversed(self._exchange.calls.values()))
+        return next((each for each in found if each is not None and supervision.call_of(each)), None)
 
-    def began(self, conversation: Conversation, now: float, out: list[Any]) -> None:
-        """Two parties talk: those who have waited for it hear them."""
+    def began(self, heard: Heard, now: float, out: list[Any]) -> None:
+        """There are parties who talk: those who have waited for them hear them."""
         for each in [*self._all.values()]:
-            if each.conversation is None and each.matches(conversation):
-                each.join(conversation, now, out)
+            if each.heard is None and each.call_of(heard) is not None:
+                each.join(heard, now, out)
 
     def merged(self, gone: str, into: str) -> None:
         """One call is over and its parties are in another one."""
@@ -84,5 +88,17 @@ class Supervising:
     def call_over(self, call: Call, now: float, out: list[Any]) -> None:
         """Who has waited for what comes of this call waits for nothing more."""
         for each in [*self._all.values()]:
-            if each.scope == CALL and each.watched == call.id and each.conversation is None:
+            if each.scope == CALL and each.watched == call.id and each.heard is None:
                 each.over(now, out)
+
+
+def heard_in(call: Call) -> Heard | None:
+    """What supervisors can hear of a call: its conversation, or the conference in which it is."""
+    activity = call.activity
+    return activity.conference if isinstance(activity, ConferenceActivity) else call.conversation
+
+
+def whom(heard: Heard, call: str) -> Leg | None:
+    """Who is supervised if nothing but the call is said: a user of it, or of its conference."""
+    users = [leg for leg in reversed(heard.legs) if leg.party.kind == "user"]
+    return min(users, key=lambda leg: leg.call.id != call, default=None)

@@ -1,4 +1,4 @@
-"""A supervisor in somebody's conversation: hears both sides; nobody, one, or both hear the supervisor.
+"""A supervisor in somebody's conversation or conference: hears all; nobody, one, or all hear the supervisor.
 
 The keys of the supervisor's phone change the mode. Who hears whom is said to the mixer: the phone is never
 trusted to be silent. What is supervised is one call until it ends, through every transfer, or an agent from
@@ -10,11 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call.activity import Activity
+from softswitch.call.conversation import Conversation
 from softswitch.call.taking_over import take_call
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from softswitch.call.call import Call
-    from softswitch.call.conversation import Conversation
+    from softswitch.call.heard import Heard
     from softswitch.call.leg import Leg
 
 LISTEN, WHISPER, BARGE = "listen", "whisper", "barge"
@@ -29,7 +32,7 @@ SCOPES = (CALL, AGENT)
 class SupervisionActivity(Activity):
     """Lives from the supervisor's answered call until that call ends, or what is supervised does.
 
-    `user` is who is supervised: with `whisper` that one alone hears the supervisor, with `barge` both do.
+    `user` is who is supervised: with `whisper` that one alone hears the supervisor, with `barge` all do.
     With scope `agent` it is every conversation of this user, with scope `call` those of the call `watched`.
     """
 
@@ -42,18 +45,19 @@ class SupervisionActivity(Activity):
         self.user = user
         self.mode = mode
         self.scope = scope
-        self.conversation: Conversation | None = None
+        self.heard: Heard | None = None
+        self._told: tuple[Call, str | None] = call, None
+        """The call in whose facts this stands, and the agent."""
 
     def start(self, now: float, out: list[Any]) -> None:
         self.call.exchange.supervising.add(self, now, out)
 
     def left(self, reason: str, now: float, out: list[Any]) -> None:
         self.call.exchange.supervising.remove(self)
-        conversation = self.conversation
-        if conversation is not None:
-            conversation.unsupervise(self, out)
-            self._fact("supervision_ended", conversation, out)
-            self.conversation = None
+        heard, self.heard = self.heard, None
+        if heard is not None:
+            heard.unsupervise(self, out)
+            self._fact("supervision_ended", out)
 
     def leg_digit(self, leg: Leg, digit: str, now: float, out: list[Any]) -> None:
         if digit == TAKE_OVER_KEY:
@@ -69,13 +73,12 @@ class SupervisionActivity(Activity):
         """Listen, whisper or barge from now on."""
         if mode == self.mode:
             return
-        conversation = self.conversation
-        if conversation is not None:
-            self._fact("supervision_ended", conversation, out)
+        if self.heard is not None:
+            self._fact("supervision_ended", out)
         self.mode = mode
-        if conversation is not None:
-            conversation.put_bridge(out)
-            self._fact("supervision_started", conversation, out)
+        if self.heard is not None:
+            self.heard.put_bridge(out)
+            self._fact("supervision_started", out)
         self.call.keep(out)
 
     def scope_to(self, scope: str, out: list[Any]) -> None:
@@ -84,45 +87,46 @@ class SupervisionActivity(Activity):
         self.call.keep(out)
 
     def take_over(self, now: float, out: list[Any]) -> bool:
-        """Take the place of who is supervised. False: there is no conversation just now."""
-        conversation = self.conversation
-        if conversation is None:
+        """Take the place of who is supervised. False: there is no conversation of two just now."""
+        conversation, supervised = self.heard, self.supervised
+        if not isinstance(conversation, Conversation) or supervised is None:
             return False
-        take_call(self.call, conversation, self.supervised(conversation), now, out)
+        take_call(self.call, conversation, supervised, now, out)
         return True
 
     # What happens to what is supervised
 
-    def matches(self, conversation: Conversation) -> bool:
-        """Whether this conversation is one that the supervisor wants to hear."""
+    def call_of(self, heard: Heard) -> Call | None:
+        """The call in it with which this one stays, or that of who is supervised; None: neither is in it."""
         if self.scope == CALL:
-            return conversation.call.id == self.watched
-        return any(leg.party.kind == "user" and leg.party.name == self.user for leg in conversation.legs)
+            return next((leg.call for leg in heard.legs if leg.call.id == self.watched), None)
+        return next((leg.call for leg in heard.legs if self._is_supervised(leg)), None)
 
-    def join(self, conversation: Conversation, now: float, out: list[Any]) -> None:
-        leg, worker = self.call.inbound, conversation.caller.worker
-        self.watched = conversation.call.id
+    def join(self, heard: Heard, now: float, out: list[Any]) -> None:
+        leg, worker = self.call.inbound, heard.legs[0].worker
         if leg.worker != worker and not leg.move(worker, now, out):
             self.call.end("no_ports", "switch", now, out)
             return
-        self.conversation = conversation
-        conversation.supervise(self, out)
-        self._fact("supervision_started", conversation, out)
-        self._notice(conversation, out)
+        self.resume(heard, out)
+        self._fact("supervision_started", out)
+        self._notice(out)
         self.call.keep(out)
 
-    def resume(self, conversation: Conversation, out: list[Any]) -> None:
+    def resume(self, heard: Heard, out: list[Any]) -> None:
         """Go on in another process where a former one stopped: nobody has joined or left."""
-        self.conversation = conversation
-        conversation.supervise(self, out)
+        call = self.call_of(heard)
+        assert call is not None
+        self.heard, self.watched = heard, call.id
+        self._told = call, heard.agent_for(self.supervised)
+        heard.supervise(self, out)
 
     def conversation_ended(self, now: float, out: list[Any]) -> None:
         """Wait for the next one, if there may be one."""
-        conversation, self.conversation = self.conversation, None
-        if conversation is None:
+        if self.heard is None:
             return
-        self._fact("supervision_ended", conversation, out)
-        if conversation.call.ended and self.scope == CALL:
+        self.heard = None
+        self._fact("supervision_ended", out)
+        if self._told[0].ended and self.scope == CALL:
             self.over(now, out)
         else:
             self.call.keep(out)
@@ -133,26 +137,33 @@ class SupervisionActivity(Activity):
 
     # Who hears whom
 
-    def edges(self, conversation: Conversation) -> list[list[Any]]:
-        """Who hears whom, as edges of the conversation's bridge."""
-        supervisor, legs = self.call.inbound, conversation.legs
-        told = (self.supervised(conversation),)
-        hearing: dict[str, tuple[Leg, ...]] = {LISTEN: (), WHISPER: told, BARGE: legs}
-        edges: list[list[Any]] = [[supervisor.id, mouth.id, 1.0] for mouth in legs]
+    def edges(self, heard: Heard) -> list[list[Any]]:
+        """Who hears whom, as edges of the bridge."""
+        supervisor, told = self.call.inbound, self.supervised
+        hearing: dict[str, Sequence[Leg]] = {
+            LISTEN: (),
+            WHISPER: () if told is None else (told,),
+            BARGE: heard.legs,
+        }
+        edges: list[list[Any]] = [[supervisor.id, mouth.id, 1.0] for mouth in heard.mouths]
         return edges + [[ear.id, supervisor.id, 1.0] for ear in hearing[self.mode]]
 
-    def supervised(self, conversation: Conversation) -> Leg:
-        """The leg of who is supervised; after a transfer, of who has the call now."""
-        caller, callee = conversation.legs
-        parties = caller.party, callee.party
-        mine = [each.kind == "user" and each.name == self.user for each in parties]
-        return caller if mine == [True, False] else callee
+    @property
+    def supervised(self) -> Leg | None:
+        """The leg of who is supervised, or of who has the call in their place."""
+        if self.heard is None:
+            return None
+        mine = [leg for leg in self.heard.legs if self._is_supervised(leg)]
+        return mine[-1] if mine else self.heard.stand_in
 
-    def _notice(self, conversation: Conversation, out: list[Any]) -> None:
+    def _is_supervised(self, leg: Leg) -> bool:
+        return leg.party.kind == "user" and leg.party.name == self.user
+
+    def _notice(self, out: list[Any]) -> None:
         """Let who is supervised hear that it is so, where the centre wants that."""
-        exchange, leg = self.call.exchange, self.supervised(conversation)
+        exchange, leg = self.call.exchange, self.supervised
         paths = exchange.tone_paths("supervision_beep")
-        if exchange.centre.supervision.agent_sees == "tone" and paths:
+        if leg is not None and exchange.centre.supervision.agent_sees == "tone" and paths:
             fields = {"legs": [leg.id], "items": paths, "loop": False, "gain": 1.0}
             exchange.media.put(leg.worker, "player", self.call.next_id("p"), fields, out)
 
@@ -163,14 +174,15 @@ class SupervisionActivity(Activity):
             "user": self.user,
             "mode": self.mode,
             "scope": self.scope,
-            "joined": self.conversation is not None,
+            "joined": self.heard is not None,
         }
 
-    def _fact(self, type: str, conversation: Conversation, out: list[Any]) -> None:
+    def _fact(self, type: str, out: list[Any]) -> None:
+        call, agent = self._told
         told = {
             "supervisor": self.call.caller.name,
             "leg": self.call.inbound.id,
             "mode": self.mode,
-            "agent": conversation.agent,
+            "agent": agent,
         }
-        conversation.call.fact(type, told, out)
+        call.fact(type, told, out)

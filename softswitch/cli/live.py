@@ -125,7 +125,7 @@ def originate(user: str, number: str, by: str, config_path: Path | None, as_json
 @call.command("supervise", epilog=example("softswitch call supervise 5f3a9c whisper"))
 @click.argument("call_id", metavar="CALL")
 @click.argument("mode", type=click.Choice(["listen", "whisper", "barge", "take_over", "call", "agent"]))
-@click.option("--as", "user", help="Begin: ring this user's phones to supervise CALL, a conversation.")
+@click.option("--as", "user", help="Begin: ring this user's phones to supervise CALL (or its conference).")
 @by_option
 @config_option
 @json_option

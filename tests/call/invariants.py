@@ -9,6 +9,7 @@ from softswitch.acd.agent import AgentState
 from softswitch.acd.callback import OUT, CallbackState
 from softswitch.call.call import Call
 from softswitch.call.callback_activity import CallbackActivity
+from softswitch.call.conference import Conference
 from softswitch.call.conference_activity import ConferenceActivity
 from softswitch.call.dial_activity import DialActivity
 from softswitch.call.doctor import KEPT, essence, examine, live_state, row
@@ -173,6 +174,22 @@ def _check_conferences(world: World) -> None:
             assert {*leg.call.legs.values()} == {*activity.legs}
         bridge = world.exchange.media.workers[legs[0].worker].wanted["bridge", conference.bridge_id]
         assert bridge["members"] == [leg.id for leg in legs if not leg.holds]
+        muted = {member.leg.id for member in conference.members.values() if member.muted}
+        _check_supervisors(conference, bridge, [leg.id for leg in legs if leg.id not in muted])
+
+
+def _check_supervisors(conference: Conference, bridge: dict[str, Any], heard: list[str]) -> None:
+    """They hear all but who is muted; all hear who barges in, at most one hears who whispers."""
+    everybody = {member.leg.id for member in conference.members.values()}
+    supervisors = {each.call.inbound.id: each for each in conference.supervisions}
+    for own, each in supervisors.items():
+        assert each.heard is conference and each.call.activity is each and not each.call.ended
+        assert each.call.inbound.worker == conference.legs[0].worker
+        assert [mouth for ear, mouth, _ in bridge["edges"] if ear == own] == heard
+        told = [ear for ear, mouth, _ in bridge["edges"] if mouth == own]
+        assert {*told} == everybody if each.mode == "barge" else len(told) <= (each.mode == "whisper")
+    known = everybody | supervisors.keys()
+    assert {id for edge in bridge["edges"] for id in edge[:2] if not id.startswith("music:")} <= known
 
 
 def _check_bridge(call: Call, bridge: dict[str, Any]) -> None:

@@ -245,6 +245,29 @@ def test_the_agent_wraps_up_after_the_conference_and_not_before(hall: Hall) -> N
     assert ended(alice)
 
 
+@pytest.mark.parametrize(("first_out", "stays"), [("bob", "dave"), ("dave", "bob")])
+def test_the_recording_of_a_conversation_goes_on_with_who_is_left_of_it(
+    hall: Hall, first_out: str, stays: str
+) -> None:
+    hall.talk(hall["carol"], hall["bob"])
+    hall.consults(hall["bob"], hall["dave"])
+    second = [*hall.world.exchange.calls][-1]
+    id = hall.world.command("call.record", call=second, action="start")["recording"]
+    hall.press("bob", "*66")
+    hall.hear()
+    parties = {hall.leg_of("bob"), hall.leg_of("dave")}
+    assert {hall.held("recorder")[id][side] for side in ("left", "right")} == parties
+    staying = hall.leg_of(stays)
+    hall[first_out].hang_up()
+    hall.check()
+    hall.world.restart_switch()
+    hall.check()
+    assert {hall.held("recorder")[id][side] for side in ("left", "right")} == {staying, ""}
+    hall["carol"].hang_up()
+    hall.check()
+    assert not hall.held("recorder")
+
+
 def test_a_conference_of_three_outlives_the_switch(hall: Hall) -> None:
     hall.talk(hall["carol"], hall["bob"])
     hall.consults(hall["bob"], hall["dave"])

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from softswitch.backend.events import FAILED, OK, TIMEOUT, Attempt, AttemptEnded
 from softswitch.call.parking import ParkActivity
+from softswitch.call.supervising import heard_in
 from softswitch.config.errors import ConfigError
 from softswitch.sdp.negotiation import make_offer
 from tests.call.invariants import Books, check
@@ -438,9 +439,9 @@ class Floor(RuleBasedStateMachine):
             with suppress(ConfigError):
                 self.world.command(f"call.{command}", call=call, **args, **whose)
 
-    @rule(mode=st.sampled_from(["listen", "barge", "take_over"]))
+    @rule(mode=st.sampled_from(["listen", "whisper", "barge", "take_over"]))
     def operator_has_a_call_supervised(self, mode: str) -> None:
-        talks = [call.id for call in self.world.exchange.calls.values() if call.conversation is not None]
+        talks = [call.id for call in self.world.exchange.calls.values() if heard_in(call) is not None]
         for call in talks[:1]:
             with suppress(ConfigError):
                 self.world.command("call.supervise", call=call, mode=mode, **{"as": "erin"})

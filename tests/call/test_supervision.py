@@ -49,6 +49,13 @@ class Floor:
         edges = [edge for bridge in self.held("bridge").values() for edge in bridge["edges"]]
         return {party[mouth] for ear, mouth, _ in edges if ear == boss}
 
+    def heard_from_boss(self) -> set[str]:
+        """Who hears the supervisor."""
+        (boss,) = [leg.id for leg in self.world.legs() if leg.party.name == "boss"]
+        party = {leg.id: leg.party.name for leg in self.world.legs()}
+        edges = [edge for bridge in self.held("bridge").values() for edge in bridge["edges"]]
+        return {party[ear] for ear, mouth, _ in edges if mouth == boss}
+
     def press(self, key: str) -> None:
         (boss,) = [leg.id for leg in self.world.legs() if leg.party.name == "boss"]
         self.world.digit(key, boss)
@@ -200,6 +207,88 @@ def test_there_is_nothing_to_take_between_two_calls(floor: Floor) -> None:
         floor.world.command("call.supervise", call=own, mode="take_over")
     floor.press("4")
     assert list(floor.world.exchange.calls) == [own]
+
+
+def three(floor: Floor) -> None:
+    """bob, who talks to carol, makes dave the third."""
+    floor.talk(floor.carol, floor.bob)
+    floor.talk(floor.bob, floor.dave)
+    for key in "*66":
+        floor.world.digit(key, [leg.id for leg in floor.world.legs() if leg.party.name == "bob"][-1])
+    floor.check()
+
+
+@pytest.mark.parametrize("by", ["code", "follow", "command"])
+def test_a_conference_is_supervised(floor: Floor, by: str) -> None:
+    three(floor)
+    if by == "command":
+        call = next(call for call in floor.world.exchange.calls.values() if call.engages("bob"))
+        floor.world.command("call.supervise", call=call.id, mode="listen", **{"as": "boss"})
+        floor.boss.answer()
+    else:
+        floor.boss.call("*1bob" if by == "code" else "*68bob")
+    floor.check()
+    assert floor.heard_by_boss() == {"bob", "carol", "dave"}
+    assert floor.heard_from_boss() == set()
+    floor.press("2")
+    assert floor.heard_from_boss() == {"bob"}
+    floor.press("3")
+    assert floor.heard_from_boss() == {"bob", "carol", "dave"}
+    floor.press("4")  # nobody's place can be taken
+    carol = next(leg.id for leg in floor.world.legs() if leg.party.name == "carol")
+    floor.world.command("conference.mute", leg=carol)
+    floor.check()
+    assert floor.heard_by_boss() == {"bob", "dave"}
+    floor.world.restart_switch()
+    floor.check()
+    assert floor.heard_by_boss() == {"bob", "dave"}
+    assert floor.heard_from_boss() == {"bob", "carol", "dave"}
+    floor.carol.hang_up()
+    floor.check()
+    assert floor.heard_by_boss() == {"bob", "dave"}
+    floor.dave.hang_up()
+    floor.check()
+    assert [call.caller.name for call in floor.world.exchange.calls.values()] == ["boss"] * (by == "follow")
+    modes = [each["mode"] for each in floor.world.of("supervision_ended")]
+    assert modes == ["listen", "whisper", "barge"]
+    assert [each["mode"] for each in floor.world.of("supervision_started")] == modes
+
+
+def test_a_supervisor_stays_when_a_conversation_becomes_a_conference(floor: Floor) -> None:
+    floor.boss.call("*68bob")
+    three(floor)
+    assert floor.heard_by_boss() == {"bob", "carol", "dave"}
+    floor.press("2")
+    assert floor.heard_from_boss() == {"bob"}
+    floor.bob.hang_up()
+    floor.check()
+    assert floor.heard_by_boss() == floor.heard_from_boss() == set()
+    floor.talk(floor.bob, floor.world.phone("alice"))
+    assert floor.heard_by_boss() == {"bob", "alice"}
+
+
+def test_with_the_call_in_a_conference_nobody_is_whispered_to_in_place_of_who_has_left(floor: Floor) -> None:
+    floor.talk(floor.carol, floor.bob)
+    floor.boss.call("*1bob")
+    floor.press("2")
+    floor.talk(floor.bob, floor.dave)
+    for key in "*66":
+        floor.world.digit(key, [leg.id for leg in floor.world.legs() if leg.party.name == "bob"][-1])
+    floor.check()
+    assert floor.heard_from_boss() == {"bob"}
+    floor.bob.hang_up()
+    floor.check()
+    assert (floor.heard_by_boss(), floor.heard_from_boss()) == ({"carol", "dave"}, set())
+    floor.carol.hang_up()
+    floor.check()
+    assert floor.world.exchange.calls == {}
+
+
+def test_nobodys_place_is_taken_in_a_conference(floor: Floor) -> None:
+    three(floor)
+    call = next(iter(floor.world.exchange.calls))
+    with pytest.raises(ConfigError, match="is in a conference, in which nobody's place can be taken"):
+        floor.world.command("call.supervise", call=call, mode="take_over", **{"as": "boss"})
 
 
 @pytest.mark.parametrize("sees", ["nothing", "tone"])

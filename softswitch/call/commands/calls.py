@@ -13,13 +13,15 @@ from softswitch.call.hanging_up import hang_up_for
 from softswitch.call.originating import originate, to_number, to_supervision
 from softswitch.call.party import Party
 from softswitch.call.routing import NoRoute
+from softswitch.call.supervising import heard_in, whom
 from softswitch.call.supervision import MODES, SCOPES, TAKE_OVER, SupervisionActivity
 from softswitch.config.errors import CONFLICT, FORBIDDEN, NOT_FOUND, ConfigError, Problem, did_you_mean
 from softswitch.directory.commands import text_argument
 from softswitch.reasons import REASONS
 
 if TYPE_CHECKING:
-    from softswitch.call.conversation import Conversation
+    from softswitch.call.call import Call
+    from softswitch.call.heard import Heard
 
 
 class CallCommands(CommandGroup):
@@ -86,7 +88,7 @@ class CallCommands(CommandGroup):
         return {"call": call.id, "user": user, "number": number}
 
     def _begin_to_supervise(
-        self, talk: Conversation, mode: str, args: Arguments, now: float, out: list[Any]
+        self, watched: Call, heard: Heard, mode: str, args: Arguments, now: float, out: list[Any]
     ) -> dict[str, Any]:
         """The phones of the user in `as` ring; who answers supervises."""
         user = self._reachable(args, "as", now)
@@ -96,7 +98,11 @@ class CallCommands(CommandGroup):
         modes = (*MODES.values(), TAKE_OVER)
         if mode not in modes:
             raise _no_mode(mode, modes)
-        then, shown = to_supervision(talk, mode), talk.agent or talk.callee.party.number
+        if mode == TAKE_OVER and watched.conversation is None:
+            message = f"{watched.id!r} is in a conference, in which nobody's place can be taken"
+            raise wrong("mode", message, CONFLICT)
+        leg = whom(heard, watched.id) or heard.legs[-1]
+        shown, then = leg.party.agent or leg.party.number, to_supervision(watched.id, mode)
         call = originate(self._exchange, user, shown, then, now, out, by=by(args))
         return {"call": call.id, "mode": mode}
 
@@ -114,8 +120,9 @@ class CallCommands(CommandGroup):
     def _supervise(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         id, mode = text_argument(args, "call"), text_argument(args, "mode")
         call = self._exchange.calls.get(id)
-        if args.get("as") is not None and call is not None and call.conversation is not None:
-            return self._begin_to_supervise(call.conversation, mode, args, now, out)
+        heard = heard_in(call) if call is not None else None
+        if args.get("as") is not None and call is not None and heard is not None:
+            return self._begin_to_supervise(call, heard, mode, args, now, out)
         if call is None or not isinstance(call.activity, SupervisionActivity):
             message = f"{id!r} is no call of a supervisor; see call list"
             raise ConfigError([Problem(("call",), message, NOT_FOUND)])
