@@ -166,6 +166,7 @@ def test_programs_know_the_caller_before_the_phones_ring(
     for _, fact in events.wait_for("screen_pop", 4)[2:]:
         assert fact["data"]["data"] == {"customer": "of-carl"}
         history = fact["data"]["history"]
-        assert (history["agent"], history["calls"], history["call"]) == ("curt", 1, told["call"])
+        earlier = (told["history"] or {"calls": 0})["calls"]
+        assert (history["agent"], history["calls"], history["call"]) == ("curt", earlier + 1, told["call"])
     again.hang_up()
     cyan.wait_for("ended")
