@@ -19,8 +19,8 @@ HIDDEN_FIELDS = frozenset({"ha1", "sha256"})
 class Change:
     """`before` and `after` are the stored forms (None: not there); `secret` is kept outside the journal.
 
-    `secret_changed` says whether `secret` differs from the one there now. `model` is the object after the
-    change, secret included.
+    `secret_changed` says whether `secret` differs from the one there now, `by` who wanted it. `model` is the
+    object after the change, secret included.
     """
 
     kind: str
@@ -32,6 +32,7 @@ class Change:
     model: Model | None = field(default=None, repr=False)
     secret: str | None = field(default=None, repr=False)
     secret_changed: bool = False
+    by: str = "command"
 
     @property
     def key(self) -> str:
@@ -57,7 +58,13 @@ class Change:
         changed = [difference["field"] for difference in self.differences()]
         return {
             "type": "configuration_changed",
-            "data": {"kind": self.kind, "name": self.name, "change": self.action, "fields": changed},
+            "data": {
+                "kind": self.kind,
+                "name": self.name,
+                "change": self.action,
+                "fields": changed,
+                "by": self.by,
+            },
             "keep": {self.key: kept},
         }
 

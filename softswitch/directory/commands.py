@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from softswitch.config import KINDS, SINGLES, Centre, Model, User
@@ -46,7 +46,12 @@ class ConfigCommands:
         return command in OTHERS or (kind in KINDS and verb in VERBS)
 
     def handle(self, command: str, args: Mapping[str, Any]) -> Outcome:
-        """Carry out one command; ConfigError with every mistake, and then nothing has changed."""
+        """Carry out one command; ConfigError with every mistake, and then nothing has changed. The facts say
+        by whom it was given (`by`)."""
+        outcome, by = self._carry_out(command, args), str(args.get("by") or "command")[:64]
+        return Outcome(outcome.result, tuple(replace(each, by=by) for each in outcome.changes))
+
+    def _carry_out(self, command: str, args: Mapping[str, Any]) -> Outcome:
         if command == "apply":
             return self._apply(args)
         if command == "centre.show":

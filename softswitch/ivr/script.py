@@ -23,7 +23,9 @@ from softswitch.ivr.spoken import Text
 
 START_S = 1000.0
 MOST_SHOWN = 12
+LONGEST_WAIT_S = 86_400
 _WORD = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^\s"'#][^\s"']*))(?=\s|$)""")
+_SECONDS = re.compile(r"[0-9]{1,5}(\.[0-9]{1,3})?")
 SETTINGS = ("flow", "language", "caller", "called", "given", "at")
 
 
@@ -256,7 +258,10 @@ class Talk:
     def wait(self, words: tuple[str, ...]) -> None:
         """`wait 30`: seconds."""
         self._heard_all("to wait")
-        self._wait_until(self.now + float(words[0]))
+        seconds = float(words[0]) if _SECONDS.fullmatch(words[0]) else LONGEST_WAIT_S + 1
+        if seconds > LONGEST_WAIT_S:
+            raise _Unexpected(f"a time from 0 to {LONGEST_WAIT_S} s", f"{words[0]!r} is none")
+        self._wait_until(self.now + seconds)
 
     def _heard_all(self, what: str) -> None:
         self._finish()
@@ -280,7 +285,7 @@ class Talk:
         """`expect queue sales`, `expect variable account 12`, `expect hang up forbidden` …"""
         what, *about = words
         if what == "variable":
-            self._expect_variable(*about)
+            self._expect_variable("".join(about[:1]), " ".join(about[1:]))
             return
         if (what, *about[:1]) == ("hang", "up"):
             what, about = "hang up", about[1:]
@@ -295,7 +300,7 @@ class Talk:
             raise _Unexpected(" ".join(words), f"it was {what} {' '.join(happened)}")
         self.pending.pop(0)
 
-    def _expect_variable(self, name: str = "", value: str = "") -> None:
+    def _expect_variable(self, name: str, value: str) -> None:
         self._finish()
         known = self.run.variables.get(name, "")
         if known != value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import click
@@ -78,7 +79,7 @@ ROUTES = {
     "recording stop": "POST /calls/{call}/recording/{action}",
     "recording verify": "POST /recordings/verify",
     "registration list": "GET /registrations",
-    "report": "GET /reports/{name}",
+    "report": "GET /reports/queues",
     "route": "GET /routing",
     "status": "GET /status",
     "stop": "POST /stop",
@@ -127,9 +128,14 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[str]:
             yield " ".join((*path, name))
 
 
+def without_names(route: str) -> str:
+    """Whatever the parts of a path that vary are called."""
+    return re.sub(r"\{\w+\}", "{}", route)
+
+
 def routes() -> set[str]:
     return {
-        f"{method} {route.path_format}"
+        without_names(f"{method} {route.path_format}")
         for router, _ in ROUTERS
         for route in router.routes
         if isinstance(route, APIRoute)
@@ -141,7 +147,7 @@ def routes() -> set[str]:
 def test_every_command_has_a_route_or_a_reason(command: str) -> None:
     assert (command in ROUTES) != (command in OF_THE_MACHINE)
     if command in ROUTES:
-        assert ROUTES[command] in routes()
+        assert without_names(ROUTES[command]) in routes()
 
 
 def test_the_tables_have_no_other_commands() -> None:

@@ -9,6 +9,7 @@ import pytest
 from softswitch.api.callers import ROLES
 from tests.api.conftest import As
 from tests.api.document import Document
+from tests.system.running import RunningSystem
 
 LISTS = (
     *("agent_states", "queue_states", "waiting", "callbacks", "conference_members", "actions", "calls"),
@@ -213,6 +214,22 @@ def test_settings_and_the_whole_configuration(as_role: As, document: Document) -
     assert auditor.get("/v1/settings/statuses").json() == before
     assert as_role("supervisor").patch("/v1/settings/statuses", json={}).status_code == 403
     assert as_role("supervisor").get("/v1/centre").status_code == 403
+
+
+def test_the_status_of_agents_is_about_themselves(as_role: As, document: Document) -> None:
+    told = document.check(as_role("supervisor").get("/v1/status"), "/v1/status")
+    assert len(told["media"]) == 1 and {*told["agents"]} == {"anna", "ben"}
+    told = document.check(as_role("agent").get("/v1/status"), "/v1/status")
+    assert ([*told["agents"]], told["media"], told["trunks"]) == (["anna"], [], {})
+    assert {*told["queues"]} == {"sales", "support"}
+
+
+def test_the_journal_says_who_has_changed_the_configuration(api_system: RunningSystem, as_role: As) -> None:
+    assert as_role("admin").patch("/v1/queues/support", json={"wrap_up_s": 7}).is_success
+    assert as_role("admin").patch("/v1/queues/support", json={"wrap_up_s": None}).is_success
+    api_system.command("queue.set", fields={"name": "support", "wrap_up_s": None})
+    told = [fact["data"] for fact in api_system.facts("configuration_changed")][-2:]
+    assert [(each["name"], each["by"]) for each in told] == [("support", "api:test-admin")] * 2
 
 
 def test_apply(as_role: As, document: Document) -> None:

@@ -148,6 +148,26 @@ def test_the_place_is_that_of_the_call() -> None:
     assert after.rank[:3] == rank[:3]
 
 
+def test_those_who_wait_are_told_in_the_order_of_service() -> None:
+    scene = Scene()
+    scene.keep()
+    scene.wait(30)
+    scene.world.phone("carol").call("200")
+    scene.check()
+    kept, live = scene.world.command("waiting.list", name="sales")
+    assert kept["callback"] == scene.open[0].id and live["callback"] is None
+    assert [(each["number"], each["place"], each["offered"]) for each in (kept, live)] == [
+        (OWN, 1, False),
+        ("carol", 2, False),
+    ]
+    assert kept["waited_s"] > 30 > live["waited_s"]
+    scene.world.command("call.priority", call=live["call"], priority=5)
+    rows = scene.world.command("waiting.list")
+    assert [(each["number"], each["priority"]) for each in rows] == [("carol", 5), (OWN, 0)]
+    with pytest.raises(ConfigError, match="there is no queue 'sale'"):
+        scene.world.command("waiting.list", name="sale")
+
+
 def test_who_hangs_up_after_the_key_is_called_back_all_the_same() -> None:
     scene = Scene()
     scene.call()

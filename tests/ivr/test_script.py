@@ -41,6 +41,8 @@ def talk(text: str) -> Failure | None:
     return Talk(conversation, FLOWS).carry_out()
 
 
+SPOKEN_OF = 'hear welcome n_3 "Hello 42."'
+
 ANN = """calendar open
 expect back-end crm GET /customers/42
 back-end answers '{"customer": {"name": "Ann"}}'
@@ -81,6 +83,9 @@ def test_what_can_be_written(lines: str) -> None:
         ("queue full", "the flow to wait for what comes back", "the caller hears welcome"),
         ("back-end fails", "the flow to wait for a back-end", "the caller hears welcome"),
         ("press x", "a key of a phone", "'x' is none"),
+        (f"{SPOKEN_OF}\nwait 1e9", "a time from 0 to 86400 s", "'1e9' is none"),
+        (f"{SPOKEN_OF}\nwait 86401", "a time from 0 to 86400 s", "'86401' is none"),
+        ("expect variable count 3 or more", "variable count to be '3 or more'", "it is '3'"),
     ],
 )
 def test_what_happened_in_its_place_is_told(lines: str, expected: str, happened: str) -> None:

@@ -12,10 +12,9 @@ Status = Literal["available", "not_available", "on_break"]
 QueueName = Annotated[str, Field(min_length=1, max_length=64)]
 
 
-class AgentState(BaseModel):
+class AgentRow(BaseModel):
     """What an agent does now."""
 
-    agent: str
     user: str | None = Field(description="At whose phones the agent sits; null: at none.")
     number: str | None = Field(description="At which number outside; null: at none.")
     queues: list[str] = Field(description="Queues whose calls the agent takes.")
@@ -29,6 +28,12 @@ class AgentState(BaseModel):
     do_not_disturb: bool
     for_s: float = Field(description="How long in this state, in seconds.")
     call: str | None = Field(description="Id of the call of a queue that rings or is talked in.")
+
+
+class AgentState(AgentRow):
+    """What an agent does now, and who it is."""
+
+    agent: str
 
 
 class SigningIn(RequestBody):

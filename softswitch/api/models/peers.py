@@ -7,10 +7,9 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 
-class TrunkState(BaseModel):
+class TrunkRow(BaseModel):
     """A trunk now; what is counted is counted from its first call."""
 
-    trunk: str
     calls: int = Field(description="Calls over it now.")
     inbound: int = Field(description="Calls that came over it and are over.")
     inbound_answered: int
@@ -25,6 +24,12 @@ class TrunkState(BaseModel):
     status: int | None = Field(
         default=None, description="SIP status of the last answer to it; null: there is none."
     )
+
+
+class TrunkState(TrunkRow):
+    """A trunk now, and which one it is."""
+
+    trunk: str
 
 
 class BackendServer(BaseModel):

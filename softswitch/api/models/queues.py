@@ -7,10 +7,9 @@ from pydantic import BaseModel, Field
 from softswitch.api.models.base import RequestBody
 
 
-class QueueState(BaseModel):
-    """One queue now; what is counted is counted since the switch was started."""
+class QueueRow(BaseModel):
+    """A queue now; what is counted is counted since the switch was started."""
 
-    queue: str
     waiting: int = Field(description="Callers, those whose agent's phone rings included.")
     closed: bool
     closed_by: dict[str, str] = Field(description="Why it is closed, by what closes it: command or hours.")
@@ -27,6 +26,12 @@ class QueueState(BaseModel):
     estimated_wait_s: list[float] | None = Field(
         description="From and to, in seconds, for one who would come now; null: not known yet."
     )
+
+
+class QueueState(QueueRow):
+    """A queue now, and which one it is."""
+
+    queue: str
 
 
 class WaitingCaller(BaseModel):

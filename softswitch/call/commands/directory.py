@@ -51,7 +51,7 @@ class DirectoryCommands(CommandGroup):
 
     def _lift_ban(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         address = text_argument(args, "address")
-        if not self._exchange.bans.lift(address, "command", out):
+        if not self._exchange.bans.lift(address, by(args), out):
             raise ConfigError([Problem(("address",), f"{address!r} is not banned; see ban list", NOT_FOUND)])
         return {"address": address}
 

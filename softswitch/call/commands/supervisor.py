@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from softswitch.acd import events as acd
@@ -45,7 +46,7 @@ class SupervisorCommands(CommandGroup):
 
     def _overflow(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         name, tier = text_argument(args, "name"), args.get("tier")
-        self._set("queue", name, {"tier": tier}, now, out)
+        self._set("queue", name, {"tier": tier}, by_whom(args), now, out)
         return {"queue": name, "tier": tier}
 
     def _announce(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
@@ -84,10 +85,12 @@ class SupervisorCommands(CommandGroup):
             place: {queue: at for queue, at in each.items() if queue in queues}
             for place, each in given.items()
         }
-        self._set("agent", name, {"queues": queues, **places}, now, out)
+        self._set("agent", name, {"queues": queues, **places}, by_whom(args), now, out)
         return {"agent": name, "queues": queues}
 
-    def _set(self, kind: str, name: str, fields: dict[str, Any], now: float, out: list[Any]) -> None:
+    def _set(
+        self, kind: str, name: str, fields: dict[str, Any], by: str, now: float, out: list[Any]
+    ) -> None:
         """Change an object of the configuration, as its `set` would."""
         exchange = self._exchange
         objects: dict[str, Model] = getattr(exchange.centre, KINDS[kind].group)
@@ -96,7 +99,7 @@ class SupervisorCommands(CommandGroup):
         model = validate(type(stored), {**stored.model_dump(exclude_defaults=True), **fields})
         changes = exchange.directory.plan_set(kind, model)
         exchange.directory.apply(changes)
-        changed(exchange, changes, now, out)
+        changed(exchange, [replace(each, by=by) for each in changes], now, out)
 
 
 def _names(args: Arguments, name: str) -> list[str] | None:
