@@ -30,6 +30,7 @@ missing_for_tests() {
     command -v kamailio >/dev/null || echo kamailio
     compgen -G "/usr/lib/*/kamailio/modules/outbound.so" >/dev/null || echo kamailio-outbound-modules
     command -v tshark >/dev/null || echo tshark # reads the captures that trace writes
+    command -v chromium >/dev/null || echo chromium # opens the pages of examples
     command -v espeak-ng >/dev/null || echo espeak-ng
     command -v git >/dev/null || echo git # the packaging tests build what git knows of
 }

@@ -9,12 +9,13 @@ import pytest
 
 from softswitch.api.app import PREFIX, create_app
 from softswitch.call.commands import SwitchCommands
-from softswitch.client import Client, NotOverApi, Problem, Unreachable
+from softswitch.client import Client, Event, NotOverApi, Problem, Unreachable
 from softswitch.client.commands import ROUTES, request_of
 from softswitch.config import KINDS, Node
+from tests.api.conftest import new_key
 from tests.call.world import World
 from tests.peers.ports import free_port
-from tests.system.running import RunningSystem
+from tests.system.running import RunningSystem, until
 
 INNER = {
     "api.keys", "api.login", "api.webhooks", "recording.note", "flow.history",
@@ -101,3 +102,28 @@ def test_mistakes_have_their_places(centre: Client) -> None:
 def test_nobody_there() -> None:
     with Client(f"http://127.0.0.1:{free_port()}", "x") as nowhere, pytest.raises(Unreachable):
         nowhere.status()
+
+
+def test_events_go_on_after_the_api_was_lost(api_system: RunningSystem, centre: Client) -> None:
+    stream = centre.events(types="configuration_changed", since=0)
+    events = iter(stream)
+    token = new_key(api_system, name="seen", role="auditor")
+    while (first := _named(next(events))) != "seen":
+        assert first
+    api_system.kill("api")
+    api_system.command("api_key.remove", name="seen")
+    assert _named(next(events)) == "seen"
+    until(lambda: _lives(centre), "the API is there again")
+    assert token and stream.position is not None
+    centre.close()
+
+
+def _named(event: Event) -> str:
+    return str(event.data.get("name") or event.data.get("queue"))
+
+
+def _lives(centre: Client) -> bool:
+    try:
+        return bool(centre.status())
+    except Unreachable:
+        return False

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -35,7 +36,9 @@ class Browser:
         assert address is not None, "chromium did not start"
         with urlopen(Request(f"http://{address}/json"), timeout=DEADLINE_S) as answer:
             (page,) = [each for each in json.load(answer) if each["type"] == "page"]
-        self._socket: ClientConnection = connect(page["webSocketDebuggerUrl"], max_size=None)
+        self._connection = ExitStack()
+        opened = connect(page["webSocketDebuggerUrl"], max_size=None)
+        self._socket: ClientConnection = self._connection.enter_context(opened)
         self._number = 0
 
     def open(self, url: str) -> None:
@@ -84,7 +87,7 @@ class Browser:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._socket.close()
+        self._connection.close()
         os.killpg(self._process.pid, 15)
         self._process.wait(DEADLINE_S)
         assert self._process.stderr is not None
