@@ -41,6 +41,7 @@ class Watching:
         self._users: dict[str, str] = {}
         self._changed: dict[tuple[str, str], None] = {}
         self._unasked: dict[str, None] = {}
+        self._back: dict[str, None] = {}
         self._parked: dict[str, str] = {}
 
     # Subscribing
@@ -122,6 +123,12 @@ class Watching:
             changed, self._changed = self._changed, {}
             for resource, package in changed:
                 self.notifier.changed(resource, package, now, out)
+        if self._back:
+            back, self._back = self._back, {}
+            for user in back:
+                contacts = self._exchange.registrar.contacts(user, now)
+                flows = {binding.uri: binding.sip_flow for binding in contacts}
+                self.notifier.is_back(user, flows, now, out)
         if self._unasked:
             unasked, self._unasked = self._unasked, {}
             for user in unasked:
@@ -216,6 +223,8 @@ class Watching:
     def _contact_registered(self, of: dict[str, Any]) -> None:
         self._user_changed(of)
         self._unasked[of["user"]] = None
+        if self.notifier.misses(of["user"]):
+            self._back[of["user"]] = None
 
     def _mailbox_changed(self, of: dict[str, Any]) -> None:
         self._unasked[of["user"]] = None

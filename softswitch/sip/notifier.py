@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 EXPIRES_LIMIT = 2**31 - 1
 KEPT_EVERY = RESTART_CSEQ_STEP // 2
 """After how many NOTIFYs a subscription is kept again: a new process skips more numbers than that."""
+DEAF_S, DEAF_LONGEST_S = 60.0, 900.0
+"""When who has not answered a NOTIFY is told again: after so long, then the double, up to the longest."""
 RESTORED_EACH_S = 0.005
 """Time between the NOTIFYs of a new process to the watchers it has taken over."""
 
@@ -38,13 +40,15 @@ class Package:
 
 class Watch(Timed):
     """One subscription; `over` once its last NOTIFY is due, `closed` once that is heard, or given up. Of
-    quick changes only the last is told.
+    quick changes only the last is told. Who does not answer is left alone for a while, and then told the
+    whole state: phones that were cut off do not subscribe anew, and would show for an hour what is over.
 
     `told` and `version` belong to who makes the bodies: what this watcher knows (None: nothing, so the whole
     state has to be told), and how many documents it has had.
     """
 
     __slots__ = (
+        "_deaf",
         "_reason",
         "_unheard",
         "_waiting",
@@ -73,6 +77,7 @@ class Watch(Timed):
         self.over = self.closed = False
         self._reason = ""
         self._unheard = self._waiting = False
+        self._deaf = 0
 
     def takes(self, tag: str) -> bool:
         return tag == self.dialog.remote_tag
@@ -86,6 +91,8 @@ class Watch(Timed):
         endpoint.respond(transaction, message, 200, now, out, headers=headers, to_tag=self.dialog.local_tag)
         self.expires_at = now + seconds
         self.told = None
+        self._deaf = 0
+        self.notifier.wake(self)
         if seconds:
             endpoint.deadlines.at(self, self.expires_at)
             self.notifier.kept(self, out)
@@ -114,7 +121,7 @@ class Watch(Timed):
 
     def tell(self, now: float, out: Outputs) -> None:
         """Send the state as it is now, or as it will be once the NOTIFY before has been heard."""
-        if self._unheard:
+        if self._unheard or (not self.over and self.notifier.rests(self)):
             self._waiting = True
             return
         notifier = self.notifier
@@ -126,7 +133,7 @@ class Watch(Timed):
 
         def heard(status: int, message: Message | None, now: float, out: Outputs) -> None:
             if status >= 200:
-                self._heard(status, last, now, out)
+                self._heard(status, message, last, now, out)
 
         left = max(int(self.expires_at - now), 0)
         state = f"terminated;reason={self._reason}" if self.over else f"active;expires={left}"
@@ -163,11 +170,27 @@ class Watch(Timed):
             self.end("timeout", now, out)
             return
         self.notifier.ua.endpoint.deadlines.at(self, self.expires_at)
+        self.call_again(now, out)
+
+    def call_again(self, now: float, out: Outputs) -> None:
+        """Tell the state, now that the watcher may be there again."""
+        self.notifier.wake(self)
         self.tell(now, out)
 
-    def _heard(self, status: int, last: bool, now: float, out: Outputs) -> None:
+    def _rest(self, now: float) -> None:
+        self.told = None
+        self.notifier.rest(self)
+        pause = min(DEAF_S * 2**self._deaf, DEAF_LONGEST_S)
+        self._deaf += 1
+        self.notifier.ua.endpoint.deadlines.at(self, min(now + pause, self.expires_at))
+
+    def _heard(self, status: int, message: Message | None, last: bool, now: float, out: Outputs) -> None:
         self._unheard = False
-        if last or status >= 300:
+        if message is None and not self.over:
+            self._rest(now)
+            return
+        self._deaf = 0
+        if last or (status >= 300 and message is not None):
             # Whoever does not take a NOTIFY is not subscribed any more (§4.2.2).
             self.over = self.closed = True
             self.deadline = NEVER
@@ -219,6 +242,7 @@ class Notifier:
         self._by_watcher: Counter[str] = Counter()
         self._watches: dict[tuple[str, str], dict[Watch, None]] = {}
         self._closing: dict[Watch, None] = {}
+        self._resting: dict[str, dict[Watch, None]] = {}
 
     def subscribe(
         self,
@@ -292,6 +316,30 @@ class Notifier:
         self._by_watcher[watch.watcher] += 1
         self.count += 1
 
+    def is_back(self, watcher: str, flows: Mapping[str, SipFlow], now: float, out: Outputs) -> None:
+        """A watcher who may not have answered can be reached again: `flows` by the URIs of contacts."""
+        for watch in [*self._resting.get(watcher, ())]:
+            flow = flows.get(watch.dialog.remote_target)
+            if flow is not None and flow.reliable:
+                watch.dialog.sip_flow = flow
+            watch.call_again(now, out)
+
+    def misses(self, watcher: str) -> bool:
+        """Whether this watcher has not answered lately."""
+        return watcher in self._resting
+
+    def rests(self, watch: Watch) -> bool:
+        return watch in self._resting.get(watch.watcher, ())
+
+    def rest(self, watch: Watch) -> None:
+        """Leave it alone for a while: nobody has answered."""
+        self._resting.setdefault(watch.watcher, {})[watch] = None
+
+    def wake(self, watch: Watch) -> None:
+        resting = self._resting.get(watch.watcher, {})
+        if resting.pop(watch, watch) is None and not resting:
+            del self._resting[watch.watcher]
+
     def changed(self, resource: str, package: str, now: float, out: Outputs) -> None:
         """Tell all who watch it."""
         for watch in list(self._watches.get((resource, package), ())):
@@ -318,6 +366,7 @@ class Notifier:
         return min(asked, limits.longest_s)
 
     def forget(self, watch: Watch, out: Outputs) -> None:
+        self.wake(watch)
         place = (watch.resource, watch.event.package)
         watches = self._watches.get(place, {})
         if watch in watches:

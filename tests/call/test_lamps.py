@@ -102,17 +102,40 @@ class TestLampsOfUsers:
         assert world.exchange.watching.notifier.count == 0
         assert not [key for key in world.kept if key.startswith("watch/")]
 
-    def test_of_a_phone_that_is_gone_is_forgotten(self) -> None:
+    def test_of_a_phone_that_is_gone_is_forgotten_when_its_time_is_over(self) -> None:
         world = World()
-        bob, dave = world.phone("bob"), world.phone("dave")
-        Lamp(dave, "bob")
+        dave = world.phone("dave")
+        world.phone("bob")
+        lamp = Lamp(dave, "bob")
+        lamp.subscription.deadline = float("inf")
         del world.phones[dave.flow.local]
         world.phone("carol").call("bob")
-        assert world.exchange.watching.notifier.count == 1
         world.wait(40)
+        assert world.exchange.watching.notifier.count == 1
+        world.wait(650)
         assert world.exchange.watching.notifier.count == 0
         assert not [key for key in world.kept if key.startswith("watch/")]
-        assert bob.session.state == "incoming"
+
+    @pytest.mark.parametrize(("registers", "after_s"), [(False, 61), (True, 0.5)])
+    def test_of_a_phone_that_was_cut_off_is_right_soon(self, registers: bool, after_s: float) -> None:
+        world = World()
+        bob, dave, carol = (world.phone(name) for name in ("bob", "dave", "carol"))
+        lamp = Lamp(dave, "bob")
+        carol.call("bob")
+        assert lamp.states == ["early"]
+        del world.phones[dave.flow.local]
+        bob.answer()
+        world.wait(40)
+        carol.hang_up()
+        world.phones[dave.flow.local] = dave
+        assert lamp.states == ["early"]
+        if registers:
+            dave.register(0)
+            dave.register()
+        world.wait(after_s)
+        assert (lamp.states, lamp.ended) == ([], "")
+        carol.call("bob")
+        assert lamp.states == ["early"]
 
 
 class TestLampsOfQueues:

@@ -80,7 +80,11 @@ class Scene:
         for phone in (self.lamp, self.desk):
             assert phone.ua.endpoint.subscriptions == {}
             assert phone.ua.next_timeout() is None
-        assert (self.desk.notifier.count, self.desk.notifier._watches) == (0, {})
+        assert (self.desk.notifier.count, self.desk.notifier._watches, self.desk.notifier._resting) == (
+            0,
+            {},
+            {},
+        )
 
 
 def test_subscribed_told_and_given_up() -> None:
@@ -144,13 +148,62 @@ def test_ended_by_the_notifier(reason: str, state: str, again: bool) -> None:
     scene.nothing_is_left()
 
 
-def test_a_watcher_that_is_gone_is_forgotten() -> None:
+def test_a_watcher_that_is_gone_is_tried_ever_more_seldom_and_forgotten_with_the_end_of_its_time() -> None:
+    scene = Scene()
+    before = scene.count("desk", "NOTIFY")
+    scene.subscription.deadline = float("inf")
+    scene.link.drop = lambda sender, message: sender == "lamp"
+    scene.desk.change(b"busy")
+    scene.link.run(40)
+    tried = scene.count("desk", "NOTIFY") - before
+    scene.desk.change(b"idle")
+    scene.link.run(40)
+    assert scene.count("desk", "NOTIFY") - before == tried
+    scene.link.run(100)
+    assert scene.count("desk", "NOTIFY") - before == 2 * tried
+    assert scene.desk.notifier.count == 1 and scene.desk.notifier._resting
+    scene.link.run(200)
+    assert scene.desk.notifier.count == 0 and not scene.desk.notifier._resting
+    assert scene.desk.ua.endpoint.subscriptions == {}
+
+
+def test_a_watcher_that_was_cut_off_is_told_how_it_is_now() -> None:
     scene = Scene()
     scene.link.drop = lambda sender, message: sender == "lamp"
     scene.desk.change(b"busy")
     scene.link.run(40)
-    assert scene.desk.notifier.count == 0
-    assert scene.desk.ua.endpoint.subscriptions == {}
+    scene.desk.change(b"idle again")
+    scene.link.drop = lambda sender, message: False
+    scene.link.run(61)
+    assert scene.heard[-1] == b"idle again" and not scene.desk.notifier._resting
+    scene.desk.change(b"busy")
+    scene.link.run(1)
+    assert scene.heard[-1] == b"busy"
+
+
+def test_a_watcher_that_is_back_on_another_stream_is_told_there() -> None:
+    scene = Scene()
+    scene.link.drop = lambda sender, message: sender == "lamp"
+    scene.desk.change(b"busy")
+    scene.link.run(40)
+    (watch,) = scene.desk.notifier.watches()
+    stream = watch.dialog.sip_flow._replace(transport="TCP", connection=7)
+    out: list[Any] = []
+    flows = {watch.dialog.remote_target: stream}
+    scene.desk.notifier.is_back(watch.watcher, flows, scene.link.now, out)
+    assert [each.flow for each in out if b"NOTIFY" in each.data] == [stream]
+
+
+def test_a_watcher_that_has_forgotten_its_subscription_has_it_no_more() -> None:
+    scene = Scene()
+    scene.link.drop = lambda sender, message: sender == "lamp"
+    scene.desk.change(b"busy")
+    scene.link.run(40)
+    scene.link.drop = lambda sender, message: False
+    scene.lamp.ua.endpoint.subscriptions.clear()
+    scene.subscription.deadline = float("inf")
+    scene.link.run(61)
+    assert scene.desk.notifier.count == 0 and not scene.desk.notifier._resting
 
 
 def test_a_watcher_that_does_not_refresh_runs_out() -> None:
