@@ -70,6 +70,10 @@ class Services:
         threads = self._reporters if slow else self._readers
         return await asyncio.get_running_loop().run_in_executor(threads, self._asked, question)
 
+    async def thread(self, work: Callable[[], T]) -> T:
+        """What reads files of the records gives, in one of the threads for that."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+
     async def archive(self) -> Recordings:
         """The recordings. What reads sound is loaded when the first is asked for, and not in the loop."""
         if self._archive is None:

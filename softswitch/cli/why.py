@@ -32,7 +32,7 @@ def why(call: str, config_path: Path | None, as_json: bool) -> None:
     call is shown. Of a callback the choices for all of its calls are shown.
     The lists are made again from the journal and compared with what was recorded at the time.
     """
-    from softswitch.store.decisions import decisions_of
+    from softswitch.store.decisions import decisions_of, described
 
     node = node_of(config_path)
     id = _call_id(node, call)
@@ -40,7 +40,7 @@ def why(call: str, config_path: Path | None, as_json: bool) -> None:
     if not found:
         raise UserError(f"no queue has chosen an agent for {call}; softswitch cdr list has the calls")
     if as_json:
-        print_json([_described(each) for each in found])
+        print_json([described(each) for each in found])
         return
     for each in found:
         _print(each)
@@ -58,18 +58,6 @@ def _call_id(node: Node, text: str) -> str:
     with contextlib.closing(db):
         calls = find_calls(db, text, 1)
     return str(calls[0]["call"]) if calls else text
-
-
-def _described(decision: Decision) -> dict[str, Any]:
-    rebuilt = decision.rebuilt
-    considered = [asdict(each) for each in rebuilt.considered] if rebuilt is not None else None
-    return {
-        "at": decision.at,
-        "log_position": decision.log_position,
-        "decided": decision.decided,
-        "considered": considered,
-        "differences": rebuilt.differences() if rebuilt is not None else None,
-    }
 
 
 def _print(decision: Decision) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from softswitch.acd.history import History, Rebuilt
 from softswitch.store.reader import JournalReader
@@ -39,3 +40,16 @@ def decisions_of(state_dir: Path, call: str) -> Iterator[Decision]:
                 history.keep(fact.get("keep") or {})
     finally:
         reader.close()
+
+
+def described(decision: Decision) -> dict[str, Any]:
+    """For programs."""
+    rebuilt = decision.rebuilt
+    considered = [asdict(each) for each in rebuilt.considered] if rebuilt is not None else None
+    return {
+        "at": decision.at,
+        "log_position": decision.log_position,
+        "decided": decision.decided,
+        "considered": considered,
+        "differences": rebuilt.differences() if rebuilt is not None else None,
+    }

@@ -58,7 +58,7 @@ ROUTES = {
     "flow history": "GET /flows/{name}/versions",
     "flow show": "GET /flows/{name}/drawing",
     "flow test": "POST /flow_tests",
-    "log show": "GET /facts",
+    "log show": "GET /calls/{call}/facts",
     "mailbox list": "GET /mailboxes",
     "mailbox set": "PUT /mailboxes/{user}",
     "presence list": "GET /presence",

@@ -16,7 +16,7 @@ class RecordingFound(RecordingRecord):
     to_number: Text = Field(description="Number that was called.")
 
 
-class RecordingState(RecordingFound):
+class RecordingDetails(RecordingFound):
     """A recording, and whether its files are what they were."""
 
     state: str = Field(

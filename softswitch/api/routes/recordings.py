@@ -14,7 +14,7 @@ from softswitch.api.models.recordings import (
     Erased,
     Kept,
     RecordingFound,
-    RecordingState,
+    RecordingDetails,
     Verified,
 )
 from softswitch.api.problem import ApiError
@@ -105,7 +105,7 @@ async def list_found(services: Here, wanted: Annotated[RecordingFilter, Query()]
     return wanted.page(rows, "started_at", "recording")
 
 
-@router.get("/recordings/{id}", response_model=RecordingState)
+@router.get("/recordings/{id}", response_model=RecordingDetails)
 async def show(recording: RecordingName, services: Here, caller: Reader) -> Response:
     """One recording, and whether file, certificate and chain are what they were."""
     row = await _row(services, recording)
