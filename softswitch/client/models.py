@@ -3,7 +3,7 @@
 from softswitch.api.models.agents import AgentState
 from softswitch.api.models.calls import CallDetails, CallView, Consultation, LegView, OriginatedCall, Playback
 from softswitch.api.models.queues import QueueState, WaitingCaller
-from softswitch.api.models.recordings import RecordingFound, RecordingState
+from softswitch.api.models.recordings import RecordingDetails, RecordingFound
 from softswitch.api.models.records import CallHistory, CallRecord
 from softswitch.client.events import Event
 
@@ -19,7 +19,7 @@ __all__ = [
     "OriginatedCall",
     "Playback",
     "QueueState",
+    "RecordingDetails",
     "RecordingFound",
-    "RecordingState",
     "WaitingCaller",
 ]

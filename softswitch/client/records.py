@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from softswitch.api.models.recordings import RecordingFound, RecordingState
+from softswitch.api.models.recordings import RecordingDetails, RecordingFound
 from softswitch.api.models.records import CallHistory, CallRecord
 from softswitch.client.transport import Transport
 
@@ -39,9 +39,10 @@ class Records:
         """Recordings, newest first."""
         return map(RecordingFound.model_validate, self._transport.rows("/recordings", most=most, **wanted))
 
-    def recording(self, recording: str) -> RecordingState:
+    def recording(self, recording: str) -> RecordingDetails:
         """One recording; its file, certificate and chain are checked."""
-        return RecordingState.model_validate(self._transport.get(f"/recordings/{quote(recording, safe='')}"))
+        found = self._transport.get(f"/recordings/{quote(recording, safe='')}")
+        return RecordingDetails.model_validate(found)
 
     def download(self, recording: str, path: Path) -> int:
         """Write the sound to a file; that it was taken out of the house is put on record. Octets."""

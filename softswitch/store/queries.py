@@ -194,6 +194,20 @@ def list_agent_states(
     return where.select(db, "SELECT * FROM agent_states", "log_position", limit, 0)
 
 
+def list_audit(
+    db: sqlite3.Connection, *, since: float | None = None, until: float | None = None,
+    type: str | None = None, who: str | None = None, subject: str | None = None, call: str | None = None,
+    older_than: int | None = None, limit: int = 100,
+) -> list[Row]:
+    """What was done, newest first. `older_than` is a log position."""
+    where = _Where()
+    where.between("at", since, until)
+    where.equal(type=type, who=who, subject=subject, call=call)
+    if older_than is not None:
+        where.add("log_position < ?", older_than)
+    return where.select(db, "SELECT * FROM audit", "log_position DESC", limit, 0)
+
+
 def parts_of_call(db: sqlite3.Connection, call: str) -> dict[str, list[Row]]:
     """The rows of a call in every other table, by its name, in their order."""
     return {

@@ -15,7 +15,7 @@ from softswitch.store.rollup_schema import DETAILS, ROLLUPS, statements
 
 DATABASE_NAME = "softswitch.db"
 # Raise it when a view function changes: the views of an older version are rebuilt from the journal.
-VIEWS_VERSION = 7
+VIEWS_VERSION = 8
 POSITION_TABLE = "journal_position"
 SUBJECTS_TABLE = "subjects"
 _BUSY_TIMEOUT_S = 1.0
@@ -100,7 +100,11 @@ _SEGMENTS: Columns = {
     "started_mono": float, "started_boot": str,
 }
 
-VIEW_TABLES = (*_CALL_TABLES, *_OTHER_TABLES, "segments", *DETAILS, *ROLLUPS)
+_AUDIT: Columns = {
+    "log_position": int, "at": float, "type": str, "who": str, "call": str, "subject": str, "data": str,
+}
+
+VIEW_TABLES = (*_CALL_TABLES, *_OTHER_TABLES, "segments", "audit", *DETAILS, *ROLLUPS)
 
 
 @migrations()
@@ -180,6 +184,14 @@ def m009_notes(db: Database) -> None:
     """What agents wrote beside a disposition."""
     if "note" not in db.table("dispositions").columns_dict:
         db.table("dispositions").add_column("note", str)
+
+
+@migrations()
+def m010_audit(db: Database) -> None:
+    """What people and programs did."""
+    db.table("audit").create(_AUDIT, pk="log_position")
+    db.table("audit").create_index(["at"])
+    db.table("audit").create_index(["subject"])
 
 
 class LaterSchema(sqlite3.DatabaseError):

@@ -12,7 +12,8 @@ _WHOLE = (
     ("calls", "from_number"), ("calls", "to_number"), ("legs", "address"), ("number_intervals", "to_number"),
     ("calls", "sip_call_id"), ("legs", "sip_call_id"),
 )  # fmt: skip
-_WITHIN = (("alarms", "message"), ("configuration_changes", "change"), ("calls", "source"))
+_WITHIN = (("alarms", "message"), ("configuration_changes", "change"), ("calls", "source"),
+           ("audit", "subject"), ("audit", "data"))
 """Columns in which a number may stand in a longer text."""
 
 

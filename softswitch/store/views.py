@@ -18,6 +18,7 @@ from softswitch.store import (
     segment_views,
     subject_views,
 )
+from softswitch.store.audit_views import AUDIT_VIEWS
 from softswitch.store.reader import Fact, OnDamage, ignore_damage
 from softswitch.store.record import VERSION
 from softswitch.store.schema import POSITION_TABLE, VIEW_TABLES, VIEWS_VERSION
@@ -76,6 +77,8 @@ _BAD_FACT = (
 VIEW_OF: dict[str, tuple[View, ...]] = {}
 for _view in (*_VIEWS, *segment_views.VIEWS):
     VIEW_OF[_view.__name__] = (*VIEW_OF.get(_view.__name__, ()), _view)
+for _type, _audited in AUDIT_VIEWS.items():
+    VIEW_OF[_type] = (*VIEW_OF.get(_type, ()), _audited)
 
 
 @dataclass(frozen=True, slots=True)

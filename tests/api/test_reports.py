@@ -22,7 +22,7 @@ def test_every_report_is_what_the_document_says(
     found = document.check(as_role("supervisor").get(f"{path}?{query}"), path)
     assert found["report"] == name and found["until"] - found["since"] > 0
     if name in ("queues", "agents", "numbers", "reasons", "flows", "timeline"):
-        assert found["rows"]
+        assert found["items"]
 
 
 def test_the_columns_have_meanings(as_role: As, document: Document) -> None:
@@ -33,7 +33,7 @@ def test_the_columns_have_meanings(as_role: As, document: Document) -> None:
 
 def test_figures_for_spreadsheets(as_role: As, past: Past) -> None:
     query = "/v1/reports/queues?from=8h&only=sales"
-    (row,) = as_role("supervisor").get(query).json()["rows"]
+    (row,) = as_role("supervisor").get(query).json()["items"]
     assert (row["offered"], row["answered"], row["abandoned"]) == (3, 2, 1)
     sheet = as_role("supervisor").get(query, headers={"Accept": "text/csv"})
     assert sheet.headers["content-type"] == "text/csv; charset=utf-8"

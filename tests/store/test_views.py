@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from softswitch.store.queries import (
     count_calls,
     list_agent_states,
     list_agents,
+    list_audit,
     list_calls,
     list_legs,
     list_offers,
@@ -295,4 +297,27 @@ def test_leg_that_moves_to_another_call(tmp_path: Path) -> None:
     present = {leg["leg"]: leg for leg in list_legs(db, "c1")}["c2.l2"]
     assert (former["reason"], former["talk_s"]) == ("transferred", None)
     assert (present["user"], present["talk_s"], present["ended_at"]) == ("alice", 12.0, None)
+    db.close()
+
+
+def test_who_did_what(tmp_path: Path) -> None:
+    log = journal(tmp_path)
+    number = "+493012345678"
+    log.append([
+        fact("recording_played", recording="c1.r1", by="api:wallboard"),
+        fact("api_login", user="sue", role="supervisor", address="192.0.2.1"),
+        {"type": "configuration_changed", "data": {"kind": "number", "name": number, "change": "add"}},
+        fact("call_started", call="c1", direction="inbound"),
+    ])
+    log.erase_subject(number)
+    log.close()
+    copy_all(tmp_path)
+    db = open_views(tmp_path)
+    erased, configured, login, played = list_audit(db)
+    assert (played["who"], played["subject"]) == ("api:wallboard", "c1.r1")
+    assert (login["who"], login["subject"]) == ("sue", "sue")
+    (subject,) = orjson.loads(erased["data"])["subjects"]
+    assert configured["subject"] == f"number erased:{subject}" and number not in configured["data"]
+    assert list_audit(db, who="sue") == [login]
+    assert list_audit(db, older_than=login["log_position"]) == [played]
     db.close()

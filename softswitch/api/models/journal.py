@@ -95,3 +95,17 @@ class CallTrace(BaseModel):
     call: Text = Field(description="The call; null: they belong to none.")
     messages: list[TracedMessage]
     ladder: list[str] = Field(description="The same as a drawing of lines.")
+
+
+class AuditEntry(BaseModel):
+    """Something that somebody did."""
+
+    log_position: int = Field(description="Position of the fact in the journal.")
+    at: float = Field(description="When, UTC seconds.")
+    type: str = Field(description="Type of the fact, such as recording_played.")
+    who: Text = Field(
+        description="api:NAME for callers of the API, a user of the machine, or of the house; null: not told."
+    )
+    call: Text
+    subject: Text = Field(description="What it was done to: a recording, agent, queue, object, address …")
+    data: dict[str, Any] = Field(description="The whole fact.")

@@ -44,7 +44,7 @@ def _model(name: str) -> type[BaseModel]:
         fields[column] = (kind, Field(description=meaning))
     row = create_model(f"{name.title()}ReportRow", **fields)
     rows: Any = (list[row], Field(description="Groups without calls have none."))  # type: ignore[valid-type]
-    return create_model(f"{name.title()}Report", __base__=ReportPeriod, rows=rows)
+    return create_model(f"{name.title()}Report", __base__=ReportPeriod, items=rows)
 
 
 REPORT_MODELS: dict[str, type[BaseModel]] = {name: _model(name) for name in REPORT_COLUMNS}

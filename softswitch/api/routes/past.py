@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from softswitch.api.routes import journal, recordings, records, reports, subjects, voicemail
+from softswitch.api.routes import audit, journal, recordings, records, reports, subjects, voicemail
 
 PAST: tuple[APIRouter, ...] = (
+    audit.router,
     journal.router,
     records.router,
     recordings.router,

@@ -13,8 +13,8 @@ from softswitch.api.models.recordings import (
     Certificate,
     Erased,
     Kept,
-    RecordingFound,
     RecordingDetails,
+    RecordingFound,
     Verified,
 )
 from softswitch.api.problem import ApiError

@@ -119,7 +119,7 @@ def _rows(db: sqlite3.Connection, name: str, period: Period) -> list[Row]:
 def _json(name: str, period: Period, rows: list[Row]) -> list[bytes]:
     head = {"report": name, "since": period.since, "until": period.until, "by": period.by or None}
     parts = [b"," + orjson.dumps(rows[at : at + AT_ONCE])[1:-1] for at in range(0, len(rows), AT_ONCE)]
-    return [orjson.dumps(head)[:-1] + b',"rows":[', b"".join(parts[:1])[1:], *parts[1:], b"]}"]
+    return [orjson.dumps(head)[:-1] + b',"items":[', b"".join(parts[:1])[1:], *parts[1:], b"]}"]
 
 
 def _csv(name: str, period: Period, rows: list[Row]) -> list[bytes]:
