@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from softswitch.cli import remote
+from softswitch.cli.audit import who
 from softswitch.cli.options import UserError, is_remote, node_of
 from softswitch.config import Node
 from softswitch.config.secrets import read_secrets, write_secrets
-from softswitch.control import CommandError, ControlClient, NotRunning
+from softswitch.control import CommandError, ControlClient, NotRunning, only_reads
 from softswitch.directory import ConfigCommands, Directory
 from softswitch.directory.prompts import Texts
 from softswitch.prompts import PromptsMissing, load_manifest, prompts_directory, recorded_texts
@@ -31,12 +32,14 @@ def call(config_path: Path | None, command: str, args: dict[str, Any] | None = N
     """
     if is_remote(config_path):
         return remote.command(command, args or {})
-    node = node_of(config_path)
+    node, given = node_of(config_path), args or {}
+    if not only_reads(command, given):
+        given = {"by": who(), **given}
     try:
         with ControlClient(node.control_path) as switch:
-            return switch.call(command, args, key=secrets.token_hex(8))
+            return switch.call(command, given, key=secrets.token_hex(8))
     except NotRunning:
-        return _without_switch(node, command, args or {})
+        return _without_switch(node, command, given)
 
 
 def is_running(node: Node) -> bool:

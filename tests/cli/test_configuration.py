@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from softswitch.cli.audit import who
 from softswitch.config.api_key import hash_of
 from softswitch.config.files import load_node
 from softswitch.config.secrets import read_secrets, write_secrets
@@ -19,6 +20,7 @@ from softswitch.control import ControlServer
 from softswitch.directory import ConfigCommands, Directory
 from softswitch.store.journal import Journal
 from softswitch.store.livestate import load
+from softswitch.store.reader import read_facts
 from tests.cli.conftest import Run, refused
 
 
@@ -273,6 +275,14 @@ def test_a_prompt_that_is_not_there_is_refused(run: Run, centre: Path) -> None:
     assert "there is no music 'jazz'; allowed: hold" in refused(run("queue set sales --music jazz"))
     (centre / "softswitch.yaml").write_text("prompts_dir: nowhere\n")
     assert "+ flow night" in run("flow add night --file night.yaml").stdout
+
+
+def test_the_journal_says_who_has_changed_it(run: Run, either: Path) -> None:
+    run("queue add vip")
+    run("queue remove vip")
+    facts = [fact for _, fact in read_facts(either / "state") if fact["type"] == "configuration_changed"]
+    told = [fact["data"] for fact in facts if fact["data"]["name"] == "vip"]
+    assert [(each["change"], each["by"]) for each in told] == [("add", who()), ("remove", who())]
 
 
 def test_a_key_of_the_api_gets_a_token_that_is_shown_once(run: Run, either: Path) -> None:
