@@ -58,6 +58,12 @@ class Lamp:
                 del self.dialogs[dialog.attrib["id"]]
 
     @property
+    def watch(self) -> str:
+        """The tag by which the switch knows it, '' before it does."""
+        dialog = self.subscription.dialog
+        return dialog.remote_tag if dialog is not None else ""
+
+    @property
     def states(self) -> list[str]:
         return sorted(self.dialogs.values())
 

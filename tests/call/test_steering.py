@@ -285,6 +285,14 @@ def test_there_is_nothing_to_complete(desk: Desk) -> None:
     assert "with: is missing" in desk.refused("call.join", call=call)
 
 
+def test_a_call_that_leads_to_nobody_is_not_joined() -> None:
+    desk = Desk(conferences={"team": {}}, numbers={**CENTRE["numbers"], "700": "conference:team"})
+    desk["alice"].call("700")
+    assert desk.show(desk.calls[1])["state"] == "conference"
+    said = desk.refused("call.complete_transfer", call=desk.calls[0], own="alice")
+    assert said.startswith("call: alice has no second call")
+
+
 # Answering
 
 

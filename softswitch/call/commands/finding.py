@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.call.commands.group import Arguments
 from softswitch.call.conference_activity import ConferenceActivity
+from softswitch.call.dial_activity import DialActivity
+from softswitch.call.flow_activity import FlowActivity
 from softswitch.config.errors import CONFLICT, FORBIDDEN, NOT_FOUND, ConfigError, Problem
 from softswitch.directory.commands import text_argument
 
@@ -115,8 +117,9 @@ def _leg_named(id: str, talking: Sequence[Leg], user: str | None) -> Leg:
 
 
 def leg_of_user(call: Call, user: str) -> Leg | None:
-    """Of a user who talks in the call, or has called and waits for an answer."""
-    legs = _talking(call, False) or [call.inbound]
+    """Of a user who talks in the call, or has called and is on the way to somebody."""
+    on_the_way = isinstance(call.activity, DialActivity | FlowActivity)
+    legs = _talking(call, False) or ([call.inbound] if on_the_way else [])
     of_user = [leg for leg in legs if leg.party.kind == "user" and leg.party.name == user]
     return next((leg for leg in of_user if leg.state == "answered"), None)
 
