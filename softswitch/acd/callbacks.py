@@ -150,6 +150,9 @@ class Callbacks:
         callback = self.of_call(event.call)
         if callback is None or callback.state not in OUT:
             return
+        left = self._matching.offers.get(event.left_by)
+        if left is not None:
+            self._matching.not_taken(left, "rejected", "agent_rejected", now, out)
         if now >= callback.expires_at:
             self.feed(callback, _I.GIVEN_UP, now, out, "callback_expired")
         elif event.after_s:

@@ -272,11 +272,12 @@ class CallbackMissed:
 @dataclass(frozen=True, slots=True)
 class CallbackReturned:
     """The attempt ended through no doing of the customer's, as of an agent who was lost. The place waits
-    again, after `after_s` where it would meet the same."""
+    again, after `after_s` where it would meet the same. `left_by` is the offer whose agent has hung up."""
 
     call: str
     reason: str
     after_s: float = 0.0
+    left_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

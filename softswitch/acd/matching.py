@@ -115,8 +115,12 @@ class Matching:
     def failed(self, offer_id: str, outcome: str, reason: str, now: float, out: list[Output]) -> None:
         """The agent did not take the call: they are set to not available, the next one is tried."""
         offer = self.offers.get(offer_id)
-        if offer is None:
-            return
+        if offer is not None:
+            self.not_taken(offer, outcome, reason, now, out)
+            self.put_back(offer, now, out)
+
+    def not_taken(self, offer: Offer, outcome: str, reason: str, now: float, out: list[Output]) -> None:
+        """As `failed`, but nobody else is tried: the caller of this says what becomes of the call."""
         outcome = self._really(offer, outcome)
         usual = f"agent_{outcome}"
         self._close(offer, outcome, reason or usual, now, out)
@@ -127,8 +131,7 @@ class Matching:
             pause_s = self._missed(agent) if outcome == "no_answer" else PAUSE_S[outcome]
             pause_until = None if pause_s is None else now + pause_s
             self._roster.declare(agent, "not_available", why, now, out, pause_until)
-        self._roster.feed(agent, AgentInput.FAIL, now, out, offer_id, reason or usual)
-        self.put_back(offer, now, out)
+        self._roster.feed(agent, AgentInput.FAIL, now, out, offer.offer, reason or usual)
 
     def withdraw(self, offer: Offer, outcome: str, reason: str, now: float, out: list[Output]) -> None:
         """Stop the phone. The caller of this says what becomes of the agent and of the call."""

@@ -249,12 +249,10 @@ class CallbackActivity(Activity):
         if waiting is not None or self._settled:
             return
         self._settled = True
-        exchange, offer = self.call.exchange, self._offer
-        if self._event is None and self._agent is not None and offer is not None:
-            # The agent did not wait for the customer.
-            exchange.acd_event(acd.OfferFailed(offer.id, "rejected", "agent_rejected"), now, out)
-        event = self._event or acd.CallbackReturned(self.call.id, reason)
-        exchange.acd_event(event, now, out)
+        # The agent, if one was on the line, did not wait for the customer.
+        left_by = self._offer.id if self._agent is not None and self._offer is not None else ""
+        event = self._event or acd.CallbackReturned(self.call.id, reason, left_by=left_by)
+        self.call.exchange.acd_event(event, now, out)
 
     def player_finished(self, now: float, out: list[Any]) -> None:
         if self.waiting is not None:

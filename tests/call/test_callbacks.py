@@ -336,6 +336,27 @@ def test_an_agent_who_does_not_wait_costs_the_customer_nothing() -> None:
     assert agent.session.state == "incoming"
 
 
+def test_an_agent_who_does_not_wait_is_followed_by_the_next_one() -> None:
+    """By one new attempt, of which nothing is left of the former."""
+    scene = Scene()
+    scene.keep()
+    first = scene.agent()
+    second = scene.agent("a2", "bob")
+    first.answer()
+    scene.check()
+    first.hang_up()
+    scene.check()
+    assert len(scene.world.exchange.calls) == 1
+    assert sum(each[0] == "ringing" for each in second.events) == 1
+    refused = scene.world.of("offer_ended")[-1]
+    assert (refused["agent"], refused["outcome"], refused["reason"]) == ("a1", "rejected", "agent_rejected")
+    second.answer()
+    scene.carrier.answer()
+    scene.check()
+    assert scene.states()[-1] == "done"
+    scene.wait(30)
+
+
 @pytest.mark.parametrize("status", [486, 603, 404, 500])
 def test_an_agent_who_cannot_be_reached_is_replaced_by_the_next(status: int) -> None:
     scene = Scene()
