@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import orjson
 from fastapi import Depends, Header, Query, Request, Response
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from starlette.requests import HTTPConnection
 
 from softswitch.api.callers import ROLES, Caller, allowed_roles, unauthorized
@@ -29,6 +29,7 @@ LEADING = ("supervisor", "admin")
 ADMIN = ("admin",)
 AUDIT = ("admin", "auditor")
 MOST_ROWS = 1000
+MOST_POSITION = 1 << 62
 
 
 class Page(BaseModel, Generic[T]):
@@ -163,7 +164,13 @@ Moment = Annotated[
 """A point of time in a query; UTC seconds."""
 
 
-class Places(BaseModel):
+class Question(BaseModel):
+    """What is asked for; a name that is not known is a mistake, not a filter that does nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Places(Question):
     """Which part is wanted of a list that is sorted: what comes newly to its beginning moves nothing."""
 
     limit: int = Field(default=100, ge=1, le=MOST_ROWS, description="Most rows.")
@@ -178,7 +185,8 @@ class Places(BaseModel):
             place = orjson.loads(base64.urlsafe_b64decode(self.cursor.encode()))
         except (ValueError, binascii.Error):
             place = None
-        if not isinstance(place, list) or [type(each) for each in place] != [*kinds]:
+        known = isinstance(place, list) and [type(each) for each in place] == [*kinds]
+        if not known or any(isinstance(each, int) and each >= MOST_POSITION for each in place):
             raise ApiError(422, f"cursor {self.cursor!r} is none", "take it from `next` of the page before")
         return tuple(place)
 

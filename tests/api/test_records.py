@@ -32,7 +32,16 @@ def test_a_list_of_calls_goes_on_where_it_was(as_role: As, document: Document, p
 
 @pytest.mark.parametrize(
     "query",
-    ["cursor=x", "cursor=WzEsMl0=", "since=soon", "limit=0", "limit=1001", "since=nan", "since=9999999d"],
+    [
+        "cursor=x",
+        "cursor=WzEsMl0=",
+        "since=soon",
+        "limit=0",
+        "limit=1001",
+        "since=nan",
+        "since=9999999d",
+        "agnet=anna",
+    ],
 )
 def test_what_is_no_filter_is_refused(as_role: As, query: str) -> None:
     refused = as_role("supervisor").get(f"/v1/cdrs?{query}")

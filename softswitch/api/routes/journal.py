@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from softswitch.api.models.journal import CallDecisions, CallFacts, CallTrace, FactPage
 from softswitch.api.problem import ApiError
-from softswitch.api.requests import MOST_ROWS, Auditing, Here, Reader, answer
+from softswitch.api.requests import MOST_ROWS, Auditing, Here, Question, Reader, answer
 from softswitch.api.routes.records import CallName
 from softswitch.store.reader import JournalGap, JournalReader
 
@@ -19,7 +19,7 @@ MOST_BATCHES = 8
 WIDEST = 400
 
 
-class FactQuery(BaseModel):
+class FactQuery(Question):
     """Which facts are wanted."""
 
     position: int = Field(

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from softswitch.api.callers import Caller
+from softswitch.api.models.base import RequestBody
 from softswitch.api.models.recordings import (
     Certificate,
     Erased,
@@ -19,7 +20,7 @@ from softswitch.api.models.recordings import (
 )
 from softswitch.api.problem import ApiError
 from softswitch.api.ranges import FilePart
-from softswitch.api.requests import Admin, Here, Moment, Page, Places, Reader, answer, may
+from softswitch.api.requests import PROBLEMS, Admin, Here, Moment, Page, Places, Reader, answer, may
 from softswitch.api.routes.records import Name, Text
 from softswitch.api.services import Services
 from softswitch.store.queries import Row, list_recordings
@@ -35,15 +36,14 @@ RecordingName = Annotated[str, Path(alias="id", max_length=128, description="The
 Reason = Annotated[str, Query(min_length=1, max_length=200, description="Why, for the record.")]
 MEDIA_TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".opus": "audio/ogg"}
 VERIFY_S = 3600.0
+_FILE = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES.values()}
 SOUND: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The file.",
-        "content": {
-            kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES.values()
-        },
+    200: {"description": "The file.", "content": _FILE},
+    206: {"description": "A part of it; Content-Range says which.", "content": _FILE},
+    416: {
+        **PROBLEMS[422],
+        "description": "It has no such part; Content-Range says how long it is.",
     },
-    206: {"description": "A part of it; Content-Range says which."},
-    416: {"description": "It has no such part; Content-Range says how long it is."},
 }
 
 
@@ -76,7 +76,7 @@ class RecordingFilter(Places):
     )
 
 
-class Keep(BaseModel):
+class Keep(RequestBody):
     """How long it is to be kept; at least one of both."""
 
     retention: Name | None = Field(default=None, description="A class of recording.retention_days.")
@@ -86,7 +86,7 @@ class Keep(BaseModel):
     )
 
 
-class Days(BaseModel):
+class Days(RequestBody):
     """What is to be checked."""
 
     days: list[Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]] | None = Field(

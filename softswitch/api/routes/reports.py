@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.responses import StreamingResponse
 
 from softswitch.api.models.reports import REPORT_MODELS, ReportAbout
 from softswitch.api.problem import ApiError
-from softswitch.api.requests import Here, Moment, Page, Reader, answer
+from softswitch.api.requests import Here, Moment, Page, Question, Reader, answer
 from softswitch.api.routes.records import Text
 from softswitch.store.report_columns import REPORT_COLUMNS
 from softswitch.store.reports import REPORTS, Period, Row, TooManyRows
@@ -33,7 +33,7 @@ _CSV_CONTENT: dict[int | str, dict[str, Any]] = {
 }
 
 
-class ReportQuery(BaseModel):
+class ReportQuery(Question):
     """What a report is to be of; from and to are widened to quarters of an hour."""
 
     since: Moment | None = Field(default=None, alias="from", description="From then; else the last day.")
