@@ -49,11 +49,16 @@ def api_system() -> Iterator[RunningSystem]:
 @pytest.fixture(scope="session")
 def keys(api_system: RunningSystem) -> dict[str, str]:
     """A key of each role; that of the agent acts as anna. `stranger` is an admin of another tenant."""
+    stranger = new_key(api_system, name="test-stranger", role="admin", tenant="elsewhere")
+    return {**role_keys(api_system), "stranger": stranger}
+
+
+def role_keys(system: RunningSystem) -> dict[str, str]:
+    """A new key of each role; that of the agent acts as anna."""
     made = {}
     for role in ROLES:
         more = {"agent": "anna", "user": "anna"} if role == "agent" else {}
-        made[role] = new_key(api_system, name=f"test-{role}", role=role, **more)
-    made["stranger"] = new_key(api_system, name="test-stranger", role="admin", tenant="elsewhere")
+        made[role] = new_key(system, name=f"test-{role}", role=role, **more)
     return made
 
 
@@ -67,12 +72,17 @@ def new_key(system: RunningSystem, **fields: str) -> str:
 @pytest.fixture(scope="session")
 def as_role(api_system: RunningSystem, keys: dict[str, str]) -> Iterator[As]:
     """A client with the key of a role."""
+    yield from clients_of(api_system, keys)
+
+
+def clients_of(system: RunningSystem, keys: dict[str, str]) -> Iterator[As]:
+    """A client for each role; all are closed at the end."""
     clients: dict[str, httpx.Client] = {}
 
     def client(role: str) -> httpx.Client:
         if role not in clients:
             headers = {"Authorization": f"Bearer {keys[role]}"}
-            clients[role] = httpx.Client(base_url=api_system.node.api.origin, headers=headers, timeout=10)
+            clients[role] = httpx.Client(base_url=system.node.api.origin, headers=headers, timeout=10)
         return clients[role]
 
     yield client

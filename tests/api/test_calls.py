@@ -9,13 +9,30 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.conftest import As, new_key
+from tests.api.conftest import CENTRE, As, clients_of, new_key, role_keys
 from tests.api.document import Document
 from tests.system.handset import Floor, Handset, HandsetCall, all_hear
-from tests.system.running import RunningSystem, until
+from tests.system.running import RunningSystem, running, until
 
 Phones = dict[str, Handset]
 CALL = "/v1/calls/{call}"
+
+
+@pytest.fixture(scope="module")
+def api_system() -> Iterator[RunningSystem]:
+    """One of its own: other tests count the calls that they have made."""
+    with running(CENTRE, api={}) as system:
+        yield system
+
+
+@pytest.fixture(scope="module")
+def as_role(api_system: RunningSystem) -> Iterator[As]:
+    yield from clients_of(api_system, role_keys(api_system))
+
+
+@pytest.fixture(scope="module")
+def document(as_role: As) -> Document:
+    return Document(as_role("admin").get("/v1/openapi.json").json())
 
 
 @pytest.fixture(scope="module")
