@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from softswitch.cli.options import config_option, example, json_option
+from softswitch.cli import remote
+from softswitch.cli.options import config_option, example, is_remote, json_option
 from softswitch.cli.output import print_rows
 from softswitch.cli.records import period_options, records, with_local_times
 
@@ -49,19 +51,16 @@ def list_records(
     as_json: bool,
 ) -> None:
     """List finished calls, newest first."""
-    from softswitch.store.queries import list_calls
+    wanted: dict[str, Any] = {
+        "since": since, "until": until, "queue": queue, "agent": agent, "number": number, "outcome": outcome,
+    }  # fmt: skip
+    if is_remote(config_path):
+        rows = remote.rows("/cdrs", limit, **wanted)
+    else:
+        from softswitch.store.queries import list_calls
 
-    with records(config_path) as db:
-        rows = list_calls(
-            db,
-            since=since,
-            until=until,
-            queue=queue,
-            agent=agent,
-            number=number,
-            outcome=outcome,
-            limit=limit,
-        )
+        with records(config_path) as db:
+            rows = list_calls(db, **wanted, limit=limit)
     print_rows(
         rows if as_json else with_local_times(rows), COLUMNS, json=as_json, empty="There are no such calls."
     )

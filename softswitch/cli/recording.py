@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from softswitch.cli import remote
 from softswitch.cli.connection import call as send
-from softswitch.cli.options import F, UserError, config_option, example, json_option, node_of
+from softswitch.cli.options import F, UserError, config_option, example, is_remote, json_option, node_of
 from softswitch.cli.output import print_json, print_rows
 from softswitch.cli.records import period_options, records, with_local_times
 
@@ -36,10 +37,20 @@ def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
 @json_option
 def list_records(config_path: Path | None, as_json: bool, **fields: Any) -> None:
     """List recordings, newest first."""
+    _print(_recordings(config_path, **fields), as_json)
+
+
+ASKED = {"from_number": "from", "to_number": "to", "longer_s": "longer", "shorter_s": "shorter"}
+"""What the API calls some of the fields."""
+
+
+def _recordings(config_path: Path | None, *, limit: int, **fields: Any) -> list[dict[str, Any]]:
+    if is_remote(config_path):
+        return remote.rows("/recordings", limit, **{ASKED.get(name, name): fields[name] for name in fields})
     from softswitch.store.queries import list_recordings
 
     with records(config_path) as db:
-        _print(list_recordings(db, **fields), as_json)
+        return list_recordings(db, **fields, limit=limit)
 
 
 @recording.command(epilog=example("softswitch recording search --number +4930 --longer 60"))
@@ -62,10 +73,7 @@ def list_records(config_path: Path | None, as_json: bool, **fields: Any) -> None
 @json_option
 def search(config_path: Path | None, as_json: bool, **fields: Any) -> None:
     """Find recordings by what is known of their calls."""
-    from softswitch.store.queries import list_recordings
-
-    with records(config_path) as db:
-        _print(list_recordings(db, **fields), as_json)
+    _print(_recordings(config_path, **fields), as_json)
 
 
 def _control(action: str, about: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from softswitch.cli.options import KEY_VARIABLE, URL_VARIABLE, UserError
 from softswitch.config.errors import Problem as Mistake
@@ -12,6 +12,8 @@ from softswitch.control import CommandError
 
 if TYPE_CHECKING:
     from softswitch.client import Client
+
+T = TypeVar("T")
 
 
 def client() -> Client:
@@ -29,11 +31,25 @@ def client() -> Client:
 
 def command(command: str, args: Mapping[str, Any]) -> Any:
     """Result of a command. CommandError says why it was refused, UserError why it cannot be sent."""
+    return _ask(lambda centre: centre.command(command, args))
+
+
+def rows(path: str, most: int | None = None, **query: Any) -> list[dict[str, Any]]:
+    """The rows of a list of the API."""
+    return _ask(lambda centre: list(centre.transport.rows(path, most=most, **query)))
+
+
+def get(path: str, **query: Any) -> Any:
+    """What the API tells. Raises as `command`."""
+    return _ask(lambda centre: centre.transport.get(path, **query))
+
+
+def _ask(question: Callable[[Client], T]) -> T:
     from softswitch.client import NotOverApi, Problem, Unreachable
 
     try:
         with client() as centre:
-            return centre.command(command, args)
+            return question(centre)
     except Problem as problem:
         mistakes = [Mistake(_path(each.pointer), each.message) for each in problem.problems]
         raise CommandError(problem.detail, problem.hint, mistakes) from None

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from softswitch.cli.options import config_option, example, json_option
+from softswitch.cli import remote
+from softswitch.cli.options import config_option, example, is_remote, json_option
 from softswitch.cli.output import console, print_json, table
 from softswitch.cli.records import Moment, records, with_local_times
 
@@ -73,8 +74,12 @@ def report(
         raise click.UsageError("--from must be before --to")
     if output is not None and form not in ("png", "svg"):
         raise click.UsageError("--output is for --format png or svg; use > FILE for the others")
-    with records(config_path) as db:
-        rows = REPORTS[name].run(db, Period(since, until, by or "", now, only))
+    if is_remote(config_path):
+        asked = {"from": since, "to": until, "by": by, "only": only}
+        rows = remote.get(f"/reports/{name}", **asked)["rows"]
+    else:
+        with records(config_path) as db:
+            rows = REPORTS[name].run(db, Period(since, until, by or "", now, only))
     if as_json or form == "json":
         print_json(rows)
     elif form == "csv":

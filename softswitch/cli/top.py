@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import orjson
 from rich.console import Group
 from rich.live import Live
 
-from softswitch.cli.options import UserError, config_option, example, json_option, node_of
+from softswitch.cli import remote
+from softswitch.cli.options import UserError, config_option, example, is_remote, json_option, node_of
 from softswitch.cli.output import console, print_json, table
 
 TABLES = {
@@ -28,6 +30,7 @@ TABLES = {
 }  # fmt: skip
 SHARES = ("service_level", "occupancy", "answer_rate")
 FIRST_WITHIN_S = 10.0
+EVERY_S = 1.0
 
 
 @click.command(epilog=example("softswitch top", "softswitch top --once", "softswitch top --once --json"))
@@ -39,7 +42,8 @@ def top(once: bool, config_path: Path | None, as_json: bool) -> None:
 
     The figures of the day are those of softswitch report from midnight.
     """
-    figures = statistics(node_of(config_path).events_path)
+    remotely = is_remote(config_path)
+    figures = from_elsewhere() if remotely else statistics(node_of(config_path).events_path)
     if once or as_json or not sys.stdout.isatty():
         now = next(figures)
         print_json(now) if as_json else console().print(_shown(now))
@@ -50,6 +54,13 @@ def top(once: bool, config_path: Path | None, as_json: bool) -> None:
                 live.update(_shown(now), refresh=True)
         except KeyboardInterrupt:
             return
+
+
+def from_elsewhere() -> Iterator[dict[str, Any]]:
+    """What the API tells, once a second."""
+    while True:
+        yield remote.get("/statistics")
+        time.sleep(EVERY_S)
 
 
 def statistics(path: Path) -> Iterator[dict[str, Any]]:

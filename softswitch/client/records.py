@@ -30,9 +30,7 @@ class Records:
 
     def report(self, name: str, **wanted: Any) -> list[dict[str, Any]]:
         """The rows of a report such as queues or agents; docs/reports.md defines the columns."""
-        rows: list[dict[str, Any]] = self._transport.get(f"/reports/{quote(name, safe='')}", **wanted)[
-            "items"
-        ]
+        rows: list[dict[str, Any]] = self._transport.get(f"/reports/{quote(name, safe='')}", **wanted)["rows"]
         return rows
 
     def recordings(self, *, most: int | None = None, **wanted: Any) -> Iterator[RecordingFound]:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from softswitch.cli.main import main
+from tests.api.past import Past
 from tests.peers.ports import free_port
 from tests.system.running import RunningSystem
 
@@ -42,6 +43,20 @@ def test_it_shows_and_changes_what_is_there(remote: Remote, api_system: RunningS
     done = remote("agent", "sign-in", "anna")
     assert done.exit_code == 0, done.output
     api_system.command("agent.sign_out", name="anna")
+
+
+def test_records_come_from_there(remote: Remote, past: Past) -> None:
+    done = remote("cdr", "list", "--agent", "anna", "--json")
+    assert done.exit_code == 0, done.output
+    calls = json.loads(done.stdout)
+    assert past.conversation["call"] in [each["call"] for each in calls]
+    recorded = remote("recording", "search", "--from", past.conversation["from_number"], "--json")
+    assert past.conversation["call"] in [each["call"] for each in json.loads(recorded.stdout)]
+    done = remote("report", "queues", "--from", "8h", "--only", "sales", "--json")
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert report[0]["answered"] >= 1
+    assert "sales" in [each["queue"] for each in json.loads(remote("top", "--json").stdout)["queues"]]
 
 
 @pytest.mark.parametrize(
