@@ -12,11 +12,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import logging
 import os
 import socket
 import struct
-import sys
-import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -25,6 +24,8 @@ from typing import Any
 import orjson
 
 from softswitch.config.errors import BUSY, INVALID, SHUTTING_DOWN, ConfigError, Problem
+
+log = logging.getLogger(__name__)
 
 MAX_LINE_BYTES = 32 * 1024 * 1024
 LONGEST_KEY = 200
@@ -163,7 +164,7 @@ class ControlServer:
         except ConfigError as error:
             return _refusal(number, refused(error))
         except Exception:
-            traceback.print_exc(file=sys.stderr)
+            log.exception("command %s failed", command)
             message = f"the switch failed to carry out {command}"
             return _refusal(number, CommandError(message, "its log says why; nothing else is affected"))
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import uvloop
 
+from softswitch import call_log, logs
 from softswitch.backend.events import Attempt, AttemptEnded
 from softswitch.call.commands import SwitchCommands
 from softswitch.call.configured import changed
@@ -92,6 +93,7 @@ class Switch:
     def __init__(self, node: Node) -> None:
         self.node = node
         self._alarms: list[tuple[str, str]] = []
+        self._logged: set[tuple[str, str]] = set()
         self.journal = Journal(
             node.state_dir, node=node.name, on_alarm=self._alarm, spill_directory=node.run_dir
         )
@@ -108,7 +110,7 @@ class Switch:
         self.exchange.flows.compile_program = compile_program
         self.exchange.no_srtp = "" if libcrypto.available() else libcrypto.MISSING
         self._trace = open_trace(node)
-        self.driver = Driver(self.exchange, self.journal.append, from_environment(), self._trace)
+        self.driver = Driver(self.exchange, self._write, from_environment(), self._trace)
         self._speaker = Speaker(node.speech, node.speech_path, self._spoken)
         self.driver.outside[Speak] = self._speaker.speak
         self.driver.outside[RemoveFiles] = self._remove_files
@@ -301,8 +303,13 @@ class Switch:
 
     def _alarm(self, code: str, message: str) -> None:
         """From whichever thread noticed: told on standard error now and in the journal with the next sync."""
-        log.error("%s: %s", code, message)
+        logs.alarm(code, message)
+        self._logged.add((code, message))
         self._alarms.append((code, message))
+
+    def _write(self, facts: list[dict[str, Any]]) -> int:
+        call_log.tell(((fact["type"], fact["data"]) for fact in facts), self._logged)
+        return self.journal.append(facts)
 
     async def _housekeeping(self) -> None:
         """Once a second what was written becomes durable; news of the disk goes into the journal."""
@@ -393,7 +400,7 @@ def main(config: str, *options: str) -> None:
     if "--wait" in options and not sys.stdin.readline():
         return
     node = load_node(Path(config))
-    logging.basicConfig(level=node.log.level.upper(), format="%(asctime)s switch %(levelname)s %(message)s")
+    logs.configure("switch", node.log.level)
     uvloop.run(_serve(node))
 
 

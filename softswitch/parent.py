@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import logging
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from softswitch import logs
 from softswitch.config import Node
 from softswitch.config.files import load_node
 from softswitch.net.sockets import API_ENVIRONMENT, ENVIRONMENT, Listener, to_environment
@@ -24,6 +26,9 @@ STEADY_S = 1.0
 LONGEST_PAUSE_S = 5.0
 _PR_SET_PDEATHSIG = 1
 _FEWEST_LEGS, _SPARE_LEGS = 2048, 64
+
+
+log = logging.getLogger(__name__)
 
 
 class Sockets(NamedTuple):
@@ -151,9 +156,7 @@ class Parent:
                     f"{each.transport} {each.address[0]}:{each.address[1]}" for each in self._bound.listeners
                 )
                 api = f"; API on {self._node.api.origin}" if self._node.api.enabled else ""
-                print(
-                    f"softswitch: SIP on {addresses}{api}; Ctrl-C or softswitch stop ends it", file=sys.stderr
-                )
+                log.info("SIP on %s%s; Ctrl-C or softswitch stop ends it", addresses, api)
                 print("ready", flush=True)
             await self._stopping.wait()
         finally:
@@ -191,11 +194,7 @@ class Parent:
                 return
             lived_s = loop.time() - started
             child.pause_s = 0.0 if lived_s > STEADY_S else min(LONGEST_PAUSE_S, child.pause_s * 2 or 0.1)
-            print(
-                f"softswitch: {child.name} ended ({how_it_ended(status)}); starting a new one",
-                file=sys.stderr,
-                flush=True,
-            )
+            log.warning("%s ended (%s); starting a new one", child.name, how_it_ended(status))
             await self._pause(child.pause_s)
 
     async def _run_once(self, child: Child) -> int:
@@ -250,7 +249,7 @@ class Parent:
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await process.wait()
         except TimeoutError:
-            print(f"softswitch: {name} did not stop; killed", file=sys.stderr, flush=True)
+            log.error("%s did not stop; killed", name)
             process.kill()
 
 
@@ -266,4 +265,8 @@ def _end_with_parent() -> None:
 def run(config: Path) -> None:
     """`softswitch run`: serve until stopped. CannotStart or StoreLocked says in one line what to do."""
     node = load_node(config)
+    os.environ.update(logs.settings(node.log, node.name))
+    logs.configure("parent", text="softswitch: %(message)s")
+    # What it says is little, and for whoever started it.
+    log.setLevel(logging.INFO)
     asyncio.run(Parent(node, config, prepare(node)).run())

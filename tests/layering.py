@@ -15,6 +15,8 @@ PRODUCT = "softswitch"
 LAYERS = {
     "reasons": 0,
     "config": 1,
+    "logs": 2,
+    "call_log": 3,
     "sip": 2,
     "sdp": 2,
     "rtp": 2,
@@ -50,7 +52,7 @@ LAYERS = {
 
 # Stricter than the number: these may import nothing of the product but what is named.
 ONLY = {
-    "media": {"rtp", "sdp", "prompts", "config", "reasons"},
+    "media": {"rtp", "sdp", "prompts", "config", "reasons", "logs"},
     "client": {"api.models", "config", "reasons"},
     "phone": {"sip", "sdp", "rtp", "media.tones", "control", "store", "config", "reasons"},
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import uvicorn
 
+from softswitch import logs
 from softswitch.api.app import create_app
 from softswitch.api.event_socket import EventSocket, HttpConnection
 from softswitch.config.files import load_node
@@ -35,7 +36,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="REST, events and webhooks of a running switch.")
     parser.add_argument("config", type=Path, help="softswitch.yaml")
     node = load_node(parser.parse_args().config)
-    logging.basicConfig(format="api: %(levelname)s: %(message)s", level=node.log.level.upper())
+    logs.configure("api", node.log.level)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     api = node.api
     config = uvicorn.Config(

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from softswitch import logs
 from softswitch.archive.folder import Archive, NoRecording
 from softswitch.archive.upkeep import Upkeep
 from softswitch.control import CommandError, ControlClient, NotRunning
@@ -26,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--compress", default="none", help="none, flac or opus")
     parser.add_argument("--retention", default="", help="class=days,…")
     options = parser.parse_args(arguments)
-    logging.basicConfig(format="archive: %(levelname)s: %(message)s", level=logging.INFO)
+    logs.configure("archive")
     _lowest_priority()
     pairs = (pair.split("=") for pair in options.retention.split(",") if pair)
     retention = {name: int(days) for name, days in pairs}
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BlockingIOError:
         return 0  # another round is under way
     except (OSError, NoRecording) as error:
-        print(f"archive: {error}", file=sys.stderr)
+        logging.getLogger(__name__).error("%s", error)
         return 1
     return 0
 

@@ -256,7 +256,14 @@ class Log(Model):
     """What the processes write to standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Least severity that switch, media workers and recorder write."
+        default="info", description="Least severity that is written."
+    )
+    format: Literal["text", "json"] = Field(
+        default="text", description="Lines for people, or a JSON object in each line."
+    )
+    mask_numbers: Literal["none", "middle", "all"] = Field(
+        default="middle",
+        description="How much of telephone numbers is replaced by stars; passwords and keys always are.",
     )
 
 

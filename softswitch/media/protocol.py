@@ -19,6 +19,7 @@ from typing import Any
 
 import orjson
 
+from softswitch import logs
 from softswitch.media.engine import ENGINE_COMMANDS, MediaEngine
 from softswitch.media.handover import Handover
 from softswitch.media.legs import BadCommand
@@ -178,11 +179,12 @@ class ControlServer:
 
     def _refused(self, command: dict[str, Any], message: str) -> None:
         """A command that had to wait."""
-        log.warning("command refused: %s: %s", _about(command), message)
-        self._outbox.emit({"event": "error", "about": _about(command), "message": message})
+        about = _about(command)
+        log.warning("command refused: %s: %s", about, message, extra=_call(about))
+        self._outbox.emit({"event": "error", "about": about, "message": message})
 
     def _error(self, connection: _Connection, about: Mapping[str, Any], message: str) -> None:
-        log.warning("command refused: %s: %s", dict(about), message)
+        log.warning("command refused: %s: %s", dict(about), message, extra=_call(about))
         event = {"event": "error", "about": about, "message": message}
         if connection is self._switch:
             self._outbox.emit(event)
@@ -277,6 +279,10 @@ class ControlServer:
 def _about(command: Any) -> dict[str, Any]:
     known = command if isinstance(command, dict) else {}
     return {key: known[key] for key in ("do", "kind", "id", "leg") if key in known}
+
+
+def _call(about: Mapping[str, Any]) -> dict[str, str]:
+    return logs.of_part(str(about.get("leg") or about.get("id") or ""))
 
 
 def _listen(path: str) -> socket.socket:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from softswitch import logs
 from softswitch.media.recording_chain import ChainBroken
 from softswitch.media.recording_chain import append as chain
 from softswitch.media.recording_file import (
@@ -85,6 +86,10 @@ class Recording:
         share = 1.0 if self._begun else (1 + self.slot.index % _TURNS) / _TURNS
         self.due_at, self._begun = now + share * WRITE_EVERY_S, True
 
+    @property
+    def _call(self) -> dict[str, str]:
+        return logs.of_part(self.slot.recording)
+
     def leave(self) -> None:
         """Leaves the file playable as far as it has come, for a later recorder process to go on with."""
         if self._file is not None:
@@ -95,7 +100,7 @@ class Recording:
 
     def fail(self, error: str) -> None:
         """Gives the recording up; what is in the file stays."""
-        log.error("recording %s: %s", self.slot.recording, error)
+        log.error("recording %s: %s", self.slot.recording, error, extra=self._call)
         self.slot.close(error)
         self._close_file()
 
@@ -116,7 +121,8 @@ class Recording:
             self._written, self._grown_at = written, now
         if now - self._grown_at < SILENT_WORKER_S:
             return False
-        log.warning("recording %s: no audio for %.0f s, closed", self.slot.recording, SILENT_WORKER_S)
+        told = "recording %s: no audio for %.0f s, closed"
+        log.warning(told, self.slot.recording, SILENT_WORKER_S, extra=self._call)
         self.slot.stop()
         return True
 
@@ -179,7 +185,7 @@ class Recording:
         self._alarm(f"writing {self.slot.path} again after {after_s:.1f} s; {lost_s:.1f} s are silent")
 
     def _alarm(self, message: str) -> None:
-        log.error("recording %s: %s", self.slot.recording, message)
+        log.error("recording %s: %s", self.slot.recording, message, extra=self._call)
         self.slot.raise_alarm(message)
 
 
@@ -217,7 +223,7 @@ class Recorder:
         try:
             recording.poll(now)
         except Exception as error:  # one recording's fault must not stop the others
-            log.exception("recording %s", slot.recording)
+            log.exception("recording %s", slot.recording, extra=logs.of_part(slot.recording))
             recording.fail(f"recorder: {error}")
         if slot.state in (TapState.FINISHED, TapState.FAILED):
             del self._recordings[key]
@@ -313,12 +319,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--retention", default="", help="days by class: ordinary=30,complaint=90")
     parser.add_argument("--log-level", default="info", help="least severity written to standard error")
     options = parser.parse_args(arguments)
-    logging.basicConfig(format="recorder: %(levelname)s: %(message)s", level=options.log_level.upper())
+    logs.configure("recorder", options.log_level)
     try:
         options.root.mkdir(parents=True, exist_ok=True, mode=0o750)
         lock = take_lock(options.run_dir)
     except OSError as error:
-        print(f"recorder: cannot start, is another one running? {error}", file=sys.stderr)
+        log.error("cannot start, is another one running? %s", error)
         return 1
     _allow_many_files()
     stopped = threading.Event()

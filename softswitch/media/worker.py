@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy.ma  # noqa: F401  numpy.percentile and unique load it at their first call: 20 ms of a tick
 
+from softswitch import logs
 from softswitch.media import _codecs
 from softswitch.media.engine import SAMPLES_PER_MS, EngineSettings, MediaEngine
 from softswitch.media.handover import Handover
@@ -198,8 +199,7 @@ def main() -> None:
     arguments = _arguments().parse_args()
     if arguments.wait and not sys.stdin.readline():
         return
-    level = arguments.log_level.upper()
-    logging.basicConfig(level=level, format=f"media-{arguments.index} %(levelname)s %(message)s")
+    logs.configure(f"media-{arguments.index}", arguments.log_level)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     refused = [pin(arguments.cpu) if arguments.cpu is not None else None]

@@ -25,6 +25,7 @@ from typing import Any
 
 import orjson
 
+from softswitch import logs
 from softswitch.store.inotify import Inotify
 from softswitch.store.journal import tell_alarm
 from softswitch.store.live_statistics import statistics
@@ -250,6 +251,7 @@ def main() -> int:
     parser.add_argument("--state-dir", type=Path, required=True, help="where journal and database lie")
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to listen on")
     arguments = parser.parse_args()
+    logs.configure("feed")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import uvloop
 

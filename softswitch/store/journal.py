@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from softswitch import logs
 from softswitch.store.lock import StoreLock, writer_lock
 from softswitch.store.reader import Fact, read_facts
 from softswitch.store.record import VERSION, encode, entity_of, read_boot_id
@@ -31,7 +31,7 @@ MEBIBYTE = 1 << 20
 
 def tell_alarm(code: str, message: str) -> None:
     """Alarms go to standard error unless the owner of a journal wants them elsewhere."""
-    print(f"alarm {code}: {message}", file=sys.stderr, flush=True)
+    logs.alarm(code, message)
 
 
 class Journal:

@@ -8,6 +8,7 @@ the disk is full, it says so on standard error, tries again, and calls go on.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sqlite3
@@ -16,6 +17,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from softswitch import logs
 from softswitch.store.chain import ChainKeeper
 from softswitch.store.journal import tell_alarm
 from softswitch.store.livestate import PackedState, load, load_snapshot, write_snapshot
@@ -251,10 +253,11 @@ def main() -> int:
     parser.add_argument("--state-dir", type=Path, required=True, help="where journal and database lie")
     parser.add_argument("--rebuild", action="store_true", help="build all views again from the whole journal")
     arguments = parser.parse_args()
+    logs.configure("store")
     try:
         lock = StoreLock(views_lock(arguments.state_dir))
     except StoreLocked as error:
-        print(error, file=sys.stderr)
+        logging.getLogger(__name__).error("%s", error)
         return 1
     # Numbers and names of callers are for nobody else on this machine.
     os.umask(0o077)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 from pathlib import Path
 
 import httpx
@@ -20,8 +18,8 @@ from softswitch.config import Api
 from softswitch.store.journal import Journal
 from softswitch.store.schema import POSITION_TABLE, open_for_writing
 from softswitch.store.segments import complete_end, journal_directory
-from tests.api.conftest import CENTRE, As
-from tests.system.running import RunningSystem, running, until
+from tests.api.conftest import As
+from tests.system.running import RunningSystem
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
 STATUS = {
@@ -168,41 +166,3 @@ def test_ready_says_what_is_missing_without_which_calls_go_on() -> None:
         "media worker 1 is not connected",
         "records and reports are 20 s behind: the store does not keep up, or is not there",
     ]
-
-
-def test_probes_and_metrics_while_processes_are_gone() -> None:
-    with (
-        running(CENTRE, api={"metrics_open": True}) as system,
-        httpx.Client(base_url=system.node.api.origin) as client,
-    ):
-        assert client.get("/v1/health/ready").json() == {"status": "ok", "missing": []}
-        store = system.pids()["store"]
-        os.kill(store, signal.SIGSTOP)
-        try:
-            system.command("user.set", fields={"name": "zoe", "password": "zoe-secret"})
-
-            def behind() -> float:
-                lines = client.get("/v1/metrics").text.splitlines()
-                return float(
-                    next(each for each in lines if each.startswith("softswitch_views_lag_seconds")).split()[1]
-                )
-
-            until(lambda: behind() > 0, "the views are behind")
-        finally:
-            os.kill(store, signal.SIGCONT)
-        until(lambda: behind() == 0, "the views have caught up")
-
-        parent = system.parent
-        os.kill(parent, signal.SIGSTOP)  # nobody starts a successor meanwhile
-        try:
-            former = system.kill("switch")
-            until(lambda: client.get("/v1/health/ready").status_code == 503, "the switch is gone")
-            refused = client.get("/v1/health/ready")
-            assert refused.headers["retry-after"] == "1"
-            assert "switch is not answering" in refused.json()["detail"]
-            assert client.get("/v1/health/live").status_code == 200
-            until(lambda: "softswitch_up 0.0" in client.get("/v1/metrics").text, "the metrics tell it")
-        finally:
-            os.kill(parent, signal.SIGCONT)
-        system.replaced("switch", former)
-        until(lambda: client.get("/v1/health/ready").status_code == 200, "the switch serves again", 20)

@@ -222,7 +222,7 @@ def test_hostile_text_is_stored_as_it_is(tmp_path: Path) -> None:
 
 
 def test_facts_of_the_future_and_of_no_use_move_the_position_only(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     tell(tmp_path, one_each([
         fact("invented_later", call="c1"), {**fact("call_started", call="c0"), "v": 2},
@@ -233,7 +233,7 @@ def test_facts_of_the_future_and_of_no_use_move_the_position_only(
     copy_all(tmp_path)
     assert [row[0] for row in rows(tmp_path)["calls"]] == ["c1"]
     assert wait_until_current(tmp_path, timeout_s=0)
-    assert capsys.readouterr().err.count("alarm fact_skipped: ") == 3
+    assert caplog.text.count("alarm fact_skipped: ") == 3
 
 
 def test_no_database_yet(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ sip:
   directory: {recordings}
 python_flows: python_flows
 api: {api}
+log: {log}
 """
 
 
@@ -82,9 +83,10 @@ class RunningSystem:
         host6: str = "",
         python_flows: Mapping[str, str] = MappingProxyType({}),
         api: Mapping[str, Any] | None = None,
+        log: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         """`listen` are further SIP sockets, as the configuration has them; `codecs`, `host6` are of media;
-        `python_flows` are sources by name; `api` are its settings: without them there is none."""
+        `python_flows` are sources by name; `api` and `log` are settings: without `api` there is none."""
         # A short path: Unix sockets allow no more than 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="ss-"))
         self.port = free_port()
@@ -106,6 +108,7 @@ class RunningSystem:
                 ),
                 recordings=self.recordings,
                 api=json.dumps({"enabled": False} if api is None else {"port": free_port(), **api}),
+                log=json.dumps({**log}),
             )
         )
         (self.directory / "python_flows").mkdir()
