@@ -142,6 +142,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         detail = f"there is nothing at {request.url.path}"
     headers = dict(error.headers or {})
+    if error.status_code == 400:
+        return ApiError(422, "the body is no JSON in UTF-8").response()
     return ApiError(
         error.status_code, detail, "GET /v1/openapi.json says what there is", headers=headers
     ).response()

@@ -9,13 +9,14 @@ from typing import Any
 
 import orjson
 
-from softswitch.api.problem import unavailable
+from softswitch.api.problem import ApiError, unavailable
 from softswitch.api.recent import Recent
 from softswitch.control import ANSWER_S, MAX_LINE_BYTES, READ_ANSWER_S, CommandError, only_reads
 
 CONNECTIONS = 8
 CONNECT_S = 1.0
 RESTARTING = "the switch is not answering: it is being started again, or stopped"
+SENDABLE = "allowed are Unicode texts, whole numbers of 64 bits, and other values of JSON"
 REPEAT = "repeat the request with the same Idempotency-Key: nothing is done twice"
 
 
@@ -35,7 +36,10 @@ class SwitchClient:
         """The result of one command. With `key` it is carried out once, however often it is sent."""
         self._number += 1
         request = {"id": self._number, "command": command, "args": args or {}, "key": key or None}
-        line = orjson.dumps(request) + b"\n"
+        try:
+            line = orjson.dumps(request) + b"\n"
+        except TypeError as error:
+            raise ApiError(422, f"what was sent cannot be told to the switch: {error}", SENDABLE) from None
         async with self._turn:
             reply = await self._exchange(line, READ_ANSWER_S if only_reads(command) else ANSWER_S)
         if not reply["ok"]:

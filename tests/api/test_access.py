@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from softswitch.api.callers import ROLES
+from softswitch.call.access import LOCKED_S, MOST_FAILURES
 from tests.api.conftest import As, new_key
 from tests.system.running import RunningSystem
 
@@ -77,6 +78,15 @@ def test_who_may_not_sign_in_hears_one_and_the_same(
     )
     assert refused.status_code == 401
     assert refused.json()["detail"] == "user, password or role is wrong; the user needs a role to sign in"
+
+
+def test_a_name_that_has_failed_too_often_has_to_wait(api_system: RunningSystem) -> None:
+    with httpx.Client(base_url=api_system.node.api.origin) as client:
+        for _ in range(MOST_FAILURES + 1):
+            refused = client.post("/v1/session", json={"user": "mallory", "password": "guess"})
+    assert refused.status_code == 429
+    assert refused.headers["retry-after"] == f"{LOCKED_S:.0f}"
+    assert "too many failures; try again in" in refused.json()["detail"]
 
 
 @pytest.mark.parametrize(

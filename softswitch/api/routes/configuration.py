@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Optional
 
 from fastapi import APIRouter, Body, Path, Response
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from softswitch.api.callers import Caller
 from softswitch.api.problem import ApiError
@@ -70,7 +70,7 @@ def partial(model: type[Model], name: str, without: Iterable[str]) -> type[BaseM
         for each, field in model.model_fields.items()
         if each not in without
     }
-    return create_model(name, **fields)
+    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
 
 
 def settings_body(model: type[Model], key: str = "") -> dict[str, Any]:

@@ -8,14 +8,17 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from softswitch.api.callers import Caller
+from softswitch.api.models.base import RequestBody
 from softswitch.api.problem import ApiError
 from softswitch.api.requests import Anybody, Here
+from softswitch.call.access import LOCKED_S
+from softswitch.config.errors import BUSY
 from softswitch.control import CommandError
 
 router = APIRouter(tags=["session"])
 
 
-class SignIn(BaseModel):
+class SignIn(RequestBody):
     """A user who has a role, and the password of the user's phones."""
 
     user: str = Field(min_length=1, max_length=64)
@@ -49,10 +52,15 @@ class Session(BaseModel):
 @router.post("/session", status_code=201)
 async def sign_in(given: SignIn, services: Here, request: Request) -> Session:
     """Begin a session. The token is told here only."""
+    address = request.client.host if request.client else ""
+    args = {"user": given.user, "password": given.password, "address": address}
     try:
-        who = await services.switch.call("api.login", {"user": given.user, "password": given.password})
+        who = await services.switch.call("api.login", args)
     except CommandError as error:
-        services.rates.failure(request.client.host if request.client else "")
+        if error.code == BUSY:
+            headers = {"Retry-After": f"{LOCKED_S:.0f}"}
+            raise ApiError(429, error.message, error.hint, headers=headers) from None
+        services.rates.failure(address)
         raise ApiError(401, error.message, error.hint) from None
     token, until, caller = services.callers.sign_in(who)
     return Session(token=token, expires_at=datetime.fromtimestamp(until, UTC), caller=CallerView.of(caller))

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
 
+from softswitch.api.models.base import RequestBody
 from softswitch.api.problem import ApiError
 from softswitch.api.requests import Admin, Auditing, Here, Page, Pages, answer
 from softswitch.api.services import Services
@@ -51,7 +52,7 @@ class WebhookState(BaseModel):
     )
 
 
-class Chosen(BaseModel):
+class Chosen(RequestBody):
     """Which dead letters are meant."""
 
     events: list[EventId] | None = Field(
