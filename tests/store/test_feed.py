@@ -127,7 +127,7 @@ async def _unwatched(state_dir: Path) -> list[bytes]:
 
 
 def test_without_watches_of_the_kernel_it_looks_by_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = journal(tmp_path)
     log.append(answered_call("c0"))
@@ -138,7 +138,7 @@ def test_without_watches_of_the_kernel_it_looks_by_itself(
 
     monkeypatch.setattr("softswitch.store.feed.Inotify", refused)
     assert len(set(asyncio.run(asyncio.wait_for(_unwatched(tmp_path), 10)))) == 40
-    assert "feed_unwatched" in capsys.readouterr().err
+    assert "feed_unwatched" in caplog.text
 
 
 @pytest.mark.parametrize("request_", [b"nonsense\n", b'{"facts": true, "from": -1}\n', b"[]\n", b"x" * 9000])
