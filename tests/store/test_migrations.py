@@ -58,7 +58,7 @@ def test_every_schema_since_the_first_has_a_fixture() -> None:
 
 
 def test_a_later_schema_is_set_aside_and_the_views_are_built_again(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     written(tmp_path)
     copy_all(tmp_path)
@@ -70,7 +70,7 @@ def test_a_later_schema_is_set_aside_and_the_views_are_built_again(
     db.commit()
     db.close()
     copy_all(tmp_path)
-    assert "database_of_later_version" in capsys.readouterr().err
+    assert "database_of_later_version" in caplog.text
     assert rows(tmp_path) == before
     assert (tmp_path / "softswitch.db.later").exists()
     with open_for_writing(tmp_path) as again:
