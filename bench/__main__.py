@@ -32,6 +32,7 @@ BENCHES = (
     "log",
     "media",
     "sip",
+    "api",
     "report",
 )
 FAILED, MISSING = 1, 2

@@ -22,6 +22,7 @@ _MODULES = {
     "softswitch.store.feed": "feed",
     "softswitch.media.recorder": "recorder",
     "softswitch.media.worker": "media",
+    "softswitch.api": "api",
 }
 
 

@@ -80,7 +80,9 @@ class Seen:
 class Offering:
     """Calls under way at one rate."""
 
-    def __init__(self, target: Target, addresses: Addresses, calls: int, rate: float, name: str) -> None:
+    def __init__(
+        self, target: Target, addresses: Addresses, calls: int, rate: float, name: str, first: int
+    ) -> None:
         def sipp(scenario: str, host: str, **values: int) -> Sipp:
             return Sipp(
                 scenario,
@@ -96,7 +98,7 @@ class Offering:
         self.phones = sipp("phone", addresses.agents, think_ms=THINK_MS, ring_ms=RING_MS)
         self.callers = sipp("user", addresses.callers, hold_ms=HOLD_MS)
         rows = target.directory / f"callers{name}.csv"
-        numbers = [(f"0555{1000 + k}", str(1000 + k % NUMBERS), _HEADER) for k in range(NUMBERS * 50)]
+        numbers = [(f"0555{1000 + k}", str(first + k % NUMBERS), _HEADER) for k in range(NUMBERS * 50)]
         write_injection(rows, numbers)
         self.phones.start()
         self.callers.start(
@@ -120,10 +122,10 @@ class Offering:
 
 @contextmanager
 def offered(
-    target: Target, addresses: Addresses, calls: int, rate: float, name: str = ""
+    target: Target, addresses: Addresses, calls: int, rate: float, name: str = "", first: int = 1000
 ) -> Iterator[Offering]:
-    """Calls that have begun; nothing of SIPp is left afterwards."""
-    offering = Offering(target, addresses, calls, rate, name)
+    """Calls that have begun, to the numbers from `first` on; nothing of SIPp is left afterwards."""
+    offering = Offering(target, addresses, calls, rate, name, first)
     try:
         yield offering
     finally:

@@ -117,7 +117,8 @@ class Sipp:
     def counts(self) -> CallCounts:
         """Calls over the whole run, from the last line of the statistics. CannotMeasure when it has none."""
         path = self._file("stat")
-        rows = list(csv.DictReader(path.open(), delimiter=";")) if path.exists() else []
+        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+        rows = list(csv.DictReader(lines, delimiter=";"))
         if not rows:
             raise CannotMeasure(f"SIPp {self.name} did not run:\n{self.output()}")
         last = rows[-1]

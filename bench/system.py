@@ -36,7 +36,7 @@ sip:
 media: {{host: {host}, ports: 16384-61439, workers: {workers}}}
 log: {{level: warning}}
 limits: {{max_calls: 100000}}
-api: {{enabled: false}}
+api: {api}
 """
 
 
@@ -70,16 +70,17 @@ class System:
         self._log = directory / "log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, centre: str, *, workers: int | None = None) -> None:
+    def start(self, centre: str, *, workers: int | None = None, api: str = "{enabled: false}") -> None:
         """Apply `centre` (the text of a centre.yaml) and start everything. Raises CannotMeasure.
 
-        `workers`: media workers, unless given as many as the system chooses.
+        `workers`: media workers, unless given as many as the system chooses. `api`: its settings, as YAML.
         """
         node = _NODE.format(
             secret=secrets.token_urlsafe(24),
             host=self.addresses.switch,
             port=SIP_PORT,
             workers=workers or "",
+            api=api,
         )
         (self.directory / "softswitch.yaml").write_text(node)
         (self.directory / "centre.yaml").write_text(centre)

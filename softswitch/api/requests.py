@@ -122,7 +122,14 @@ async def _commands(request: Request, idempotency_key: IdempotencyKey = "") -> C
 
 
 Sending = Annotated[Commands, Depends(_commands)]
-Here = Annotated[Services, Depends(services_of)]
+
+
+async def _services(request: Request) -> Services:
+    """A coroutine: FastAPI sends plain functions to a thread."""
+    return services_of(request)
+
+
+Here = Annotated[Services, Depends(_services)]
 
 
 class Paging(BaseModel):
