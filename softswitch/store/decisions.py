@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from softswitch.acd.history import History, Rebuilt
-from softswitch.store.reader import JournalReader
+from softswitch.acd.snapshot import AGENT_KEY
+from softswitch.store.reader import JournalReader, type_in
 from softswitch.store.segments import journal_directory, list_segments
+
+_AGENT_KEPT = b'"' + AGENT_KEY.encode()
 
 
 class Decision(NamedTuple):
@@ -26,11 +30,13 @@ def decisions_of(state_dir: Path, call: str) -> Iterator[Decision]:
     """Of a call, or of all calls of a callback, in order. Reads the journal from its beginning: who was free
     is the sum of all that happened before."""
     starts = list_segments(journal_directory(state_dir))
-    reader = JournalReader(state_dir, starts[0] if starts else 0)
     history = History()
+    reader = JournalReader(state_dir, starts[0] if starts else 0, wanted=partial(_matters, history))
     try:
-        while batch := reader.read():
-            for position, fact in batch:
+        before = -1
+        while reader.position != before:
+            before = reader.position
+            for position, fact in reader.read():
                 kind, data = fact["type"], fact.get("data", {})
                 if kind == "routing_decided" and call in (data["call"], data.get("callback")):
                     known = data["queue"] in history.queues
@@ -40,6 +46,10 @@ def decisions_of(state_dir: Path, call: str) -> Iterator[Decision]:
                 history.keep(fact.get("keep") or {})
     finally:
         reader.close()
+
+
+def _matters(history: History, line: bytes) -> bool:
+    return history.reads(type_in(line).decode()) or _AGENT_KEPT in line
 
 
 def described(decision: Decision) -> dict[str, Any]:

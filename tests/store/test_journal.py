@@ -12,7 +12,7 @@ import pytest
 
 from softswitch.store.livestate import load
 from softswitch.store.lock import StoreLocked
-from softswitch.store.reader import JournalGap, JournalReader, read_facts
+from softswitch.store.reader import JournalGap, JournalReader, read_facts, type_in
 from softswitch.store.segments import complete_end, journal_directory, list_segments, segment_path
 from tests.store.facts import fact, journal
 
@@ -281,3 +281,20 @@ def test_killed_on_a_full_disk_the_next_writer_takes_up_the_spill(tmp_path: Path
     assert numbers(tmp_path) == list(range(61))
     log.close()
 
+
+
+def test_facts_that_are_not_wanted_are_passed_over(tmp_path: Path) -> None:
+    log = journal(tmp_path)
+    hostile = 'x","type":"call_ended","y":"'
+    log.append([fact("call_started", call="c1", from_number=hostile), fact("call_ended", call="c1")])
+    log.append([fact("call_started", call=f"c{number}") for number in range(20_000)])
+    log.append([fact("call_ended", call="c2")])
+    log.close()
+    reader = JournalReader(tmp_path, wanted=lambda line: type_in(line) == b"call_ended")
+    found, before = [], -1
+    while reader.position != before:
+        before = reader.position
+        found += reader.read()
+    reader.close()
+    assert found == [each for each in read_facts(tmp_path) if each[1]["type"] == "call_ended"]
+    assert [each["data"]["call"] for _, each in found] == ["c1", "c2"]

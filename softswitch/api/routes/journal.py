@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -11,7 +12,7 @@ from softswitch.api.models.journal import CallDecisions, CallFacts, CallTrace, F
 from softswitch.api.problem import ApiError
 from softswitch.api.requests import MOST_ROWS, Auditing, Here, Question, Reader, answer
 from softswitch.api.routes.records import CallName
-from softswitch.store.reader import JournalGap, JournalReader
+from softswitch.store.reader import JournalGap, JournalReader, type_in
 
 router = APIRouter(tags=["journal"])
 MOST_BATCHES = 8
@@ -35,28 +36,30 @@ class FactQuery(Question):
 async def facts(services: Here, wanted: Annotated[FactQuery, Query()], caller: Auditing) -> Response:
     """Facts from a position on. One request looks through 8 MiB of journal at most: `items` may be empty
     while there is `more`."""
-    types = frozenset(filter(None, wanted.types.split(",")))
+    types = frozenset(each.encode() for each in wanted.types.split(",") if each)
     try:
         found = await services.thread(
-            lambda: _read(JournalReader(services.node.state_dir, wanted.position), types, wanted.limit)
+            lambda: _read(services.node.state_dir, wanted.position, types, wanted.limit)
         )
     except JournalGap as error:
         raise ApiError(404, str(error), "begin there") from None
     return answer(found)
 
 
-def _read(reader: JournalReader, types: frozenset[str], limit: int) -> dict[str, Any]:
+def _read(state_dir: Path, position: int, types: frozenset[bytes], limit: int) -> dict[str, Any]:
+    reader = JournalReader(
+        state_dir, position, wanted=(lambda line: type_in(line) in types) if types else None
+    )
     items: list[dict[str, Any]] = []
     try:
         for _ in range(MOST_BATCHES):
-            batch = reader.read()
-            for position, fact in batch:
-                if not types or fact["type"] in types:
-                    fact.pop("keep", None)
-                    items.append({"log_position": position, **fact})
-                    if len(items) == limit:
-                        return {"items": items, "next": position, "more": True}
-            if not batch:
+            before, batch = reader.position, reader.read()
+            for after, fact in batch:
+                fact.pop("keep", None)
+                items.append({"log_position": after, **fact})
+                if len(items) == limit:
+                    return {"items": items, "next": after, "more": True}
+            if reader.position == before:
                 return {"items": items, "next": reader.position, "more": False}
         return {"items": items, "next": reader.position, "more": True}
     finally:
