@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import resource
 import socket
 import sys
 from pathlib import Path
@@ -13,9 +14,11 @@ import uvicorn
 
 from softswitch import logs
 from softswitch.api.app import create_app
-from softswitch.api.event_socket import EventSocket, HttpConnection
+from softswitch.api.event_socket import EventSocket
+from softswitch.api.http_connection import HttpConnection
 from softswitch.config.files import load_node
 from softswitch.net.sockets import API_ENVIRONMENT
+from softswitch.net.tls import renewed_context
 
 STOP_S = 3
 BACKLOG = 1024
@@ -45,7 +48,7 @@ def main() -> int:
     config = uvicorn.Config(
         create_app(node),
         loop="uvloop",
-        http=HttpConnection,
+        http=HttpConnection.limited(api.max_connections),
         ws=EventSocket,
         access_log=False,
         log_config=None,
@@ -55,9 +58,10 @@ def main() -> int:
         ws_max_size=MOST_MESSAGE_BYTES,
         timeout_graceful_shutdown=STOP_S,
         backlog=BACKLOG,
-        ssl_certfile=api.certificate,
-        ssl_keyfile=api.key or api.certificate,
+        ssl_context_factory=None if api.certificate is None else lambda *_: renewed_context(api),
     )
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     sock = socket.socket(fileno=int(os.environ[API_ENVIRONMENT]))
     Server(config).run(sockets=[sock])
     return 0

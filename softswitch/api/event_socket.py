@@ -1,4 +1,4 @@
-"""What uvicorn's protocols do not have: time limits, and frames that are made once and written to many."""
+"""What uvicorn's WebSockets do not have: frames that are made once and written to many, time limits."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import asyncio
 import socket
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
 
 STREAM = "softswitch.stream"
 """The extension of a WebSocket's scope that is its EventSocket."""
-REQUEST_S = 10.0
-"""Within which the first request of a connection must have come."""
 CLOSE_S = 2.0
 KERNEL_BYTES = 128 << 10
 MOST_REASON_BYTES = 123
@@ -22,29 +19,6 @@ MOST_REASON_BYTES = 123
 def text_frame(payload: bytes) -> bytes:
     """A whole message as it goes over the wire (RFC 6455 section 5.2), not compressed."""
     return Frame(Opcode.TEXT, payload).serialize(mask=False)
-
-
-class HttpConnection(HttpToolsProtocol):
-    """Hung up when nothing is asked."""
-
-    _idle: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._idle = self.loop.call_later(REQUEST_S, transport.abort)
-
-    def on_headers_complete(self) -> None:
-        self._asked()
-        super().on_headers_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._asked()
-        super().connection_lost(exc)
-
-    def _asked(self) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
 
 
 class EventSocket(WebSocketsSansIOProtocol):

@@ -97,6 +97,11 @@ class Events:
         self._looking: asyncio.Task[None] | None = None
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="journal")
 
+    @property
+    def streams(self) -> int:
+        """How many are open."""
+        return len(self._all)
+
     def admit(self) -> None:
         """ApiError 503 when there are as many streams as there may be."""
         if len(self._all) >= self._most:

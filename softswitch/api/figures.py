@@ -76,6 +76,7 @@ class Figures:
             journal=self._lag.journal,
             views=self._lag.views,
             lag_s=lag_s,
+            subscribers=self._services.events.streams,
             webhooks=self._services.webhooks.counts(),
         )
 

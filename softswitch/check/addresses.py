@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from softswitch.check.finding import Finding, error, ok, warning
 from softswitch.config import Listen, Node
-from softswitch.net.sockets import CannotListen, bind_all
+from softswitch.net.sockets import CannotListen, bind_all, bind_api
 
 ROUND_TRIP_S = 1.0
 _RTP = bytes.fromhex("80000001000000a000000001") + bytes(160)
@@ -22,6 +22,8 @@ def check_addresses(node: Node, running: bool) -> Iterator[Finding]:
         yield from _advertised(
             f"sip.listen {_shown(listen)}", listen.host, listen.advertised_address[0], "advertised"
         )
+    if node.api.enabled:
+        yield _api_port(node, running)
     yield from _advertised("media.host", node.media.host, node.media.sdp_host, "media.advertised_host")
     host6 = node.media.host6
     if host6 is not None:
@@ -49,6 +51,20 @@ def _port(listen: Listen, running: bool) -> Finding:
     listener.sock.close()
     if running:
         return warning(about, "the running switch does not listen there", "restart it: the setting is newer")
+    return ok(about, "is free")
+
+
+def _api_port(node: Node, running: bool) -> Finding:
+    about = f"api {_host_port(node.api.host, node.api.port)}"
+    try:
+        bind_api(node.api).close()
+    except CannotListen as problem:
+        if running and "another program" in str(problem):
+            return ok(about, "is taken, and a switch of this configuration runs")
+        message, _, mend = str(problem).partition("; ")
+        return error(about, message, mend)
+    if running:
+        return warning(about, "the running API does not listen there", "restart it: the setting is newer")
     return ok(about, "is free")
 
 
@@ -130,8 +146,11 @@ def _bound(sock: socket.socket, host: str, ports: range) -> int | None:
 
 
 def _shown(listen: Listen) -> str:
-    host = f"[{listen.host}]" if ":" in listen.host else listen.host
-    return f"{listen.transport} {host}:{listen.port}"
+    return f"{listen.transport} {_host_port(listen.host, listen.port)}"
+
+
+def _host_port(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

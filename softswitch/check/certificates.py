@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from softswitch.check.finding import Finding, error, ok, warning
-from softswitch.config import Listen, Node, Trunk
-from softswitch.net.tls import CannotSecure, client_context, covers, server_context
+from softswitch.config import Api, Listen, Node, Trunk
+from softswitch.net.tls import CannotSecure, api_context, client_context, covers, server_context
 
 SOON_DAYS = 14
 _DAY_S = 86400.0
@@ -21,6 +21,8 @@ def check_certificates(node: Node, now: float, trunks: Iterable[Trunk] = ()) -> 
     for listen in node.sip.listen:
         if listen.secure:
             yield from check_listener(listen, now)
+    if node.api.enabled and node.api.certificate is not None:
+        yield _of_api(node.api, now)
     try:
         client_context(node.sip.tls)
     except CannotSecure as problem:
@@ -42,6 +44,28 @@ def _shown(node: Node, trunk: Trunk, certificate: str, now: float) -> Finding:
         return error(about, str(problem), f"change certificate or key of the trunk {trunk.name}")
     except ssl.SSLError as problem:
         return error(about, f"the peer refuses it: {_why(problem)}", "have a new one issued")
+
+
+def _of_api(api: Api, now: float) -> Finding:
+    """What clients of the API see."""
+    about, names = "certificate of the API", [api.host, *api.hosts]
+    assert api.certificate is not None
+    key = api.key or api.certificate
+    try:
+        api_context(api)
+        files = {"certificate": str(api.certificate), "key": str(key)}
+        shown = _handshake(Listen.model_validate({"transport": "TLS", **files}), _trusting(api.certificate))
+    except CannotSecure as problem:
+        return error(about, str(problem), "change api.certificate or api.key")
+    except ssl.SSLError as problem:
+        return error(about, f"clients refuse it: {_why(problem)}", "have a new one issued")
+    if key.stat().st_mode & _OTHERS:
+        return warning(about, f"other users may read the key in {key}", f"chmod 600 {key}")
+    missing = [name for name in names if name not in ("0.0.0.0", "::") and not covers(shown, name)]
+    if missing:
+        told = f"it is for {_names(shown)}, but clients connect to {', '.join(missing)}"
+        return warning(about, told, "have one issued for the names of api.host and api.hosts")
+    return _lasts(about, shown, now)
 
 
 def check_listener(listen: Listen, now: float) -> Iterator[Finding]:

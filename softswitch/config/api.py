@@ -47,6 +47,12 @@ class Api(Model):
     max_subscribers: int = Field(
         default=1000, ge=1, le=2000, description="Event streams at one time; more get 503."
     )
+    max_connections: int = Field(
+        default=2048,
+        ge=16,
+        le=65536,
+        description="Connections at one time, event streams among them; more are closed.",
+    )
     metrics_open: bool = Field(
         default=False,
         description="Tell the metrics to whoever asks from this machine, without a token.",

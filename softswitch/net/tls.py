@@ -43,14 +43,26 @@ def api_context(api: Api) -> ssl.SSLContext | None:
     return context
 
 
+def renewed_context(api: Api) -> ssl.SSLContext:
+    """For clients of the API: each handshake goes on with the context of the files as they are then."""
+    renewable = Renewable(api)
+    first = renewable.context()
+
+    def renew(connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+        connection.context = renewable.context()
+
+    first.sni_callback = renew
+    return first
+
+
 class Renewable:
     """The context of one listener, made anew for the next connection when its files have changed."""
 
-    def __init__(self, listen: Listen) -> None:
+    def __init__(self, listen: Listen | Api) -> None:
         """Raises CannotSecure."""
         self._listen = listen
         self._seen = self._versions()
-        self._context = server_context(listen)
+        self._context = self._made()
 
     def context(self) -> ssl.SSLContext:
         """What fits no more, such as half of a pair while the other is being written, changes nothing."""
@@ -58,15 +70,23 @@ class Renewable:
         if versions != self._seen:
             self._seen = versions
             try:
-                self._context = server_context(self._listen)
+                self._context = self._made()
                 log.info("new certificate taken up from %s", self._listen.certificate)
             except CannotSecure as error:
                 log.error("the former certificate is used on: %s", error)
         return self._context
 
     def _versions(self) -> list[tuple[int, int] | None]:
-        files = (self._listen.certificate, self._listen.key, self._listen.client_authorities)
+        authorities = getattr(self._listen, "client_authorities", None)
+        files = (self._listen.certificate, self._listen.key, authorities)
         return [_version(path) for path in files if path is not None]
+
+    def _made(self) -> ssl.SSLContext:
+        if isinstance(self._listen, Listen):
+            return server_context(self._listen)
+        context = api_context(self._listen)
+        assert context is not None
+        return context
 
 
 def _version(path: Path) -> tuple[int, int] | None:

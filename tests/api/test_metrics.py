@@ -9,6 +9,7 @@ import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain
+from websockets.sync.client import connect
 
 from softswitch.api.lag import Lag
 from softswitch.api.metrics import MEASURED, Seen, families
@@ -19,7 +20,7 @@ from softswitch.store.journal import Journal
 from softswitch.store.schema import POSITION_TABLE, open_for_writing
 from softswitch.store.segments import complete_end, journal_directory
 from tests.api.conftest import As
-from tests.system.running import RunningSystem
+from tests.system.running import RunningSystem, until
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
 STATUS = {
@@ -128,6 +129,20 @@ def test_prometheus_reads_it_in_both_formats(as_role: As, api_system: RunningSys
     assert answer.headers["content-type"].startswith("application/openmetrics-text")
     names = {family.name for family in openmetrics(answer.text)}
     assert {"softswitch_api_request_seconds", "softswitch_overload_refused"} <= names
+
+
+def test_event_streams_are_counted(as_role: As, keys: dict[str, str], api_system: RunningSystem) -> None:
+    address = api_system.node.api.origin.replace("http", "ws", 1) + "/v1/events"
+    headers = {"Authorization": f"Bearer {keys['auditor']}"}
+
+    def streams() -> float:
+        told = as_role("auditor").get("/v1/metrics").text.splitlines()
+        return float(next(line for line in told if line.startswith("softswitch_api_subscribers ")).split()[1])
+
+    before = streams()
+    with connect(address, additional_headers=headers, proxy=None):
+        until(lambda: streams() == before + 1, "the stream is counted")
+    until(lambda: streams() == before, "it has gone")
 
 
 def test_who_may_read_them(as_role: As, api_system: RunningSystem) -> None:

@@ -74,6 +74,15 @@ def test_alarms_and_ends_of_processes_are_lines_too(watched: RunningSystem) -> N
     assert line["message"] == "feed ended (killed by SIGKILL); starting a new one"
 
 
+def test_an_api_that_dies_comes_back_and_sessions_go_on(watched: RunningSystem, client: httpx.Client) -> None:
+    begun = client.post("/v1/session", json={"user": "sue", "password": "sue-secret"})
+    headers = {"Authorization": f"Bearer {begun.json()['token']}"}
+    former = watched.kill("api")
+    watched.replaced("api", former)
+    with httpx.Client(base_url=watched.node.api.origin, headers=headers) as again:
+        assert again.get("/v1/session", timeout=20).json()["name"] == "sue"
+
+
 def test_probes_and_metrics_while_processes_are_gone(watched: RunningSystem, client: httpx.Client) -> None:
     assert client.get("/v1/health/ready").json() == {"status": "ok", "missing": []}
     store = watched.pids()["store"]

@@ -57,7 +57,8 @@ def worst(findings: Iterable[Finding]) -> dict[str, str]:
 def node_of(directory: Path, **settings: Any) -> Node:
     listen = {"transport": "UDP", "host": "127.0.0.1", "port": free_port()}
     sip = {"listen": [listen], **settings.pop("sip", {})}
-    return Node.model_validate({"sip": sip, "media": {"ports": "20000-25000"}, **settings}).resolved(
+    given = {"sip": sip, "media": {"ports": "20000-25000"}, "api": {"enabled": False}, **settings}
+    return Node.model_validate(given).resolved(
         directory
     )
 
@@ -254,6 +255,26 @@ def test_an_expired_certificate(tmp_path: Path) -> None:
     issued.private_key_pem.write_to_path(str(key))
     found = certified(secured(tmp_path, (certificate, key)))
     assert found.startswith("error: a phone refuses it: certificate has expired")
+
+
+def test_the_certificate_and_the_port_of_the_api(tmp_path: Path) -> None:
+    certificate, key = (str(path) for path in Authority(tmp_path).issue("api.example"))
+    Path(key).chmod(0o600)
+    api = {"port": free_port(), "certificate": certificate, "key": key, "host": "127.0.0.1"}
+    node = node_of(tmp_path, api=api)
+    found = worst(check_certificates(node, time.time()))["certificate of the API"]
+    assert found.startswith("warning: it is for api.example, but clients connect to 127.0.0.1")
+    good = node_of(tmp_path, api={**api, "host": "api.example"})
+    assert worst(check_certificates(good, time.time())) == {}
+    broken = node_of(tmp_path, api={**api, "certificate": key})
+    assert worst(check_certificates(broken, time.time()))["certificate of the API"].startswith("error: ")
+
+    about = f"api 127.0.0.1:{api['port']}"
+    assert about not in worst(check_addresses(node, False))
+    with socket.create_server(("127.0.0.1", node.api.port)):
+        assert worst(check_addresses(node, False))[about].startswith("error: ")
+        assert about not in worst(check_addresses(node, True))
+    assert "does not listen there" in worst(check_addresses(node, True))[about]
 
 
 def test_certificates_that_trunks_are_shown(tmp_path: Path) -> None:
