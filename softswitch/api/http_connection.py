@@ -54,7 +54,8 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_bytes = None
-        self._expect(None if self.parser.should_upgrade() else self.body_s)
+        becomes_a_stream = self.parser.should_upgrade() and self._should_upgrade()
+        self._expect(None if becomes_a_stream else self.body_s)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
