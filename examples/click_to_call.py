@@ -14,6 +14,7 @@ import sys
 
 from softswitch.client import Client, Problem
 
+HERE = "http://127.0.0.1:8088"
 SHOWN = {
     "leg_ringing": "rings",
     "call_bridged": "talking",
@@ -27,7 +28,7 @@ def main() -> int:
     )
     parser.add_argument("user", help="whose phone rings first")
     parser.add_argument("number", help="with whom the user talks then; tel: before it does no harm")
-    parser.add_argument("--url", default="http://127.0.0.1:8088", help="of the API")
+    parser.add_argument("--url", default=os.environ.get("SOFTSWITCH_URL", HERE), help="of the API")
     options = parser.parse_args()
     with Client(options.url, os.environ["SOFTSWITCH_KEY"]) as centre:
         since = centre.position()

@@ -18,6 +18,7 @@ from softswitch.client.models import AgentState, QueueState
 
 COLOURS = {"idle": "green", "talking": "cyan", "ringing": "yellow", "wrap_up": "magenta"}
 PATIENCE_S = 30
+HERE = "http://127.0.0.1:8088"
 
 
 def queues(rows: list[QueueState]) -> Table:
@@ -47,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--url", default="http://127.0.0.1:8088", help="of the API")
+    parser.add_argument("--url", default=os.environ.get("SOFTSWITCH_URL", HERE), help="of the API")
     parser.add_argument("--once", action="store_true", help="print it once and end")
     options = parser.parse_args()
     with Client(options.url, os.environ["SOFTSWITCH_KEY"]) as centre, Live(screen=not options.once) as live:

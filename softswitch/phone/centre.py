@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from softswitch.config import Api, Listen, Log, Media, Node, Recording, Sip
+from softswitch.config.api_key import hash_of, new_token
 
 HOST = "127.0.0.1"
 NUMBER = "100"
@@ -33,10 +34,12 @@ CARRIER, GUEST_CALLER, GUEST_AGENT = "carrier", "you", "you-agent"
 
 @dataclass(frozen=True)
 class Access:
-    """Where the switch listens, and the password of each user."""
+    """Where the switch and its API listen, the password of each user, and a key of the API."""
 
     sip_port: int
     passwords: dict[str, str] = field(repr=False)
+    api_port: int
+    api_key: str = field(repr=False)
 
     @property
     def registrar(self) -> tuple[str, int]:
@@ -44,9 +47,10 @@ class Access:
 
 
 def new_access() -> Access:
-    """A free SIP port, and fresh passwords that can be typed into a phone."""
+    """Free ports, fresh passwords that can be typed into a phone, and a fresh key."""
     users = (*AGENTS, CARRIER, GUEST_CALLER, GUEST_AGENT)
-    return Access(free_sip_port(), {user: secrets.token_hex(4) for user in users})
+    passwords = {user: secrets.token_hex(4) for user in users}
+    return Access(free_sip_port(), passwords, free_api_port(), new_token())
 
 
 def node_settings(directory: Path, access: Access) -> Node:
@@ -61,7 +65,7 @@ def node_settings(directory: Path, access: Access) -> Node:
         sip=Sip(listen=listen, nonce_secret=secrets.token_urlsafe(32)),
         media=Media(ports=f"{first}-{first + MEDIA_PORTS - 1}"),
         log=Log(level="warning"),
-        api=Api(enabled=False),
+        api=Api(port=access.api_port),
     )
 
 
@@ -74,6 +78,7 @@ def centre_settings(access: Access) -> dict[str, Any]:
         "users": {user: {"password": password} for user, password in access.passwords.items()},
         "agents": agents,
         "queues": dict.fromkeys(QUEUES.values(), queue),
+        "api_keys": {"demo": {"role": "admin", "sha256": hash_of(access.api_key)}},
         "trunks": {CARRIER: {"user": CARRIER}},
         "numbers": {NUMBER: "flow:main"},
         "flows": {"main": {"language": "en", "steps": _steps()}},
@@ -87,13 +92,15 @@ def _steps() -> list[Any]:
 
 
 def invitation(access: Access) -> str:
-    """How one's own softphone joins."""
+    """How one's own softphone joins, and programs."""
     server = f"{HOST}:{access.sip_port} (UDP or TCP)"
     caller, agent = (access.passwords[user] for user in (GUEST_CALLER, GUEST_AGENT))
     return (
         f"Join with your own softphone on this machine, SIP server {server}:\n"
         f"  as a caller: user {GUEST_CALLER}, password {caller}, then call {NUMBER}\n"
-        f"  as an agent: user {GUEST_AGENT}, password {agent}, then call {SIGN_IN} to sign in"
+        f"  as an agent: user {GUEST_AGENT}, password {agent}, then call {SIGN_IN} to sign in\n"
+        "Or with programs (docs/api.md), and the command line in another terminal:\n"
+        f"  export SOFTSWITCH_URL=http://{HOST}:{access.api_port} SOFTSWITCH_KEY={access.api_key}"
     )
 
 
@@ -105,6 +112,18 @@ def free_sip_port() -> int:
             port = int(stream.getsockname()[1])
             if _is_free(port):
                 return port
+
+
+def free_api_port() -> int:
+    """A TCP port below those that the kernel gives to others."""
+    while True:
+        port = 10_000 + secrets.randbelow(20_000)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+        return port
 
 
 def free_media_ports(count: int) -> int:
