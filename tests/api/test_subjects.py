@@ -46,6 +46,7 @@ def test_who_hears_no_messages(as_role: As, past: Past) -> None:
 def test_a_number_is_told_and_forgotten(
     api_system: RunningSystem, as_role: As, document: Document, past: Past
 ) -> None:
+    # This wipes the SIP trace too: the tests of that come before, in the order of their files.
     admin, url = as_role("admin"), f"/v1/subjects/{UNKNOWN}"
     known = document.check(admin.get(url), "/v1/subjects/{number}")
     assert [row["to_number"] for row in known["calls"]] == [UNKNOWN] and known["legs"]

@@ -1,4 +1,4 @@
-"""Recordings and messages in voice mailboxes."""
+"""Finished recordings."""
 
 from __future__ import annotations
 
@@ -67,16 +67,3 @@ class Verified(BaseModel):
 
     checked: int = Field(description="Recordings.")
     problems: list[WrongFile]
-
-
-class VoiceMessage(BaseModel):
-    """A message in a voice mailbox."""
-
-    id: str
-    mailbox: str
-    call: str = Field(description="The call in which it was left.")
-    path: str = Field(description="The audio file on the machine of the switch.")
-    seconds: float = Field(description="Length of the audio.")
-    caller: str = Field(description="Number that left it.")
-    left_at: float = Field(description="When, UTC seconds.")
-    heard: bool

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 
 from softswitch.api.callers import Caller
-from softswitch.api.models.recordings import VoiceMessage
+from softswitch.api.models.phones import VoicemailMessage
 from softswitch.api.problem import ApiError
 from softswitch.api.ranges import FilePart
 from softswitch.api.requests import Anybody, Here, Page, Pages, may
@@ -24,7 +24,7 @@ Mailbox = Annotated[str, Path(max_length=64, description="Name of the mailbox.")
 MessageName = Annotated[str, Path(max_length=128, description="The message's id.")]
 
 
-@router.get("/voicemail/{mailbox}/messages", response_model=Page[VoiceMessage])
+@router.get("/voicemail/{mailbox}/messages", response_model=Page[VoicemailMessage])
 async def list_messages(mailbox: Mailbox, services: Here, paging: Pages, caller: Anybody) -> Response:
     """The messages in a mailbox, new ones first. Agents see those of mailboxes that they may listen to."""
     return paging.page(await _messages(services, mailbox, caller))
