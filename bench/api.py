@@ -200,7 +200,7 @@ def _events(target: ApiTarget, desks: Desks, figures: Figures) -> list[str]:
             switch.call("recording.note", note)
             time.sleep(max(0.0, began + (number + 1) / EVENTS_PER_S - time.monotonic()))
         after = cpu.usage(roles)
-        told = subscribers.ask("count")
+        told = subscribers.ask(str(count))
     seconds = after.at - before.at
     figures["event_ms_p50"], figures["event_ms_p99"] = told["p50"] * 1e3, told["p99"] * 1e3
     figures["event_cpu"] = sum(cpu.used(before, after, roles).values()) / seconds

@@ -1,8 +1,8 @@
 """The subscribers of `python -m bench api`: many event streams of one API, in one process.
 
-python -m bench.api_subscribers HOST PORT TOKEN COUNT. Prints `ready` when all are subscribed. A line is
-answered with one JSON object: how many of the facts that have a time in `by` each had (fewest, most), frames,
-and quantiles of the time from there to their arrival.
+python -m bench.api_subscribers HOST PORT TOKEN COUNT. Prints `ready` when all are subscribed. A line, which
+says how many facts there were, is answered with one JSON object: how many each had (fewest, most), frames,
+and quantiles of the time from the fact (`by`) to its arrival.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import uvloop
 
 from bench.figures import quantile
 
-REST_S = 0.5
+REST_S, LATEST_S = 0.2, 5.0
 
 
 class Subscriber(asyncio.Protocol):
@@ -87,8 +87,10 @@ async def run(host: str, port: int, token: str, count: int) -> None:
         await subscriber.begun
     await asyncio.sleep(REST_S)
     print("ready", flush=True)
-    while await loop.run_in_executor(None, sys.stdin.readline):
-        await asyncio.sleep(REST_S)
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        until = loop.time() + LATEST_S
+        while min(each.facts for each in subscribers) < int(line) and loop.time() < until:
+            await asyncio.sleep(REST_S)
         facts, ages = [each.facts for each in subscribers], Subscriber.ages or [0.0]
         told = {
             "fewest": min(facts),

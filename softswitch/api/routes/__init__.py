@@ -29,17 +29,19 @@ from softswitch.api.routes import (
 from softswitch.api.routes.metrics import router as metrics
 from softswitch.api.routes.past import PAST
 
+# Routes are tried one after the other, those of the configuration are many: what is read most comes first.
 ROUTERS: tuple[tuple[APIRouter, bool], ...] = (
     (health.router, False),
     (metrics, True),
     (session.router, True),
     (status.router, True),
+    (calls.router, True),
+    (events.router, True),
     (configuration.router, True),
     (agents.router, True),
     (webhooks.router, True),
     (settings.router, True),
     (queues.router, True),
-    (calls.router, True),
     (call_control.router, True),
     (callbacks.router, True),
     (conferences.router, True),
@@ -51,5 +53,4 @@ ROUTERS: tuple[tuple[APIRouter, bool], ...] = (
     (flows.router, True),
     (operations.router, True),
     *((router, True) for router in PAST),
-    (events.router, True),
 )
