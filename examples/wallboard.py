@@ -37,17 +37,13 @@ def agents(rows: list[AgentState]) -> Table:
     table = Table("Agent", "State", "Since", "Call", expand=True)
     for row in sorted(rows, key=lambda row: (row.state, -row.for_s)):
         if row.signed_in:
-            state = row.reason or row.state
-            table.add_row(
-                row.agent, state, f"{row.for_s:.0f} s", row.call or "", style=COLOURS.get(row.state, "dim")
-            )
+            cells = (row.agent, row.reason or row.state, f"{row.for_s:.0f} s", row.call or "")
+            table.add_row(*cells, style=COLOURS.get(row.state, "dim"))
     return table
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description="Queues and agents on a screen on the wall.")
     parser.add_argument("--url", default=os.environ.get("SOFTSWITCH_URL", HERE), help="of the API")
     parser.add_argument("--once", action="store_true", help="print it once and end")
     options = parser.parse_args()

@@ -52,7 +52,8 @@ class ConferenceCommands(CommandGroup):
         """args: call, the conversation of a user who has put another one on hold."""
         call, own = call_of(self._exchange, args), owner(args)
         talk = call.conversation
-        legs = [leg for leg in talk.legs if own in (None, leg.party.name)] if talk is not None else []
+        mine = None if own is None else f"user:{own}"
+        legs = [leg for leg in talk.legs if mine in (None, leg.party.source)] if talk is not None else []
         for leg in legs:
             second = second_conversation(self._exchange, talk, leg) if talk is not None else None
             if second is not None:
