@@ -76,7 +76,7 @@ def report(
         raise click.UsageError("--output is for --format png or svg; use > FILE for the others")
     if is_remote(config_path):
         asked = {"from": since, "to": until, "by": by, "only": only}
-        rows = remote.get(f"/reports/{name}", **asked)["rows"]
+        rows = remote.get(f"/reports/{name}", **asked)["items"]
     else:
         with records(config_path) as db:
             rows = REPORTS[name].run(db, Period(since, until, by or "", now, only))

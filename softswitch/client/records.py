@@ -30,7 +30,9 @@ class Records:
 
     def report(self, name: str, **wanted: Any) -> list[dict[str, Any]]:
         """The rows of a report such as queues or agents; docs/reports.md defines the columns."""
-        rows: list[dict[str, Any]] = self._transport.get(f"/reports/{quote(name, safe='')}", **wanted)["rows"]
+        rows: list[dict[str, Any]] = self._transport.get(f"/reports/{quote(name, safe='')}", **wanted)[
+            "items"
+        ]
         return rows
 
     def recordings(self, *, most: int | None = None, **wanted: Any) -> Iterator[RecordingFound]:
