@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,22 @@ import orjson
 from sqlite_utils import Database
 
 
+def make_private(path: Path) -> None:
+    """Make the file, readable by its owner only, where there is none yet.
+
+    One that is there is not even opened: closing it would take from this process all its locks on the file
+    (fcntl(2)), and the next process that closes the database would remove the write-ahead log in use.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+
+
 class ApiDatabase:
     """STATE_DIR/api.db, readable by its owner only."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        make_private(path)
         self._db = Database(path)
         self._db.enable_wal()
         self._sessions = self._db.table("sessions", pk="sha256")

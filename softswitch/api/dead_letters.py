@@ -7,7 +7,6 @@ number that is erased there is erased.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 import orjson
 from sqlite_utils import Database, Migrations
 
+from softswitch.api.database import make_private
 from softswitch.webhook.outputs import DeadLetter, Place
 
 MOST_DEAD = 100_000
@@ -45,8 +45,7 @@ def m001_webhooks(db: Database) -> None:
 
 def open_database(path: Path) -> sqlite3.Connection:
     """For the thread that calls it; made if it is not there, its owner's alone."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    make_private(path)
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
     db = Database(connection)
     if db.journal_mode != "wal":
