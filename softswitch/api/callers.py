@@ -49,8 +49,8 @@ def digest(token: str) -> str:
 
 
 class Callers:
-    """Finds the caller of a token. Keys are those of the configuration, at most a second old; while no
-    switch answers, the last ones known."""
+    """Finds the caller of a token. Keys are those of the configuration, at most a second old, and
+    sessions end with the rights they began with; while no switch answers, the last ones known."""
 
     def __init__(self, answers: Answers, database: ApiDatabase, session_s: float) -> None:
         self._answers = answers
@@ -58,6 +58,8 @@ class Callers:
         self._session_s = session_s
         self._keys: dict[str, Mapping[str, Any]] = {}
         self._read: Any = None
+        self._users: dict[str, Caller] | None = None
+        self._users_read: Any = None
 
     async def find(self, token: str, *, max_age_s: float = KEYS_AGE_S) -> Caller:
         """ApiError 401 for a token that is not known or has expired, 403 for one of another tenant."""
@@ -72,7 +74,7 @@ class Callers:
                 key["name"], key["role"], key["tenant"], key.get("user") or "", key.get("agent") or ""
             )
         else:
-            caller = self._session(known)
+            caller = await self._session(known, max_age_s)
         if caller.tenant != TENANT:
             raise ApiError(
                 403, f"{caller.name} is of another tenant than this node", "use a key of this tenant"
@@ -86,24 +88,35 @@ class Callers:
                 self._keys = {row["sha256"]: row for row in rows}
                 self._read = rows
 
-    def _session(self, known: str) -> Caller:
+    async def _session(self, known: str, max_age_s: float) -> Caller:
+        """A session ends, too, when its user is removed or has other rights than at its beginning."""
         found = self._database.session(known, time.time())
         if found is None:
             raise unauthorized("this token is not known, or has expired")
-        return Caller(**found)
+        caller = Caller(**found)
+        with contextlib.suppress(ApiError):
+            rows = await self._answers.read("api.users.list", max_age_s=max_age_s)
+            if rows is not self._users_read:
+                self._users = {row["user"]: _signed_in(row) for row in rows}
+                self._users_read = rows
+        if self._users is not None and self._users.get(caller.user) != caller:
+            raise unauthorized(f"{caller.user} has been removed, or has other rights now; sign in again")
+        return caller
 
     def sign_in(self, who: Mapping[str, Any]) -> tuple[str, float, Caller]:
         """A new session: its token, until when it lasts (UTC seconds), and whose it is."""
         token, until = SESSION + secrets.token_urlsafe(32), time.time() + self._session_s
-        caller = Caller(
-            who["user"], who["role"], who.get("tenant") or TENANT, who["user"], who.get("agent") or ""
-        )
+        caller = _signed_in(who)
         fields = {name: getattr(caller, name) for name in Caller.__slots__}
         self._database.add_session(digest(token), fields, until)
         return token, until, caller
 
     def sign_out(self, token: str) -> None:
         self._database.remove_session(digest(token))
+
+
+def _signed_in(who: Mapping[str, Any]) -> Caller:
+    return Caller(who["user"], who["role"], who.get("tenant") or TENANT, who["user"], who.get("agent") or "")
 
 
 def unauthorized(detail: str) -> ApiError:

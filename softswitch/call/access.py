@@ -48,6 +48,15 @@ class Access:
             "expires": key.expires,
         }
 
+    def users(self) -> list[dict[str, Any]]:
+        """Who may be signed in, as `login` tells it."""
+        agents = {agent.user: agent.name for agent in reversed(self._exchange.centre.agents.values())}
+        return [
+            {"user": user.name, "role": user.role, "tenant": DEFAULT_TENANT, "agent": agents.get(user.name)}
+            for user in self._exchange.centre.users.values()
+            if user.role is not None
+        ]
+
     def login(self, name: str, password: str, address: str, now: float, out: list[Any]) -> dict[str, Any]:
         """Who has signed in: user, role, tenant, agent. ConfigError, always the same one, when the user, the
         password or the role is not there; another one while too many have failed."""

@@ -67,6 +67,25 @@ def test_a_user_signs_in_and_out(api_system: RunningSystem) -> None:
         assert client.get("/v1/session").status_code == 401
 
 
+def test_a_session_ends_with_the_rights_it_began_with(api_system: RunningSystem, as_role: As) -> None:
+    admin = as_role("admin")
+    with httpx.Client(base_url=api_system.node.api.origin) as client:
+        for change in ({"role": "agent"}, {"role": None}):
+            settings = {"password": "tess-secret", "role": "supervisor"}
+            assert admin.post("/v1/users/tess", json=settings).status_code == 201
+            begun = client.post("/v1/session", json={"user": "tess", "password": "tess-secret"}).json()
+            client.headers["Authorization"] = f"Bearer {begun['token']}"
+            assert client.get("/v1/calls").status_code == 200
+            assert admin.patch("/v1/users/tess", json=change).status_code == 200
+            refused = client.get("/v1/calls")
+            assert (refused.status_code, refused.headers["content-type"]) == (401, PROBLEM)
+            assert "tess has been removed, or has other rights now" in refused.json()["detail"]
+            assert admin.delete("/v1/users/tess").status_code == 200
+            assert client.get("/v1/calls").status_code == 401
+    facts = admin.get("/v1/facts", params={"types": "api_login", "limit": 1000}).json()["items"]
+    assert [each["data"]["address"] for each in facts if each["data"]["user"] == "tess"] == ["127.0.0.1"] * 2
+
+
 @pytest.mark.parametrize(
     ("user", "password"), [("sue", "amiss"), ("nobody", "sue-secret"), ("ben", "ben-secret")]
 )

@@ -18,7 +18,7 @@ from tests.peers.ports import free_port
 from tests.system.running import RunningSystem, until
 
 INNER = {
-    "api.keys", "api.login", "api.webhooks", "recording.note", "flow.history",
+    "api.keys", "api.users.list", "api.login", "api.webhooks", "recording.note", "flow.history",
 }  # fmt: skip
 """What other processes of the node ask, and what has no counterpart of the same shape."""
 

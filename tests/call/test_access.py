@@ -57,6 +57,12 @@ def test_a_user_with_a_role_signs_in_with_the_password_of_the_phone() -> None:
     assert told(there, "api_login") == [{"user": "alice", "role": "supervisor", "address": "192.0.2.80"}]
 
 
+def test_who_may_be_signed_in_is_told_as_at_the_sign_in() -> None:
+    there = world()
+    who = there.command("api.login", user="alice", password="secret", address="192.0.2.80")
+    assert there.command("api.users.list") == [who]
+
+
 def test_one_text_for_everything_that_is_wrong_and_no_secret_in_a_fact() -> None:
     there = world()
     texts = {refusal(there, *each) for each in (("alice", "guess1"), ("bob", "secret"), ("my password", "x"))}

@@ -139,6 +139,8 @@ def test_a_supervisor_is_called_to_a_conversation(desk: Desk, mode: str) -> None
     answer = desk.command("call.supervise", call=call, mode=mode, **{"as": "boss"})
     desk.answers("boss")
     own = desk.world.exchange.calls[answer["call"]]
+    assert desk.command("call.show", call=call)["conversation"]["supervisors"] == ["boss"]
+    assert desk.command("call.show", call=call, own="bob")["conversation"]["supervisors"] == []
     edges = desk.world.worker.held["bridge", f"{call}.bridge"]["edges"]
     told = {ear for ear, mouth, _ in edges if mouth == own.inbound.id}
     party = {leg.id: leg.party.name for leg in desk.world.legs()}

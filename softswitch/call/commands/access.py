@@ -16,7 +16,12 @@ class AccessCommands(CommandGroup):
     """The keys of the API, with their hashes, and signing in."""
 
     def commands(self) -> dict[str, Command]:
-        return {"api.keys": lambda args, now, out: self._exchange.access.keys(), "api.login": self._login}
+        access = self._exchange.access
+        return {
+            "api.keys": lambda args, now, out: access.keys(),
+            "api.users.list": lambda args, now, out: access.users(),
+            "api.login": self._login,
+        }
 
     def _login(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         """args: user, password, and `address` of who signs in, for the record."""

@@ -44,7 +44,11 @@ class CallCommands(CommandGroup):
         return [describe(call, now) for call in calls if own is None or is_of(call, own)]
 
     def _show(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
-        return describe_whole(call_of(self._exchange, args), now)
+        """With `own` not who supervises: whether agents know that is for `agent_sees` to say."""
+        told = describe_whole(call_of(self._exchange, args), now)
+        if owner(args) is not None and told["conversation"] is not None:
+            told["conversation"] = {**told["conversation"], "supervisors": []}
+        return told
 
     def _hang_up(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
         """The whole call; with `own` as if this user's phone had done it."""
