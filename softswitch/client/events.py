@@ -19,6 +19,8 @@ OPEN_S = 10.0
 SILENT_S = 40.0
 """Without a word for so long the connection is lost: the API sends its position every quarter of a minute."""
 LONGEST_PAUSE_S = 5.0
+FOR_GOOD = {4401: 401, 4410: 410}
+"""Codes of closed streams that to connect again does not help, as the HTTP status of the Problem."""
 TRY_AGAIN = (429, 502, 503, 504)
 
 
@@ -87,8 +89,8 @@ class EventStream:
                 try:
                     message = orjson.loads(socket.recv(SILENT_S))
                 except ConnectionClosed as error:
-                    if error.rcvd is not None and error.rcvd.code == 1008:
-                        raise Problem(403, error.rcvd.reason or "the API has ended the stream") from None
+                    if error.rcvd is not None and error.rcvd.code in FOR_GOOD:
+                        raise Problem(FOR_GOOD[error.rcvd.code], error.rcvd.reason) from None
                     raise
                 yield from self._events(message)
 

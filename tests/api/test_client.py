@@ -127,3 +127,11 @@ def _lives(centre: Client) -> bool:
         return bool(centre.status())
     except Unreachable:
         return False
+
+
+def test_a_stream_from_where_the_journal_has_nothing_is_refused_and_not_tried_for_ever(
+    centre: Client,
+) -> None:
+    with pytest.raises(Problem, match="begin without from") as caught:
+        next(iter(centre.events(since=1 << 60)))
+    assert caught.value.status == 410
