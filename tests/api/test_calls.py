@@ -121,6 +121,10 @@ def _talking(client: httpx.Client, path: str) -> httpx.Response | None:
     return answer if answer.json()["state"] == "talking" else None
 
 
+def _rings(client: httpx.Client, path: str) -> bool:
+    return any(leg["state"] == "ringing" for leg in client.get(path).json()["legs"])
+
+
 def test_a_phone_is_asked_to_answer_and_a_call_is_transferred(
     as_role: As, document: Document, phones: Phones
 ) -> None:
@@ -128,6 +132,7 @@ def test_a_phone_is_asked_to_answer_and_a_call_is_transferred(
     calling = phones["carl"].call("anna")
     ringing = phones["anna"].rings()
     call = only_call(agent)["call"]
+    until(lambda: _rings(agent, f"/v1/calls/{call}"), "the switch has heard the 180")
     asked = agent.post(f"/v1/calls/{call}/answer")
     assert document.check(asked, f"{CALL}/answer") == {"call": call, "user": "anna", "phones": 1}
     ringing.answer()
