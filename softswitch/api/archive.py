@@ -110,7 +110,7 @@ class Recordings:
 
     async def heard(self, recording: str, caller: Caller) -> None:
         """Somebody is about to hear it."""
-        now, who = time.monotonic(), (caller.name, recording)
+        now, who = time.monotonic(), (caller.by, recording)
         if now - self._listening.get(who, -LISTENING_S) >= LISTENING_S:
             await self.tell("recording_played", {"recording": recording, "by": caller.by})
             self._listening[who] = now

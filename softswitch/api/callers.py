@@ -7,7 +7,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,18 +24,20 @@ ROLES = ("agent", "supervisor", "quality", "admin", "auditor")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`user` and `agent`: as whom a caller of the role agent acts; empty: nobody."""
+    """`user` and `agent`: as whom a caller of the role agent acts; empty: nobody. `mark` is that of the
+    password with which a user has signed in; empty: this is an API key."""
 
     name: str
     role: str
     tenant: str = TENANT
     user: str = ""
     agent: str = ""
+    mark: str = field(default="", repr=False)
 
     @property
     def by(self) -> str:
-        """Who it was, as facts say it."""
-        return f"api:{self.name}"
+        """Who it was, as facts say it: a key and a user of the same name are two."""
+        return f"user:{self.name}" if self.mark else f"api:{self.name}"
 
     @property
     def own(self) -> dict[str, str]:
@@ -89,7 +91,7 @@ class Callers:
                 self._read = rows
 
     async def _session(self, known: str, max_age_s: float) -> Caller:
-        """A session ends, too, when its user is removed or has other rights than at its beginning."""
+        """A session ends, too, when its user is removed or has another password or other rights since."""
         found = self._database.session(known, time.time())
         if found is None:
             raise unauthorized("this token is not known, or has expired")
@@ -100,7 +102,9 @@ class Callers:
                 self._users = {row["user"]: _signed_in(row) for row in rows}
                 self._users_read = rows
         if self._users is not None and self._users.get(caller.user) != caller:
-            raise unauthorized(f"{caller.user} has been removed, or has other rights now; sign in again")
+            raise unauthorized(
+                f"{caller.user} has been removed, or has another password or other rights now; sign in again"
+            )
         return caller
 
     def sign_in(self, who: Mapping[str, Any]) -> tuple[str, float, Caller]:
@@ -116,7 +120,8 @@ class Callers:
 
 
 def _signed_in(who: Mapping[str, Any]) -> Caller:
-    return Caller(who["user"], who["role"], who.get("tenant") or TENANT, who["user"], who.get("agent") or "")
+    name, tenant, agent = who["user"], who.get("tenant") or TENANT, who.get("agent") or ""
+    return Caller(name, who["role"], tenant, name, agent, who["mark"])
 
 
 def unauthorized(detail: str) -> ApiError:

@@ -59,7 +59,7 @@ async def caller_of(request: HTTPConnection, token: str = "") -> Caller:
         # It may be a key that has just been made.
         caller = await services.callers.find(token, max_age_s=0)
     request.scope[CALLER] = caller.name
-    services.rates.request(caller.name)
+    services.rates.request(caller.by)
     return caller
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,15 +52,13 @@ class Access:
     def users(self) -> list[dict[str, Any]]:
         """Who may be signed in, as `login` tells it."""
         agents = {agent.user: agent.name for agent in reversed(self._exchange.centre.agents.values())}
-        return [
-            {"user": user.name, "role": user.role, "tenant": DEFAULT_TENANT, "agent": agents.get(user.name)}
-            for user in self._exchange.centre.users.values()
-            if user.role is not None
-        ]
+        users = self._exchange.centre.users.values()
+        return [_signed_in(user, agents.get(user.name)) for user in users if user.role is not None]
 
     def login(self, name: str, password: str, address: str, now: float, out: list[Any]) -> dict[str, Any]:
-        """Who has signed in: user, role, tenant, agent. ConfigError, always the same one, when the user, the
-        password or the role is not there; another one while too many have failed."""
+        """Who has signed in: user, role, tenant, agent, and a `mark` that changes with the password.
+        ConfigError, always the same one, when the user, the password or the role is not there; another one
+        while too many have failed."""
         recent = self._recent(name, now)
         if len(recent) >= MOST_FAILURES:
             raise _refusal(f"too many failures; try again in {recent[0] + LOCKED_S - now:.0f} s", BUSY)
@@ -70,7 +69,7 @@ class Access:
             raise _refusal("user, password or role is wrong; the user needs a role to sign in", FORBIDDEN)
         self._failures.pop(name, None)
         out.append(Fact("api_login", {"user": name, "role": user.role, "address": address}))
-        return {"user": name, "role": user.role, "tenant": DEFAULT_TENANT, "agent": self._agent_of(user)}
+        return _signed_in(user, self._agent_of(user))
 
     def _right(self, name: str, password: str) -> bool:
         """In the same time whether there is such a user or not."""
@@ -101,6 +100,12 @@ class Access:
 
     def _recent(self, name: str, now: float) -> list[float]:
         return [each for each in self._failures.get(name, ()) if each > now - LOCKED_S]
+
+
+def _signed_in(user: User, agent: str | None) -> dict[str, Any]:
+    hashes = "".join(f"{algorithm}:{user.ha1[algorithm]}" for algorithm in sorted(user.ha1))
+    mark = hashlib.sha256(hashes.encode()).hexdigest()[:16]
+    return {"user": user.name, "role": user.role, "tenant": DEFAULT_TENANT, "agent": agent, "mark": mark}
 
 
 def _refusal(message: str, code: str) -> ConfigError:

@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from softswitch.api.callers import ROLES
+from softswitch.api.problem import ApiError
+from softswitch.api.rates import SIGN_INS_PER_S, Rates
 from softswitch.call.access import LOCKED_S, MOST_FAILURES
 from tests.api.conftest import As, new_key
 from tests.system.running import RunningSystem
@@ -70,7 +72,7 @@ def test_a_user_signs_in_and_out(api_system: RunningSystem) -> None:
 def test_a_session_ends_with_the_rights_it_began_with(api_system: RunningSystem, as_role: As) -> None:
     admin = as_role("admin")
     with httpx.Client(base_url=api_system.node.api.origin) as client:
-        for change in ({"role": "agent"}, {"role": None}):
+        for change in ({"role": "agent"}, {"role": None}, {"password": "another"}):
             settings = {"password": "tess-secret", "role": "supervisor"}
             assert admin.post("/v1/users/tess", json=settings).status_code == 201
             begun = client.post("/v1/session", json={"user": "tess", "password": "tess-secret"}).json()
@@ -79,11 +81,41 @@ def test_a_session_ends_with_the_rights_it_began_with(api_system: RunningSystem,
             assert admin.patch("/v1/users/tess", json=change).status_code == 200
             refused = client.get("/v1/calls")
             assert (refused.status_code, refused.headers["content-type"]) == (401, PROBLEM)
-            assert "tess has been removed, or has other rights now" in refused.json()["detail"]
+            assert "another password or other rights now" in refused.json()["detail"]
             assert admin.delete("/v1/users/tess").status_code == 200
             assert client.get("/v1/calls").status_code == 401
     facts = admin.get("/v1/facts", params={"types": "api_login", "limit": 1000}).json()["items"]
-    assert [each["data"]["address"] for each in facts if each["data"]["user"] == "tess"] == ["127.0.0.1"] * 2
+    assert [each["data"]["address"] for each in facts if each["data"]["user"] == "tess"] == ["127.0.0.1"] * 3
+
+
+def test_a_key_and_a_user_of_the_same_name_are_two(api_system: RunningSystem, as_role: As) -> None:
+    token = new_key(api_system, name="sue", role="supervisor")
+    with httpx.Client(base_url=api_system.node.api.origin) as client:
+        signed_in = client.post("/v1/session", json={"user": "sue", "password": "sue-secret"}).json()["token"]
+        closed = [
+            client.post(
+                "/v1/queues/support/close",
+                json={"reason": "twice"},
+                headers={"Authorization": f"Bearer {each}", "Idempotency-Key": "the-same"},
+            )
+            for each in (token, signed_in)
+        ]
+    assert [each.status_code for each in closed] == [200, 200]
+    admin = as_role("admin")
+    facts = admin.get("/v1/facts", params={"types": "command_done", "limit": 1000}).json()["items"]
+    assert {"api:sue", "user:sue"} <= {each["data"]["by"] for each in facts}
+    assert admin.post("/v1/queues/support/open").is_success
+    assert admin.delete("/v1/api_keys/sue").is_success
+
+
+def test_passwords_are_not_tried_for_many_users_at_once() -> None:
+    rates = Rates(1)
+    for _ in range(int(SIGN_INS_PER_S)):
+        rates.sign_in("2001:db8::1")
+    with pytest.raises(ApiError) as refused:
+        rates.sign_in("2001:db8::2")
+    assert (refused.value.status, refused.value.headers) == (429, {"Retry-After": "1"})
+    rates.sign_in("2001:db8:0:1::1")
 
 
 @pytest.mark.parametrize(

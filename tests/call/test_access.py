@@ -53,7 +53,11 @@ def test_the_keys_that_count_with_their_hashes() -> None:
 def test_a_user_with_a_role_signs_in_with_the_password_of_the_phone() -> None:
     there = world()
     who = there.command("api.login", user="alice", password="secret", address="192.0.2.80")
+    mark = who.pop("mark")
     assert who == {"user": "alice", "role": "supervisor", "tenant": "default", "agent": "a1"}
+    there.configure({"users": {"alice": {"password": "another", "role": "supervisor"}}})
+    (row,) = there.command("api.users.list")
+    assert mark and row["mark"] != mark
     assert told(there, "api_login") == [{"user": "alice", "role": "supervisor", "address": "192.0.2.80"}]
 
 

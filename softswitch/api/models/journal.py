@@ -104,7 +104,8 @@ class AuditEntry(BaseModel):
     at: float = Field(description="When, UTC seconds.")
     type: str = Field(description="Type of the fact, such as recording_played.")
     who: Text = Field(
-        description="api:NAME for callers of the API, a user of the machine, or of the house; null: not told."
+        description="api:NAME for keys and user:NAME for users at the API, a user of the machine, or of the"
+        " house; null: not told."
     )
     call: Text
     subject: Text = Field(description="What it was done to: a recording, agent, queue, object, address …")

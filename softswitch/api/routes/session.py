@@ -53,6 +53,7 @@ class Session(BaseModel):
 async def sign_in(given: SignIn, services: Here, request: Request) -> Session:
     """Begin a session. The token is told here only."""
     address = request.client.host if request.client else ""
+    services.rates.sign_in(address)
     args = {"user": given.user, "password": given.password, "address": address}
     try:
         who = await services.switch.call("api.login", args)
@@ -60,7 +61,6 @@ async def sign_in(given: SignIn, services: Here, request: Request) -> Session:
         if error.code == BUSY:
             headers = {"Retry-After": f"{LOCKED_S:.0f}"}
             raise ApiError(429, error.message, error.hint, headers=headers) from None
-        services.rates.failure(address)
         raise ApiError(401, error.message, error.hint) from None
     token, until, caller = services.callers.sign_in(who)
     return Session(token=token, expires_at=datetime.fromtimestamp(until, UTC), caller=CallerView.of(caller))
