@@ -254,9 +254,9 @@ class Events:
                 event.place(self._parties)
         now, made = asyncio.get_running_loop().time(), {}
         for view, group in self._groups.items():
-            wanted = [each for each in events if view.shows(each)]
+            wanted = view.of_them(events)
             if wanted:
-                key = tuple(each.position for each in wanted)
+                key = tuple(wanted)
                 if key not in made:
                     made[key] = b"".join(frames_of(wanted, self._position))
                 group.write(made[key], now)

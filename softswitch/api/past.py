@@ -53,7 +53,7 @@ class Past:
             assert self.parties is not None
             for event in events:
                 event.place(self.parties)
-        return frames_of([each for each in events if self._view.shows(each)], self.position)
+        return frames_of(self._view.of_them(events), self.position)
 
     def _begin(self) -> None:
         end = complete_end(journal_directory(self._state_dir))

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from softswitch.api.callers import Caller
-from softswitch.api.parties import NOBODY, Names, Parties
+from softswitch.api.parties import NOBODY, Names, Parties, named
 from softswitch.api.rights import shown
 from softswitch.store.reader import Fact
 from softswitch.webhook.event import event_id
+
+_FROM, _FROM_OR_TO = {"withheld": ("from",)}, {"withheld": ("from",), "to_withheld": ("to",)}
+WITHHELD: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "call_started": {"withheld": ("from_number", "source")},
+    "leg_started": {"withheld": ("address", "user")},
+    "transfer_started": _FROM,
+    "transfer_failed": _FROM,
+    "call_transferred": _FROM_OR_TO,
+}
+"""What agents are not told of a fact with such a mark: the fields that say who withholds the number."""
 
 
 class Event:
     """One fact as subscribers get it; made into JSON once, whoever gets it."""
 
-    __slots__ = ("_fact", "_json", "call", "names", "position", "queue", "tenant", "type")
+    __slots__ = ("_fact", "_for_agents", "_json", "call", "names", "position", "queue", "tenant", "type")
 
     def __init__(self, position: int, fact: Fact) -> None:
         self.position = position
@@ -30,11 +40,24 @@ class Event:
         self.names: Names = NOBODY
         self._fact = fact
         self._json: bytes | None = None
+        self._for_agents: Event | None = None
 
     def place(self, parties: Parties) -> None:
         """Find out whom it concerns; once for each event, in their order."""
         self.names, queue = parties.concerned(self.type, self._fact.get("data") or {})
         self.queue = self.queue or queue
+
+    def told_to(self, me: Names) -> Event:
+        """As agents get it who have these names: itself, unless it says who withholds the number."""
+        data = self._fact.get("data") or {}
+        by_mark = WITHHELD.get(self.type, {})
+        hidden = [name for mark, names in by_mark.items() if data.get(mark) for name in names if name in data]
+        if not hidden or not me.isdisjoint(named(data)):
+            return self
+        if self._for_agents is None:
+            fact = {**self._fact, "data": {**data, **dict.fromkeys(hidden)}}
+            self._for_agents = Event(self.position, fact)
+        return self._for_agents
 
     @property
     def json(self) -> bytes:
@@ -73,6 +96,11 @@ class View:
     def needs_parties(self) -> bool:
         """Whether what it shows depends on who takes part in a call."""
         return self.role == "agent" or bool(self.queues or self.agents)
+
+    def of_them(self, events: Iterable[Event]) -> list[Event]:
+        """Those that it shows, as it shows them."""
+        shown = [each for each in events if self.shows(each)]
+        return [each.told_to(self.me) for each in shown] if self.role == "agent" else shown
 
     def shows(self, event: Event) -> bool:
         return (

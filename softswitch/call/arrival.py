@@ -105,8 +105,10 @@ class Arrivals:
             return
         if take_over(exchange, caller, transaction, message, now, out):
             return
+        told = self._introduction(message, caller, hidden)
+        caller = replace(caller, withheld=told.private)
         call = Call(exchange, id, caller, dialled, now, message.max_forwards - 1)
-        call.introduction = self._introduction(message, caller, hidden)
+        call.introduction = told
         exchange.calls[call.id] = call
         call.started_with(message.sip_call_id, out)
         leg = call.inbound

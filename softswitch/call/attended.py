@@ -155,5 +155,7 @@ def talk_on(
 
 
 def _tell(by: Leg, sent: Leg, to: Leg, other: Call, out: list[Any]) -> None:
-    fields = {"by": by.party.source, "from": sent.party.number, "to": to.party.number}
+    fields = {"by": by.party.source, "from": sent.party.number, "to": to.party.number, **sent.party.privacy}
+    if to.party.withheld:
+        fields["to_withheld"] = True
     by.call.fact("call_transferred", {**fields, "kind": "attended", "other_call": other.id}, out)

@@ -107,6 +107,7 @@ class Call:
                 "to_number": self.dialled,
                 "source": self.caller.source,
                 "sip_call_id": sip_call_id,
+                **self.caller.privacy,
                 **({"user_to_user": told} if told else {}),
             },
             out,
@@ -116,7 +117,8 @@ class Call:
     def new_leg(self, direction: str, party: Party, out: list[Any]) -> Leg:
         leg = Leg(self, self.next_id("l"), direction, party)
         self.legs[leg.id] = leg
-        named = {"leg": leg.id, "direction": direction, "address": party.number, party.kind: party.name}
+        named: dict[str, Any] = {"leg": leg.id, "direction": direction, "address": party.number}
+        named |= {party.kind: party.name, **party.privacy}
         if direction == "outbound":
             leg.sip_call_id = named["sip_call_id"] = self.exchange.ua.endpoint.token()
         self.fact("leg_started", named if party.agent is None else {**named, "agent": party.agent}, out)

@@ -10,7 +10,7 @@ from typing import Any
 class Party:
     """Who is at the other end of a leg, or calls; `kind` is user, trunk, anonymous or flow.
 
-    `agent` is set while a call is offered.
+    `agent` is set while a call is offered; `withheld`: a caller who is not to be told to whom they call.
     """
 
     kind: str
@@ -18,10 +18,16 @@ class Party:
     number: str
     display: str = ""
     agent: str | None = None
+    withheld: bool = False
 
     @property
     def source(self) -> str:
         return f"{self.kind}:{self.name}"
+
+    @property
+    def privacy(self) -> dict[str, bool]:
+        """What a fact with the number of this party has beside it, so that agents are told without."""
+        return {"withheld": True} if self.withheld else {}
 
     def to_state(self) -> dict[str, Any]:
         return {
@@ -30,4 +36,5 @@ class Party:
             "number": self.number,
             "display": self.display,
             "agent": self.agent,
+            **self.privacy,
         }

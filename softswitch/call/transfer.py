@@ -207,6 +207,7 @@ class Transfer:
             "from": self.call.caller.number,
             "to": self.target,
             "kind": "blind",
+            **self.call.caller.privacy,
         }
 
     # What the transferor's leg reports

@@ -20,9 +20,9 @@ def call_started(db: sqlite3.Connection, fact: Told) -> None:
     of = fact.of
     db.execute(
         "INSERT OR IGNORE INTO calls (call, tenant, node, sip_call_id, direction, source, from_number,"
-        " to_number, started_at, recordings) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        " to_number, started_at, withheld, recordings) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
         (of["call"], fact.tenant, fact.node, of.get("sip_call_id"), of.get("direction"), of.get("source"),
-         of.get("from_number"), of.get("to_number"), fact.at))
+         of.get("from_number"), of.get("to_number"), fact.at, 1 if of.get("withheld") else None))
 
 
 def call_answered(db: sqlite3.Connection, fact: Told) -> None:

@@ -70,10 +70,12 @@ def list_calls(
     queue: str | None = None, agent: str | None = None, number: str | None = None,
     outcome: str | None = None, reason: str | None = None, direction: str | None = None,
     ended: bool | None = True, limit: int = 100, offset: int = 0, older_than: Place | None = None,
+    withheld: bool = True,
 ) -> list[Row]:
     """CDRs, newest first. `since` and `until` (UTC seconds) bound `started_at`, the latter excluded.
 
-    `ended` True: finished calls, False: those going on, None: both. `number`: either side has it.
+    `ended` True: finished calls, False: those going on, None: both. `number`: either side has it; without
+    `withheld` a caller who withholds it is not found by it.
     `older_than`: only what stands after this call in the list.
     """
     where = _Where()
@@ -81,7 +83,8 @@ def list_calls(
     where.between("started_at", since, until)
     where.equal(queue=queue, agent=agent, outcome=outcome, reason=reason, direction=direction)
     if number is not None:
-        where.add("(from_number = ? OR to_number = ?)", number, number)
+        known = "" if withheld else " AND withheld IS NULL"
+        where.add(f"(from_number = ?{known} OR to_number = ?)", number, number)
     where.is_set("ended_at", ended)
     return where.select(db, "SELECT * FROM calls", "started_at DESC, call DESC", limit, offset)
 

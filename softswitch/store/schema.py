@@ -15,7 +15,7 @@ from softswitch.store.rollup_schema import DETAILS, ROLLUPS, statements
 
 DATABASE_NAME = "softswitch.db"
 # Raise it when a view function changes: the views of an older version are rebuilt from the journal.
-VIEWS_VERSION = 8
+VIEWS_VERSION = 9
 POSITION_TABLE = "journal_position"
 SUBJECTS_TABLE = "subjects"
 _BUSY_TIMEOUT_S = 1.0
@@ -192,6 +192,13 @@ def m010_audit(db: Database) -> None:
     db.table("audit").create(_AUDIT, pk="log_position")
     db.table("audit").create_index(["at"])
     db.table("audit").create_index(["subject"])
+
+
+@migrations()
+def m011_withheld(db: Database) -> None:
+    """Whose caller is not to be told to agents."""
+    if "withheld" not in db.table("calls").columns_dict:
+        db.table("calls").add_column("withheld", int)
 
 
 class LaterSchema(sqlite3.DatabaseError):

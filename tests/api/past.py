@@ -17,8 +17,8 @@ UNKNOWN = "493099887766"
 @dataclass
 class Past:
     """The calls, the oldest first: a conversation with anna that was recorded, a caller who gave up in the
-    queue, a message in anna's mailbox, a conversation with ben that was recorded, a call to an unknown
-    number."""
+    queue, a message in anna's mailbox, a conversation with ben that was recorded, whose caller withheld the
+    number, a call to an unknown number."""
 
     conversation: dict[str, Any]
     abandoned: dict[str, Any]
@@ -37,7 +37,7 @@ def past(api_system: RunningSystem) -> Iterator[Past]:
         waiting.hang_up()
         abandoned = api_system.cdr(waiting.sip_call_id)
         message = _message(api_system, phones["carl"])
-        other = _conversation(api_system, phones["carl"], phones["ben"])
+        other = _conversation(api_system, phones["carl"], phones["ben"], "*67201")
         unknown = api_system.cdr(phones["carl"].call(UNKNOWN).reached("ended").sip_call_id)
         for phone in phones.values():
             phone.unregister()
@@ -51,10 +51,12 @@ def _phone(floor: Floor, system: RunningSystem, user: str) -> Handset:
     return phone
 
 
-def _conversation(system: RunningSystem, caller: Handset, agent: Handset) -> dict[str, Any]:
+def _conversation(
+    system: RunningSystem, caller: Handset, agent: Handset, number: str = "201"
+) -> dict[str, Any]:
     system.command("agent.sign_in", name=agent.user)
     system.command("agent.status", name=agent.user, status="available")
-    asking = caller.call("201").reached("talking")
+    asking = caller.call(number).reached("talking")
     answering = agent.rings().answer()
     all_hear((asking, answering), 50)
     asking.hang_up()

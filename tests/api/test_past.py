@@ -14,7 +14,7 @@ from softswitch.api import past
 from softswitch.api.callers import Caller
 from softswitch.api.past import Past, Refused
 from softswitch.api.rights import KNOWN, OWN, SEEN
-from softswitch.api.view import View
+from softswitch.api.view import Event, View
 from softswitch.store.queries import open_views
 from softswitch.store.reader import read_facts
 from softswitch.store.segments import complete_end, journal_directory
@@ -111,6 +111,50 @@ def test_a_queue_is_a_filter_for_its_calls(state_dir: Path) -> None:
     calls = {each["call"] for each in found if each["type"] in comes and each["data"]["queue"] == "support"}
     assert calls and {each["call"] for each in found if "call" in each} == calls
     assert any(each["type"] == "leg_ended" for each in found)
+
+
+def test_agents_are_told_of_calls_without_who_withholds_the_number(tmp_path: Path) -> None:
+    """The user who withholds it is told; so is everybody who is no agent."""
+    number, leg = "555", {"call": "c1", "direction": "inbound", "address": "555", "user": "bob"}
+    facts: list[Found] = [
+        {"type": "leg_started", "data": {"call": "c1", "leg": "l2", "agent": "a1", "address": "alice"}},
+        {"type": "leg_started", "data": {**leg, "leg": "l1", "withheld": True}},
+        {"type": "transfer_started", "data": {"call": "c1", "from": number, "to": "9", "withheld": True}},
+        {"type": "call_transferred", "data": {"call": "c1", "from": "9", "to": number, "to_withheld": True}},
+        {"type": "transfer_started", "data": {"call": "c1", "from": number, "to": "9"}},
+    ]
+    log = journal(tmp_path)
+    log.append(facts)
+    log.close()
+
+    def data(view: View) -> list[Found]:
+        return [each["data"] for each in told(tmp_path, view, 0)]
+
+    whole = [{**fact["data"]} for fact in facts]
+    hidden = [
+        whole[0],
+        {**whole[1], "address": None, "user": None},
+        {**whole[2], "from": None},
+        {**whole[3], "to": None},
+        whole[4],
+    ]
+    assert data(View.of(Caller("key", "supervisor"))) == whole
+    assert data(view("a1")) == hidden
+    assert data(view("a2")) == [whole[1], *hidden[2:]]
+
+
+def test_the_views_of_one_event_do_not_disturb_each_other() -> None:
+    about = {"call": "c1", "from_number": "555", "source": "trunk:carrier", "withheld": True, "agent": "a1"}
+    fact = {"type": "call_started", "tenant": "default", "at": 1.0, "node": "node1", "id": 1, "data": about}
+    event = Event(1, fact)
+    agent, other = (View("agent", "default", frozenset((name,))) for name in ("agent:a2", "agent:a1"))
+    everybody = View("supervisor", "default")
+    event.names = frozenset(("agent:a1", "agent:a2"))
+    (without,) = agent.of_them([event])
+    assert without.position == 1 and without is agent.of_them([event])[0]
+    assert orjson.loads(without.json)["data"] == {**about, "from_number": None, "source": None}
+    assert everybody.of_them([event]) == other.of_them([event]) == [event]
+    assert orjson.loads(event.json)["data"] == about
 
 
 def test_of_another_tenant_nothing_is_told(state_dir: Path) -> None:

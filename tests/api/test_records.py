@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
-from tests.api.conftest import As
+from tests.api.conftest import As, new_key
 from tests.api.document import Document
 from tests.api.past import Past
+from tests.system.running import RunningSystem
 
 READERS = ("supervisor", "quality", "admin", "auditor")
 
@@ -61,6 +63,23 @@ def test_agents_see_their_own_calls_only(as_role: As, past: Past) -> None:
         assert agent.get(path).status_code == 403, path
     assert agent.get("/v1/agents/anna/history").status_code == 200
     assert as_role("quality").get("/v1/cdrs?agent=own").status_code == 422
+
+
+def test_agents_are_not_told_who_withheld_the_number(
+    api_system: RunningSystem, as_role: As, document: Document, past: Past
+) -> None:
+    key = new_key(api_system, name="desk-ben", role="agent", agent="ben", user="ben")
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=api_system.node.api.origin, headers=headers) as ben:
+        (own,) = document.check(ben.get("/v1/cdrs?agent=own"), "/v1/cdrs")["items"]
+        assert ben.get("/v1/cdrs?agent=own&number=carl").json()["items"] == []
+        assert ben.get("/v1/cdrs?agent=own&number=201").json()["items"] == [own]
+    whole = {**past.other, "from_number": "carl", "source": "user:carl", "withheld": 1}
+    assert own == {**whole, "from_number": None, "source": None}
+    supervisor = as_role("supervisor").get("/v1/cdrs?agent=ben&number=carl").json()["items"]
+    assert supervisor == [whole]
+    (anna,) = as_role("agent").get("/v1/cdrs?agent=own&number=carl").json()["items"]
+    assert (anna["from_number"], anna["withheld"]) == ("carl", None)
 
 
 def test_a_call_with_all_its_parts(as_role: As, document: Document, past: Past) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,18 @@ def one_each(facts: list[Fact]) -> list[list[Fact]]:
     return [[each] for each in facts]
 
 
+def test_a_caller_who_withholds_the_number_is_marked(tmp_path: Path) -> None:
+    known, unknown = answered_call("c1"), answered_call("c2")
+    unknown[0]["data"]["withheld"] = True
+    tell(tmp_path, one_each([*known, *unknown]))
+    copy_all(tmp_path)
+    with closing(open_views(tmp_path)) as db:
+        assert {row["call"]: row["withheld"] for row in list_calls(db)} == {"c1": None, "c2": 1}
+        found = list_calls(db, number="555", withheld=False)
+        assert [row["call"] for row in found] == ["c1"]
+        assert len(list_calls(db, number="100", withheld=False)) == 2
+
+
 def test_the_record_of_an_answered_call(tmp_path: Path) -> None:
     tell(tmp_path, one_each(answered_call("c1")))
     copy_all(tmp_path)
@@ -63,7 +76,7 @@ def test_the_record_of_an_answered_call(tmp_path: Path) -> None:
         "answered_at": started + 1, "ended_at": started + 18, "flow": "main",
         "queue": "sales", "agent": "alice",
         "outcome": "answered", "reason": "normal_hang_up_caller", "ended_by": "caller", "wait_s": 2.0,
-        "talk_s": 30.0, "duration_s": 34.0, "recordings": 1, "caller_leg": None,
+        "talk_s": 30.0, "duration_s": 34.0, "recordings": 1, "caller_leg": None, "withheld": None,
     }
     (visit,) = list_queue_calls(db)
     figures = (visit["outcome"], visit["agent"], visit["offers"], visit["waited_s"])

@@ -40,6 +40,9 @@ class CallRecord(BaseModel):
         description="Leg of the party for whom the call is handled: who called, or who stayed after a"
         " transfer."
     )
+    withheld: int | None = Field(
+        description="1: the caller withheld the number; agents are told neither from_number nor source."
+    )
 
 
 class LegRecord(BaseModel):

@@ -75,13 +75,19 @@ class StateFilter(Places):
 
 @router.get("/cdrs", response_model=Page[CallRecord])
 async def list_records(services: Here, wanted: Annotated[CallFilter, Query()], caller: Anybody) -> Response:
-    """Finished calls, newest first. Agents see their own: `agent=own`."""
+    """Finished calls, newest first. Agents see their own, `agent=own`, and not who withheld the number."""
     place = wanted.after(float, str)
     filters = wanted.model_dump(exclude={"limit", "cursor"}) | {"agent": agent_asked(caller, wanted.agent)}
+    told = caller.role != "agent"
     rows = await services.views(
-        lambda db: list_calls(db, **filters, limit=wanted.limit + 1, older_than=place)
+        lambda db: list_calls(db, **filters, limit=wanted.limit + 1, older_than=place, withheld=told)
     )
-    return wanted.page(rows, "started_at", "call")
+    return wanted.page(rows if told else [*map(without_caller, rows)], "started_at", "call")
+
+
+def without_caller(row: Row) -> Row:
+    """A call as agents see it: not who called, where the number was withheld."""
+    return {**row, "from_number": None, "source": None} if row["withheld"] else row
 
 
 def agent_asked(caller: Caller, agent: str | None) -> str | None:

@@ -38,15 +38,17 @@ class CallCommands(CommandGroup):
         }
 
     def _calls(self, args: Arguments, now: float, out: list[Any]) -> list[dict[str, Any]]:
-        """With `own` those of this user."""
+        """With `own` those of this user, who is not told of callers that withhold the number."""
         own = owner(args)
         calls = self._exchange.calls.values()
-        return [describe(call, now) for call in calls if own is None or is_of(call, own)]
+        return [describe(call, now, own) for call in calls if own is None or is_of(call, own)]
 
     def _show(self, args: Arguments, now: float, out: list[Any]) -> dict[str, Any]:
-        """With `own` not who supervises: whether agents know that is for `agent_sees` to say."""
-        told = describe_whole(call_of(self._exchange, args), now)
-        if owner(args) is not None and told["conversation"] is not None:
+        """With `own` not who withholds the number, nor who supervises: whether agents know that is for
+        `agent_sees` to say."""
+        own = owner(args)
+        told = describe_whole(call_of(self._exchange, args), now, own)
+        if own is not None and told["conversation"] is not None:
             told["conversation"] = {**told["conversation"], "supervisors": []}
         return told
 

@@ -9,15 +9,21 @@ from softswitch.call.conference_activity import ConferenceActivity
 if TYPE_CHECKING:
     from softswitch.call.call import Call
     from softswitch.call.leg import Leg
+    from softswitch.call.party import Party
     from softswitch.call.recording import Recording
+    from softswitch.call.transfer import Transfer
 
 
-def describe(call: Call, now: float) -> dict[str, Any]:
-    """One line of `call list`. `users` and `agents` are those who are in it, or whose phones ring for it."""
-    parties = [call.caller, *(leg.party for leg in call.legs.values())]
+def describe(call: Call, now: float, own: str | None = None) -> dict[str, Any]:
+    """One line of `call list`. `users` and `agents` are those who are in it, or whose phones ring for it.
+
+    With `own`, the user who looks, who withholds the number stays unknown; so it is in all that follows.
+    """
+    everybody = [call.caller, *(leg.party for leg in call.legs.values())]
+    parties = [party for party in everybody if not _is_hidden(party, own)]
     return {
         "call": call.id,
-        "from": call.caller.number,
+        "from": "" if _is_hidden(call.caller, own) else call.caller.number,
         "to": call.dialled,
         "state": state_of(call),
         "queue": call.queue,
@@ -37,37 +43,46 @@ def state_of(call: Call) -> str:
     return call.activity.kind if call.waiting is None else "waiting"
 
 
-def describe_whole(call: Call, now: float) -> dict[str, Any]:
+def _is_hidden(party: Party, own: str | None) -> bool:
+    return own is not None and party.withheld and (party.kind, party.name) != ("user", own)
+
+
+def describe_whole(call: Call, now: float, own: str | None = None) -> dict[str, Any]:
     """What `call show` has of a call; durations in seconds, null where there is none of it."""
     recording, transfer = _recording(call), call.transfer
     run = call.activity.flow_run if call.activity is not None else None
     return {
-        **describe(call, now),
-        "from_name": call.caller.display,
+        **describe(call, now, own),
+        "from_name": "" if _is_hidden(call.caller, own) else call.caller.display,
         "answered": call.inbound.state == "answered",
         "wait_s": round(call.wait_s, 1),
-        "legs": [_leg(call, leg, now) for leg in call.legs.values()],
+        "legs": [_leg(call, leg, now, own) for leg in call.legs.values()],
         "conversation": _conversation(call, now),
         "waiting": _waiting(call, now),
         "flow": None if run is None else {"name": run.flow.name, "step": run.step},
         "conference": _conference(call),
-        "transfer": None if transfer is None else {"by": transfer.by.name, "to": transfer.target},
+        "transfer": None if transfer is None else _transfer(transfer, own),
         "recording": None if recording is None else _of_recording(recording),
         "data": call.data.values,
     }
 
 
-def _leg(call: Call, leg: Leg, now: float) -> dict[str, Any]:
+def _transfer(transfer: Transfer, own: str | None) -> dict[str, Any]:
+    return {"by": "" if _is_hidden(transfer.by, own) else transfer.by.name, "to": transfer.target}
+
+
+def _leg(call: Call, leg: Leg, now: float, own: str | None) -> dict[str, Any]:
     """`holds`: this party hears nobody, by its own wish; `held`: it hears music, as the other one holds."""
     conversation, party = call.conversation, leg.party
+    hidden, is_user = _is_hidden(party, own), party.kind == "user"
     other = conversation.other(leg) if conversation is not None and leg in conversation.legs else None
     return {
         "leg": leg.id,
         "side": "caller" if leg is call.inbound else "other",
         "kind": party.kind,
-        "name": party.name,
-        "number": party.number,
-        "user": party.name if party.kind == "user" else None,
+        "name": "" if hidden and is_user else party.name,
+        "number": "" if hidden else party.number,
+        "user": party.name if is_user and not hidden else None,
         "agent": party.agent,
         "state": leg.state,
         "for_s": None if leg.since is None else round(now - leg.since, 1),
