@@ -43,6 +43,7 @@ class Recorded:
     worker: int
     caller: str
     left_at: float
+    withheld: bool = False
     unwanted: bool = False
     taking: Taking | None = None
 
@@ -69,12 +70,16 @@ class Recorded:
             taking.failed(now, out)
 
     def to_state(self) -> dict[str, Any]:
-        names = ("id", "call", "purpose", "mailbox", "path", "worker", "caller", "left_at", "unwanted")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in _KEPT}
 
     @classmethod
     def from_state(cls, exchange: Exchange, state: dict[str, Any]) -> Recorded:
         return cls(exchange, **state)
+
+
+_KEPT = (
+    "id", "call", "purpose", "mailbox", "path", "worker", "caller", "left_at", "withheld", "unwanted",
+)  # fmt: skip
 
 
 class TakingOwner(Protocol):
@@ -152,8 +157,9 @@ class Taking:
         path = exchange.voicemail.path_for(self.purpose, self.mailbox, id, now)
         number = call.caller.number
         left_at = exchange.utc(now).timestamp()
+        about_caller = (number, left_at, call.caller.withheld)
         recorded = Recorded(
-            exchange, id, call.id, self.purpose, self.mailbox, path, leg.worker, number, left_at
+            exchange, id, call.id, self.purpose, self.mailbox, path, leg.worker, *about_caller
         )
         recorded.taking = self
         self._recorded, self._started = recorded, now

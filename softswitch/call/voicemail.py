@@ -20,7 +20,8 @@ FOLDER = "voicemail"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message; `left_at` in UTC seconds, `caller` the number that left it."""
+    """One message; `left_at` in UTC seconds, `caller` the number that left it,
+    which `withheld` keeps from agents."""
 
     id: str
     mailbox: str
@@ -30,6 +31,7 @@ class Message:
     caller: str
     left_at: float
     heard: bool = False
+    withheld: bool = False
 
 
 class Mailbox:
@@ -99,6 +101,7 @@ class VoicemailStore:
                 seconds,
                 recorded.caller,
                 recorded.left_at,
+                withheld=recorded.withheld,
             )
             out.append(Fact("message_left", {**told, "mailbox": recorded.mailbox, "from": recorded.caller}))
             self._put(message, out)

@@ -17,8 +17,8 @@ UNKNOWN = "493099887766"
 @dataclass
 class Past:
     """The calls, the oldest first: a conversation with anna that was recorded, a caller who gave up in the
-    queue, a message in anna's mailbox, a conversation with ben that was recorded, whose caller withheld the
-    number, a call to an unknown number."""
+    queue, a message in anna's mailbox, a conversation with ben that was recorded (of both the caller withheld
+    the number), a call to an unknown number."""
 
     conversation: dict[str, Any]
     abandoned: dict[str, Any]
@@ -67,7 +67,7 @@ def _conversation(
 
 
 def _message(system: RunningSystem, caller: Handset) -> dict[str, Any]:
-    call = caller.call("500").reached("talking")
+    call = caller.call("*67500").reached("talking")
     call.audio.press("#")  # the tone at once
     until(
         lambda: any(key.startswith("message_recording/") for key in system.live_state()),

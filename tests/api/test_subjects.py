@@ -20,7 +20,9 @@ MESSAGES, AUDIO = (
 def test_a_message_is_heard(api_system: RunningSystem, as_role: As, document: Document, past: Past) -> None:
     for role in ("agent", "supervisor", "quality", "admin", "auditor"):
         page = document.check(as_role(role).get("/v1/voicemail/anna/messages"), MESSAGES)
-        assert [each["id"] for each in page["items"]] == [past.message["id"]]
+        (row,) = page["items"]
+        assert (row["id"], row["withheld"]) == (past.message["id"], True)
+        assert row["caller"] == ("" if role == "agent" else "carl")
     url = f"/v1/voicemail/anna/messages/{past.message['id']}/audio"
     content = Path(past.message["path"]).read_bytes()
     own = as_role("agent").get(url)

@@ -32,9 +32,11 @@ def playing(world: World) -> list[str]:
     return [item.removeprefix("/prompts/").removesuffix(".flac") for item in items]
 
 
-def leave(world: World, phone: Phone, number: str = "8001", seconds: float = MESSAGE_S) -> None:
+def leave(
+    world: World, phone: Phone, number: str = "8001", seconds: float = MESSAGE_S, headers: str = ""
+) -> None:
     """A message, ended by the hash key."""
-    phone.call(number)
+    phone.call(number, headers=headers)
     world.finish_prompt()
     world.wait(seconds)
     world.digit("#")
@@ -328,6 +330,14 @@ def test_messages_are_listed_and_erased_by_command() -> None:
     world.command("message.remove", message=row["id"])
     assert world.command("message.list") == []
     assert counts(world) == (0, 0)
+
+
+def test_a_message_says_that_its_caller_is_to_stay_unknown() -> None:
+    world = house()
+    leave(world, world.phone("bob"), headers="Privacy: id\r\n")
+    world.restart_switch()
+    (row,) = world.command("message.list", mailbox="alice")
+    assert (row["caller"], row["withheld"]) == ("bob", True)
 
 
 def test_a_recording_that_fails_raises_an_alarm() -> None:

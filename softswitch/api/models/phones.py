@@ -74,9 +74,10 @@ class VoicemailMessage(BaseModel):
     call: str = Field(description="Id of the call in which it was left.")
     path: str = Field(description="Of its file on the machine of the switch.")
     seconds: float = Field(description="How long it is.")
-    caller: str = Field(description="Number that left it.")
+    caller: str = Field(description="Number that left it; agents are not told one that was withheld.")
     left_at: float = Field(description="When, in seconds since 1970 (UTC).")
     heard: bool
+    withheld: bool = Field(description="The caller wants to stay unknown.")
 
 
 class ErasedMessage(BaseModel):

@@ -62,14 +62,15 @@ async def _messages(services: Services, mailbox: str, caller: Caller) -> list[di
     """ApiError 403 for an agent who may not listen to this mailbox, 404 where there is none."""
     boxes = await services.answers.read("voicemail.list", max_age_s=CONFIGURATION_AGE_S)
     box = next((row for row in boxes if row["name"] == mailbox), None)
-    if caller.role == "agent" and (box is None or await _user(services, caller) not in _listeners(box)):
+    agent = caller.role == "agent"
+    if agent and (box is None or await _user(services, caller) not in _listeners(box)):
         raise ApiError(403, f"{caller.name} may not listen to mailbox {mailbox!r}", "agents hear their own")
     if box is None:
         raise ApiError(404, f"there is no mailbox {mailbox!r}", "GET /v1/voicemail has them")
     rows: list[dict[str, Any]] = await services.answers.read(
         "message.list", {"mailbox": mailbox}, max_age_s=MESSAGES_AGE_S
     )
-    return rows
+    return [{**row, "caller": ""} if row["withheld"] else row for row in rows] if agent else rows
 
 
 def _listeners(box: dict[str, Any]) -> list[str]:
