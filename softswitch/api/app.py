@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
 from softswitch.api.doors import Doors
+from softswitch.api.naming import PREFIX, operation_id, summaries
 from softswitch.api.observed import Observed
 from softswitch.api.problem import ProblemDetails, handle_errors
 from softswitch.api.requests import PROBLEMS
@@ -21,7 +22,6 @@ from softswitch.api.routes.configuration import SCHEMAS as BODY_SCHEMAS
 from softswitch.api.services import Services
 from softswitch.config import Node
 
-PREFIX = "/v1"
 DESCRIPTION = """\
 Every other program sees and steers the call centre through this API and nothing else.
 
@@ -42,6 +42,7 @@ def create_app(node: Node) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan,
         separate_input_output_schemas=True,
+        generate_unique_id_function=operation_id,
     )
     app.state.services = Services(node)
     handle_errors(app)
@@ -75,7 +76,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _describe(app: FastAPI) -> None:
-    """In the document: how callers say who they are, and `x-roles`, those that may use a route."""
+    """In the document: how callers say who they are, `x-roles`, those that may use a route, and what it does
+    in one line."""
+    lines = summaries([router for router, _ in ROUTERS])
     roles = {
         (PREFIX + route.path_format, method.lower()): found
         for router, _ in ROUTERS
@@ -97,6 +100,7 @@ def _describe(app: FastAPI) -> None:
         components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
         for path, methods in document["paths"].items():
             for method, operation in methods.items():
+                operation["summary"] = lines[path, method]
                 if (path, method) in roles:
                     operation["x-roles"] = list(roles[path, method])
                     operation["security"] = [{"bearer": []}]

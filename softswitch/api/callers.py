@@ -143,7 +143,10 @@ def allowed_roles(roles: Iterable[str]) -> Callable[[Caller], None]:
     def check(caller: Caller) -> None:
         if caller.role not in known:
             raise ApiError(
-                403, f"{caller.name} has the role {caller.role}; allowed: {', '.join(sorted(known))}"
+                403,
+                f"{caller.name} has the role {caller.role}; allowed: {', '.join(sorted(known))}",
+                f"use a key of such a role, or: softswitch api-key set {caller.name} --role ROLE; "
+                f"if a user has signed in: softswitch user set {caller.name} --role ROLE",
             )
 
     return check

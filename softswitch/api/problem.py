@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from softswitch.api.mistakes import mistakes
 from softswitch.config.errors import ConfigError, Problem, key_text
 from softswitch.control import CommandError
 
@@ -126,14 +127,9 @@ async def _config_error(_: Request, error: Exception) -> Response:
     return ApiError(422, str(error.problems[0]), problems=error.problems).response()
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return invalid((_place(each["loc"]), each["msg"]) for each in error.errors()).response()
-
-
-def _place(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """Without the part of the request; of a body as a whole that is all there is."""
-    return loc[1:] or loc
+    return invalid(mistakes(request, error)).response()
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -132,7 +132,13 @@ async def _services(request: Request) -> Services:
 Here = Annotated[Services, Depends(_services)]
 
 
-class Paging(BaseModel):
+class Question(BaseModel):
+    """What is asked for; a name that is not known is a mistake, not a filter that does nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Paging(Question):
     """Which part of a list is wanted."""
 
     limit: int = Field(default=100, ge=1, le=MOST_ROWS, description="Most rows.")
@@ -169,12 +175,6 @@ Moment = Annotated[
     WithJsonSchema({"type": "string", "description": f"Such as {FORMS}; without a zone: local time there."}),
 ]
 """A point of time in a query; UTC seconds."""
-
-
-class Question(BaseModel):
-    """What is asked for; a name that is not known is a mistake, not a filter that does nothing."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Places(Question):

@@ -267,6 +267,8 @@ class Webhooks:
                 await self._save()
             except sqlite3.Error as error:
                 log.error(UNWRITABLE, self._node.api_path, error)
+            except Exception:
+                log.exception("webhooks: what is kept in the database")
 
     async def _save(self) -> None:
         """States that have changed, dead letters, and what lives again, in one transaction."""
@@ -291,7 +293,7 @@ class Webhooks:
         self._changes = changes
         try:
             complete = await self._take_orders()
-        except sqlite3.Error:
+        except Exception:
             self._changes = None
             raise
         if not complete:

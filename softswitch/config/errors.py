@@ -84,7 +84,7 @@ def _problems(model: type[BaseModel], error: ValidationError, at: Path) -> list[
             continue  # bad entries are not counted as entries: only they are told
         if loc and loc[-1] == "[key]":
             loc = loc[:-1]
-        message = _message(model, loc, mistake)
+        message = message_of(model, loc, mistake)
         if mistake["type"] == "missing":
             loc = loc[:-1]
         found[Problem(at + loc, message)] = None
@@ -100,16 +100,20 @@ def _without_echoes(problems: Iterable[Problem]) -> list[Problem]:
     return [problem for problem in listed if problem not in echoes]
 
 
-def _message(model: type[BaseModel], loc: Path, mistake: Any) -> str:
+def message_of(model: Any, loc: Path, mistake: Any, noun: str = "key") -> str:
+    """What is wrong and what is allowed, of one of pydantic's mistakes at `loc` in `model`: a model, what is
+    annotated as one, or None, where it is not known. `noun` is what the last part of `loc` is called."""
     kind, context = mistake["type"], mistake.get("ctx", {})
     if kind == "extra_forbidden":
-        return f"unknown key; {did_you_mean(str(loc[-1]), _keys_at(model, loc[:-1]))}"
+        keys = _keys_at(model, loc[:-1])
+        return f"unknown {noun}; {did_you_mean(str(loc[-1]), keys)}" if keys else f"unknown {noun}"
     if kind == "missing":
-        return f"the key {loc[-1]} is missing"
+        return f"the {noun} {loc[-1]} is missing"
     if kind == "value_error":
-        about = isinstance(mistake["input"], str)
-        return f"{_shown(loc, mistake['input'])} {context['error']}" if about else str(context["error"])
-    allowed = _allowed(kind, context, mistake["msg"])
+        text, shown = str(context["error"]), _shown(loc, mistake["input"])
+        about = isinstance(mistake["input"], str) and not text.startswith(shown)
+        return f"{shown} {text}" if about else text
+    allowed = _allowed(kind, context, mistake["msg"].removeprefix("Input should be "))
     return f"{_shown(loc, mistake['input'])} is not allowed here; allowed: {allowed}"
 
 
@@ -125,13 +129,15 @@ def _allowed(kind: str, context: dict[str, Any], fallback: str) -> str:
         "string_type": "text",
         "path_type": "a path",
         "tuple_type": "a list, such as [a, b]",
+        "list_type": "a list, such as [a, b]",
         "dict_type": "a group of keys",
         "model_type": "a group of keys",
+        "model_attributes_type": "a group of keys",
     }
     if kind in simple:
         return simple[kind]
     if kind == "string_pattern_mismatch":
-        return PATTERNS[context["pattern"]]
+        return PATTERNS.get(context["pattern"], f"what matches {context['pattern']}")
     if kind == "literal_error":
         return str(context["expected"]).replace("'", "").replace(" or ", ", ")
     return _bounds(kind, context) or fallback
@@ -162,13 +168,13 @@ def _shown(loc: Path, value: Any) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-def _keys_at(model: type[BaseModel], loc: Path) -> list[str]:
+def _keys_at(model: Any, loc: Path) -> list[str]:
     """The keys that the group at `loc` may have."""
     here: Any = model
     for part in loc:
         here = _step(here, part)
     model_here = _model_in(here)
-    return list(model_here.model_fields) if model_here else []
+    return [field.alias or name for name, field in model_here.model_fields.items()] if model_here else []
 
 
 def _step(annotation: Any, part: str | int) -> Any:

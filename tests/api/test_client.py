@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from softswitch.api.app import PREFIX, create_app
+from softswitch.api.app import create_app
+from softswitch.api.naming import PREFIX
 from softswitch.call.commands import SwitchCommands
 from softswitch.client import Client, Event, NotOverApi, Problem, Unreachable
 from softswitch.client.commands import ROUTES, request_of

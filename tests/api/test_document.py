@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fastapi.routing import APIRoute
 
-from softswitch.api.app import PREFIX
+from softswitch.api.naming import PREFIX
 from softswitch.api.routes.past import PAST
 from softswitch.store.reports import REPORTS
 from tests.api.conftest import As

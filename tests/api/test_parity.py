@@ -9,7 +9,7 @@ import click
 import pytest
 from fastapi.routing import APIRoute
 
-from softswitch.api.app import PREFIX
+from softswitch.api.naming import PREFIX
 from softswitch.api.routes import ROUTERS
 from softswitch.cli.main import main
 from softswitch.client import commands as client

@@ -22,8 +22,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from softswitch.api.app import PREFIX, roles_of
+from softswitch.api.app import roles_of
 from softswitch.api.callers import ROLES
+from softswitch.api.naming import PREFIX
 from softswitch.api.routes import ROUTERS
 from tests.api.conftest import CENTRE, new_key
 from tests.system.running import RunningSystem

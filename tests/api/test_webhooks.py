@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
@@ -56,6 +57,11 @@ def receiver() -> Iterator[Receiver]:
     made.server.server_close()
 
 
+def states(client: httpx.Client) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.get("/v1/webhook_states").json()["items"]
+    return found
+
+
 def test_events_dead_letters_and_tests(api_system: RunningSystem, as_role: As, receiver: Receiver) -> None:
     admin = as_role("admin")
     settings = {
@@ -68,9 +74,7 @@ def test_events_dead_letters_and_tests(api_system: RunningSystem, as_role: As, r
     assert admin.post("/v1/webhooks/crm", json={**settings, "secret": None}).status_code == 422
     assert admin.post("/v1/webhooks/crm", json=settings).status_code == 201
     assert SECRET not in admin.get("/v1/webhooks/crm").text
-    until(
-        lambda: [each["webhook"] for each in admin.get("/v1/webhook_states").json()] == ["crm"], "it is known"
-    )
+    until(lambda: [each["webhook"] for each in states(admin)] == ["crm"], "it is known")
     tested = admin.post("/v1/webhooks/crm/test").json()
     assert (tested["status"], receiver.types()) == (204, ["webhook_test"])
     asked = CliRunner().invoke(main, ["webhook", "test", "crm", "-c", str(api_system.config)])
@@ -95,4 +99,4 @@ def test_events_dead_letters_and_tests(api_system: RunningSystem, as_role: As, r
     for name in ("anna", "ben"):
         api_system.command("agent.sign_out", name=name)
     assert admin.delete("/v1/webhooks/crm").status_code == 200
-    until(lambda: admin.get("/v1/webhook_states").json() == [], "it is gone")
+    until(lambda: states(admin) == [], "it is gone")

@@ -97,8 +97,10 @@ async def house() -> AsyncIterator[House]:
 
 
 @asynccontextmanager
-async def delivering(made: House, *webhooks: dict[str, Any]) -> AsyncIterator[Webhooks]:
-    driver = Webhooks(made.node)
+async def delivering(
+    made: House, *webhooks: dict[str, Any], driver_of: Callable[[Node], Webhooks] = Webhooks
+) -> AsyncIterator[Webhooks]:
+    driver = driver_of(made.node)
     await driver.start()
     try:
         await driver.configure(webhooks or [made.webhook()])

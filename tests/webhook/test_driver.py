@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 
 from softswitch.api import dead_letters
+from softswitch.api.webhooks import Webhooks
 from softswitch.webhook.signature import NotVerified, verify
 from tests.webhook.house import HOST, House, delivering, house
 from tests.webhook.world import SECRET
@@ -211,6 +212,30 @@ def test_dead_letters_are_listed_sent_again_and_dropped() -> None:
 
 async def _answer(status: int) -> web.StreamResponse:
     return web.Response(status=status)
+
+
+class Stumbling(Webhooks):
+    """Its first look into the database comes upon what nobody thought of."""
+
+    looks = 0
+
+    async def _look(self) -> None:
+        self.looks += 1
+        if self.looks == 1:
+            raise KeyError("unforeseen")
+        await super()._look()
+
+
+def test_no_fault_ends_what_keeps_the_database(caplog: pytest.LogCaptureFixture) -> None:
+    async def test(made: House) -> None:
+        async with delivering(made, driver_of=Stumbling):
+            await made.until(lambda: "unforeseen" in caplog.text)
+            db = dead_letters.open_database(made.node.api_path)
+            wanted = dead_letters.ask_for_test(db, "crm", 0.0)
+            await made.until(lambda: dead_letters.tested(db, wanted))
+            db.close()
+
+    in_house(test)
 
 
 def test_webhooks_come_change_and_go() -> None:

@@ -28,7 +28,7 @@ class AuditFilter(Places):
     call: Text | None = None
 
 
-@router.get("/audit", response_model=Page[AuditEntry])
+@router.get("/audit", response_model=Page[AuditEntry], name="list_audit")
 async def audit(services: Here, wanted: Annotated[AuditFilter, Query()], caller: Auditing) -> Response:
     """What people and programs did, newest first: who heard, exported, kept or erased a recording,
     changed the configuration, steered agents and queues, supervised, signed in, forgot a number."""

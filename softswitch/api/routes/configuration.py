@@ -83,9 +83,16 @@ def settings_body(model: type[Model], key: str = "") -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 
+def _words(name: str) -> str:
+    """A kind or group as people write it."""
+    return {"voicemail": "voicemail box"}.get(name, name.replace("_", " ").replace("api", "API"))
+
+
 def add_kind(kind: str) -> None:
     """The routes of one kind of object."""
     model, group, key = KINDS[kind]
+    things = _words(group).replace("box", "boxes")
+    thing = f"{'an' if kind[0] in 'aeio' else 'a'} {_words(kind)}"
     view, body = _shown(kind, model), settings_body(model, key)
 
     async def rows(services: Here) -> list[dict[str, Any]]:
@@ -94,11 +101,11 @@ def add_kind(kind: str) -> None:
         )
         return found
 
-    @router.get(f"/{group}", response_model=Page[view], name=f"list_{group}")  # type: ignore[valid-type]
+    @router.get(f"/{group}", response_model=Page[view], name=f"list_{group}", summary=f"List the {things}")  # type: ignore[valid-type]
     async def list_objects(services: Here, paging: Pages, caller: Reader) -> Response:
         return paging.page(await rows(services))
 
-    @router.get(f"/{group}/{{name}}", response_model=view, name=f"show_{kind}")
+    @router.get(f"/{group}/{{name}}", response_model=view, name=f"show_{kind}", summary=f"Show {thing}")
     async def show(name: ObjectName, services: Here, caller: Reader) -> Response:
         found = await rows(services)
         row = next((row for row in found if row[key] == name), None)
@@ -115,16 +122,23 @@ def add_kind(kind: str) -> None:
         return await commands.send(f"{kind}.set", {"fields": fields, "must": must}, caller)
 
     @router.post(
-        f"/{group}/{{name}}", response_model=Changes, status_code=201, name=f"add_{kind}", openapi_extra=body
-    )
+        f"/{group}/{{name}}", response_model=Changes, status_code=201, name=f"add_{kind}",
+        summary=f"Add {thing}", openapi_extra=body,
+    )  # fmt: skip
     async def add(name: ObjectName, given: Settings, commands: Sending, caller: Admin) -> Response:
         return answer(await write(name, given, "new", commands, caller), 201)
 
-    @router.patch(f"/{group}/{{name}}", response_model=Changes, name=f"change_{kind}", openapi_extra=body)
+    @router.patch(
+        f"/{group}/{{name}}", response_model=Changes, name=f"change_{kind}",
+        summary=f"Change settings of {thing}; those not given stay", openapi_extra=body,
+    )  # fmt: skip
     async def change(name: ObjectName, given: Settings, commands: Sending, caller: Admin) -> Response:
         return answer(await write(name, given, "exist", commands, caller))
 
-    @router.delete(f"/{group}/{{name}}", response_model=Changes, name=f"remove_{kind}")
+    @router.delete(
+        f"/{group}/{{name}}", response_model=Changes, name=f"remove_{kind}",
+        summary=f"Remove {thing}; refused while something refers to it",
+    )  # fmt: skip
     async def remove(name: ObjectName, commands: Sending, caller: Admin) -> Response:
         return answer(await commands.send(f"{kind}.remove", {"name": name}, caller))
 

@@ -19,6 +19,7 @@ from softswitch.api.rights import meant
 from softswitch.api.routes.configuration import SCHEMAS
 from softswitch.api.services import Services
 from softswitch.api.view import View
+from softswitch.config.errors import message_of
 from softswitch.store.live_statistics import statistics
 
 SUBPROTOCOL = "softswitch.v1"
@@ -111,7 +112,9 @@ def _wanted(websocket: WebSocket) -> Wanted:
     try:
         return Wanted.model_validate(given)
     except ValidationError as error:
-        raise invalid((each["loc"], each["msg"]) for each in error.errors()) from None
+        raise invalid(
+            (each["loc"], message_of(Wanted, each["loc"], each, "parameter")) for each in error.errors()
+        ) from None
 
 
 @router.get("/statistics", response_model=Statistics)

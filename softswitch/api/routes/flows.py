@@ -61,7 +61,7 @@ async def draw(name: FlowName, services: Here, caller: Reader, form: Drawing = "
 
 
 @router.post("/flow_tests", response_model=FlowTestResults)
-async def test(given: FlowTest, services: Here, caller: Admin) -> Response:
+async def run(given: FlowTest, services: Here, caller: Admin) -> Response:
     """Go through written conversations with the flows that are configured, on a simulated clock."""
     rows = await _settings(services)
     try:

@@ -33,7 +33,7 @@ class FactQuery(Question):
 
 
 @router.get("/facts", response_model=FactPage)
-async def facts(services: Here, wanted: Annotated[FactQuery, Query()], caller: Auditing) -> Response:
+async def list_facts(services: Here, wanted: Annotated[FactQuery, Query()], caller: Auditing) -> Response:
     """Facts from a position on. One request looks through 8 MiB of journal at most: `items` may be empty
     while there is `more`."""
     types = frozenset(each.encode() for each in wanted.types.split(",") if each)
@@ -67,7 +67,7 @@ def _read(state_dir: Path, position: int, types: frozenset[bytes], limit: int) -
 
 
 @router.get("/calls/{call}/facts", response_model=CallFacts)
-async def facts_of_call(call: CallName, services: Here, caller: Auditing) -> Response:
+async def list_call_facts(call: CallName, services: Here, caller: Auditing) -> Response:
     """All facts about a call, in their order. The whole journal is searched."""
     found = await services.aside.ask("facts_of_call", state_dir=str(services.node.state_dir), call=call)
     return Response(found, media_type="application/json")

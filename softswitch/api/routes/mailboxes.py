@@ -5,16 +5,23 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from pydantic import Field
 
 from softswitch.api.models.phones import ErasedMessage, MailboxChange, MailboxCount, VoicemailMessage
 from softswitch.api.parameters import MessageId, UserName
-from softswitch.api.requests import Admin, Here, Leading, Page, Pages, Reader, Sending, answer
+from softswitch.api.requests import Admin, Here, Leading, Page, Pages, Paging, Reader, Sending, answer
 from softswitch.api.routes.health import LIVE_AGE_S
 from softswitch.config.base import NAME
 
 router = APIRouter(tags=["mailboxes"])
 
-MailboxName = Annotated[str | None, Query(max_length=64, pattern=NAME, description="Only of this mailbox.")]
+
+class MessageFilter(Paging):
+    """Which messages are wanted."""
+
+    mailbox: str | None = Field(
+        default=None, max_length=64, pattern=NAME, description="Only of this mailbox."
+    )
 
 
 @router.get("/mailboxes", response_model=Page[MailboxCount])
@@ -31,11 +38,11 @@ async def set_mailbox(user: UserName, given: MailboxChange, commands: Sending, c
 
 @router.get("/messages", response_model=Page[VoicemailMessage])
 async def list_messages(
-    services: Here, paging: Pages, caller: Leading, mailbox: MailboxName = None
+    services: Here, wanted: Annotated[MessageFilter, Query()], caller: Leading
 ) -> Response:
     """The messages of a mailbox, or of all, the oldest first."""
-    wanted = {"mailbox": mailbox} if mailbox else {}
-    return paging.page(await services.answers.read("message.list", wanted, max_age_s=LIVE_AGE_S))
+    args = {"mailbox": wanted.mailbox} if wanted.mailbox else {}
+    return wanted.page(await services.answers.read("message.list", args, max_age_s=LIVE_AGE_S))
 
 
 @router.delete("/messages/{message}", response_model=ErasedMessage)

@@ -50,10 +50,10 @@ async def explain(
 
 
 @router.get("/calendars/{name}/state", response_model=CalendarState)
-async def show_calendar(
+async def show_calendar_state(
     name: CalendarName, services: Here, caller: Reader, on: FirstDay = None, days: Days = 7
 ) -> Response:
-    """Whether it is open now and until when, and when it is on some days."""
+    """Whether a calendar is open now and until when, and when it is on some days."""
     rows = await services.answers.read("calendar.list", max_age_s=CONFIGURATION_AGE_S)
     row = next((row for row in rows if row["name"] == name), None)
     if row is None:

@@ -49,7 +49,7 @@ async def list_waiting(services: Here, paging: Pages, caller: Reader) -> Respons
 
 
 @router.get("/queues/{name}/waiting", response_model=Page[WaitingCaller])
-async def list_waiting_in(name: QueueName, services: Here, paging: Pages, caller: Reader) -> Response:
+async def list_queue_waiting(name: QueueName, services: Here, paging: Pages, caller: Reader) -> Response:
     """Who waits in a queue, in the order of service."""
     return paging.page(await services.answers.read("waiting.list", {"name": name}, max_age_s=LIVE_AGE_S))
 

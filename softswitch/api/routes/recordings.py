@@ -94,7 +94,7 @@ class Days(RequestBody):
     )
 
 
-@router.get("/recordings", response_model=Page[RecordingFound])
+@router.get("/recordings", response_model=Page[RecordingFound], name="list_recordings")
 async def list_found(services: Here, wanted: Annotated[RecordingFilter, Query()], caller: Reader) -> Response:
     """Recordings, newest first, by what is known of their calls."""
     place = wanted.after(float, str)

@@ -74,7 +74,7 @@ class StateFilter(Places):
 
 
 @router.get("/cdrs", response_model=Page[CallRecord])
-async def list_records(services: Here, wanted: Annotated[CallFilter, Query()], caller: Anybody) -> Response:
+async def list_cdrs(services: Here, wanted: Annotated[CallFilter, Query()], caller: Anybody) -> Response:
     """Finished calls, newest first. Agents see their own, `agent=own`, and not who withheld the number."""
     place = wanted.after(float, str)
     filters = wanted.model_dump(exclude={"limit", "cursor"}) | {"agent": agent_asked(caller, wanted.agent)}
@@ -103,7 +103,7 @@ def agent_asked(caller: Caller, agent: str | None) -> str | None:
 
 
 @router.get("/cdrs/{call}", response_model=CallHistory)
-async def show_record(call: CallName, services: Here, caller: Reader) -> Response:
+async def show_cdr(call: CallName, services: Here, caller: Reader) -> Response:
     """One call, finished or not, with its legs, segments, visits to queues, offers, steps of flows,
     recordings, surveys and dispositions."""
     found = await find(services, call)
@@ -126,7 +126,7 @@ def only(model: type[BaseModel], rows: Iterable[Mapping[str, Any]]) -> list[dict
 
 
 @router.get("/agents/{name}/history", response_model=Page[AgentInterval])
-async def agent_history(
+async def show_agent_history(
     name: Annotated[str, Path(max_length=64, description="Name of the agent.")],
     services: Here,
     wanted: Annotated[StateFilter, Query()],

@@ -56,7 +56,9 @@ def add_group(group: str) -> None:
     """The routes of one group."""
     model = SINGLES[group]
 
-    @router.get(f"/settings/{group}", response_model=model, name=f"show_{group}")
+    @router.get(
+        f"/settings/{group}", response_model=model, name=f"show_{group}", summary=f"Show the settings {group}"
+    )
     async def show(services: Here, caller: Reader) -> Response:
         settings = await services.answers.read("settings.list", max_age_s=CONFIGURATION_AGE_S)
         return answer(settings[group])
@@ -65,6 +67,7 @@ def add_group(group: str) -> None:
         f"/settings/{group}",
         response_model=Changes,
         name=f"change_{group}",
+        summary=f"Change the settings {group}; those not given stay",
         openapi_extra=settings_body(model),
     )
     async def change(given: Settings, commands: Sending, caller: Admin) -> Response:

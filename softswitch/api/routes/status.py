@@ -16,7 +16,7 @@ NOT_FOR_AGENTS: dict[str, Any] = {"media": [], "alarms": [], "trunks": {}, "back
 
 
 @router.get("/status", response_model=Status)
-async def status(services: Here, caller: Anybody) -> Response:
+async def show_status(services: Here, caller: Anybody) -> Response:
     """Calls, media workers, trunks, alarms, queues and agents of the running switch; at most a quarter of a
     second old. Agents are told the queues and themselves."""
     told = await services.answers.read("status", max_age_s=LIVE_AGE_S)

@@ -34,8 +34,8 @@ async def list_messages(mailbox: Mailbox, services: Here, paging: Pages, caller:
 async def audio(
     mailbox: Mailbox, message: MessageName, request: Request, services: Here, caller: Listening
 ) -> Response:
-    """The sound, whole or by byte ranges. Who hears it is put on record as for recordings; the message stays
-    new."""
+    """The sound of a message, whole or by byte ranges. Who hears it is put on record as for recordings;
+    the message stays new."""
     rows = await _messages(services, mailbox, caller)
     row = next((row for row in rows if row["id"] == message), None)
     if row is None:

@@ -82,10 +82,10 @@ async def _known(name: str, services: Services) -> None:
         raise ApiError(404, f"there is no webhook {name!r}", did_you_mean(name, names))
 
 
-@router.get("/webhook_states", response_model=list[WebhookState])
-async def states(services: Here, caller: Auditing) -> Response:
+@router.get("/webhook_states", response_model=Page[WebhookState])
+async def list_webhook_states(services: Here, paging: Pages, caller: Auditing) -> Response:
     """How all webhooks go."""
-    return answer(services.webhooks.counts())
+    return paging.page(services.webhooks.counts())
 
 
 @router.get("/webhooks/{name}/dead_letters", response_model=Page[DeadLetterView])
