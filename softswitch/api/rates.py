@@ -9,7 +9,7 @@ from collections import OrderedDict
 from softswitch.api.problem import ApiError
 from softswitch.call.token_bucket import TokenBucket
 
-FAILURES_PER_S = 10.0
+FAILURES_PER_S = 50.0
 SIGN_INS_PER_S = 20.0
 REMEMBERED = 10_000
 Bucket = OrderedDict[str, TokenBucket]
