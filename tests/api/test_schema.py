@@ -30,7 +30,7 @@ from tests.api.conftest import CENTRE, new_key
 from tests.system.running import RunningSystem
 
 PROBLEM = "application/problem+json"
-EXAMPLES, DEEP_EXAMPLES = 4, 150
+EXAMPLES, DEEP_EXAMPLES = 3, 150
 EXCLUDED = {("post", "/v1/stop"): "ends the system under test; tests/api/test_steering.py stops one"}
 CHECKS = [
     not_a_server_error,

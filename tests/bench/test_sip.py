@@ -50,6 +50,7 @@ def bench(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.deep
 def test_quick_figures_of_a_running_system() -> None:
     done = bench("sip", "--quick", "--json")
     assert done.returncode == 0, done.stdout + done.stderr

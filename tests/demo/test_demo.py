@@ -59,6 +59,7 @@ def until_a_call_is_over(process: subprocess.Popen[str]) -> None:
     pytest.fail(f"the demo ended: {process.communicate()[1]}")
 
 
+@pytest.mark.deep
 def test_an_interrupted_demo_leaves_nothing(tmp_path: Path) -> None:
     with demo(tmp_path, "--calls", "50", "--seed", "2") as process:
         until_a_call_is_over(process)

@@ -13,6 +13,9 @@ from tests.peers.phone import Phone
 from tests.peers.pjsua import Pjsua
 from tests.peers.sipp import Sipp
 
+# Where these fail it is the peers: everything that they do here they do with the switch, too.
+pytestmark = pytest.mark.deep
+
 PACKETS = 80
 
 

@@ -28,7 +28,14 @@ def heard_in_order(samples: np.ndarray, files: list[str]) -> None:
         at += best + len(piece)
 
 
-@pytest.mark.parametrize(("kind", "by"), [("pjsua", "info"), ("baresip", "events"), ("sipp", "tones")])
+@pytest.mark.parametrize(
+    ("kind", "by"),
+    [
+        ("pjsua", "info"),
+        pytest.param("baresip", "events", marks=pytest.mark.deep),
+        pytest.param("sipp", "tones", marks=pytest.mark.deep),
+    ],
+)
 def test_a_phone_walks_through_every_kind_of_step(kind: str, by: str, house: House, phones: Phones) -> None:
     options = {"events": by != "tones"} if kind == "sipp" else {}
     user = f"walks-{by}"

@@ -40,6 +40,7 @@ def test_without_abandoning_it_is_erlang_c() -> None:
     agrees(rows, "service_level", theory.service_level)
 
 
+@pytest.mark.deep
 def test_with_impatient_callers_it_is_erlang_a() -> None:
     rows = days(10, 330, 60)
     theory = erlang_a(330 / 3600, 120, 10, 60, 20)
