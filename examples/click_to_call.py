@@ -12,7 +12,7 @@ import argparse
 import os
 import sys
 
-from softswitch.client import Client, Problem
+from softswitch.client import Client, Problem, Unreachable
 
 HERE = "http://127.0.0.1:8088"
 SHOWN = {
@@ -30,12 +30,13 @@ def main() -> int:
     parser.add_argument("number", help="with whom the user talks then; tel: before it does no harm")
     parser.add_argument("--url", default=os.environ.get("SOFTSWITCH_URL", HERE), help="of the API")
     options = parser.parse_args()
-    with Client(options.url, os.environ["SOFTSWITCH_KEY"]) as centre:
-        since = centre.position()
+    key = os.environ.get("SOFTSWITCH_KEY") or parser.error("set SOFTSWITCH_KEY to a key of the API")
+    with Client(options.url, key) as centre:
         try:
+            since = centre.position()
             call = centre.calls.originate(options.user, options.number.removeprefix("tel:")).call
-        except Problem as problem:
-            print(problem, file=sys.stderr)
+        except (Problem, Unreachable) as error:
+            print(error, file=sys.stderr)
             return 1
         print(f"{call}: the phone of {options.user} rings", flush=True)
         for event in centre.events(since=since, call=call):

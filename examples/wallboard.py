@@ -13,32 +13,29 @@ from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 
-from softswitch.client import Client
+from softswitch.client import Client, Problem, Unreachable
 from softswitch.client.models import AgentState, QueueState
 
 COLOURS = {"idle": "green", "talking": "cyan", "ringing": "yellow", "wrap_up": "magenta"}
-PATIENCE_S = 30
-HERE = "http://127.0.0.1:8088"
+PATIENCE_S, HERE = 30, "http://127.0.0.1:8088"
 
 
 def queues(rows: list[QueueState]) -> Table:
     table = Table("Queue", "Waiting", "Longest", "Ready", "Answered", "Abandoned", "Service", expand=True)
     for row in rows:
-        late = row.longest_wait_s > PATIENCE_S
         level = "" if row.service_level is None else f"{row.service_level:.0%}"
-        name = f"{row.queue} (closed)" if row.closed else row.queue
         longest = f"{row.longest_wait_s:.0f} s" if row.waiting else ""
-        cells = (name, row.waiting, longest, row.agents_ready, row.answered, row.abandoned, level)
-        table.add_row(*map(str, cells), style="bold red" if late else "")
+        name, figures = row.queue + " (closed)" * row.closed, (row.agents_ready, row.answered, row.abandoned)
+        cells = (name, row.waiting, longest, *figures, level)
+        table.add_row(*map(str, cells), style="bold red" if row.longest_wait_s > PATIENCE_S else "")
     return table
 
 
 def agents(rows: list[AgentState]) -> Table:
     table = Table("Agent", "State", "Since", "Call", expand=True)
-    for row in sorted(rows, key=lambda row: (row.state, -row.for_s)):
-        if row.signed_in:
-            cells = (row.agent, row.reason or row.state, f"{row.for_s:.0f} s", row.call or "")
-            table.add_row(*cells, style=COLOURS.get(row.state, "dim"))
+    for row in sorted(filter(lambda row: row.signed_in, rows), key=lambda row: (row.state, -row.for_s)):
+        cells = (row.agent, row.reason or row.state, f"{row.for_s:.0f} s", row.call or "")
+        table.add_row(*cells, style=COLOURS.get(row.state, "dim"))
     return table
 
 
@@ -47,7 +44,8 @@ def main() -> None:
     parser.add_argument("--url", default=os.environ.get("SOFTSWITCH_URL", HERE), help="of the API")
     parser.add_argument("--once", action="store_true", help="print it once and end")
     options = parser.parse_args()
-    with Client(options.url, os.environ["SOFTSWITCH_KEY"]) as centre, Live(screen=not options.once) as live:
+    key = os.environ.get("SOFTSWITCH_KEY") or parser.error("set SOFTSWITCH_KEY to a key of the API")
+    with Client(options.url, key) as centre, Live(screen=not options.once) as live:
         while True:
             live.update(Group(queues([*centre.queues]), agents([*centre.agents])), refresh=True)
             if options.once:
@@ -56,4 +54,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (Problem, Unreachable) as error:
+        raise SystemExit(str(error)) from None

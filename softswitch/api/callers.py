@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 from softswitch.api.database import ApiDatabase
 from softswitch.api.problem import ApiError
 from softswitch.api.switch import Answers
+from softswitch.config.api_key import Role, hash_of
 
 KEYS_AGE_S = 1.0
 SESSION = "sss_"
 TENANT = "default"
 """Of whom this node is: callers of another tenant see and steer nothing."""
-ROLES = ("agent", "supervisor", "quality", "admin", "auditor")
+ROLES: tuple[Role, ...] = get_args(Role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,6 @@ class Caller:
         return {"own": self.user} if self.role == "agent" else {}
 
 
-def digest(token: str) -> str:
-    """SHA-256 of a token in hexadecimal; tokens are random, so that nothing slower is needed."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 class Callers:
     """Finds the caller of a token. Keys are those of the configuration, at most a second old, and
     sessions end with the rights they began with; while no switch answers, the last ones known."""
@@ -65,7 +60,7 @@ class Callers:
 
     async def find(self, token: str, *, max_age_s: float = KEYS_AGE_S) -> Caller:
         """ApiError 401 for a token that is not known or has expired, 403 for one of another tenant."""
-        return await self.find_digest(digest(token), max_age_s=max_age_s)
+        return await self.find_digest(hash_of(token), max_age_s=max_age_s)
 
     async def find_digest(self, known: str, *, max_age_s: float = KEYS_AGE_S) -> Caller:
         """The same by what is stored of a token."""
@@ -112,11 +107,11 @@ class Callers:
         token, until = SESSION + secrets.token_urlsafe(32), time.time() + self._session_s
         caller = _signed_in(who)
         fields = {name: getattr(caller, name) for name in Caller.__slots__}
-        self._database.add_session(digest(token), fields, until)
+        self._database.add_session(hash_of(token), fields, until)
         return token, until, caller
 
     def sign_out(self, token: str) -> None:
-        self._database.remove_session(digest(token))
+        self._database.remove_session(hash_of(token))
 
 
 def _signed_in(who: Mapping[str, Any]) -> Caller:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 
-from softswitch.api.callers import ROLES, digest
+from softswitch.api.callers import ROLES
+from softswitch.config.api_key import hash_of, new_token
 from tests.api.document import Document
 from tests.api.past import past as past
 from tests.system.running import RunningSystem
@@ -64,8 +64,8 @@ def role_keys(system: RunningSystem) -> dict[str, str]:
 
 def new_key(system: RunningSystem, **fields: str) -> str:
     """A key that the system knows from now on."""
-    token = "ssk_" + secrets.token_urlsafe(32)
-    system.command("api_key.set", fields={**fields, "sha256": digest(token)})
+    token = new_token()
+    system.command("api_key.set", fields={**fields, "sha256": hash_of(token)})
     return token
 
 

@@ -145,6 +145,18 @@ def test_the_wallboard(centre: RunningSystem, key: str) -> None:
     assert "sales" in shown and "ben" in shown
 
 
+@pytest.mark.parametrize(
+    ("key", "told"), [("", "set SOFTSWITCH_KEY to a key"), ("x", "cannot reach the API at")]
+)
+def test_programs_say_in_one_line_what_they_lack(key: str, told: str) -> None:
+    for name, *words in (("wallboard.py", "--once"), ("click_to_call.py", "anna", "200")):
+        command = [sys.executable, str(EXAMPLES / name), *words, "--url", f"http://127.0.0.1:{free_port()}"]
+        environment = {**os.environ, "SOFTSWITCH_KEY": key}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        assert done.returncode and told in done.stderr.splitlines()[-1]
+        assert "Traceback" not in done.stderr
+
+
 def test_the_customer_database(crm: int) -> None:
     known = httpx.get(f"http://127.0.0.1:{crm}/customers", params={"number": CALLER})
     assert known.json()["id"] == "4711"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response, WebSocket
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from softswitch.api.callers import Caller, digest
+from softswitch.api.callers import Caller
 from softswitch.api.event_socket import STREAM
 from softswitch.api.events import Subscriber, serve
 from softswitch.api.models.events import EventMessage
@@ -19,6 +19,7 @@ from softswitch.api.rights import meant
 from softswitch.api.routes.configuration import SCHEMAS
 from softswitch.api.services import Services
 from softswitch.api.view import View
+from softswitch.config.api_key import hash_of
 from softswitch.config.errors import message_of
 from softswitch.store.live_statistics import statistics
 
@@ -98,7 +99,7 @@ async def stream(websocket: WebSocket) -> None:
     except ApiError as error:
         return await websocket.send_denial_response(error.response())
     await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-    subscriber = Subscriber(websocket.scope["extensions"][STREAM], view, caller, digest(token))
+    subscriber = Subscriber(websocket.scope["extensions"][STREAM], view, caller, hash_of(token))
     await serve(services.events, subscriber, wanted.since, websocket.receive)
 
 
